@@ -1,0 +1,88 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The arrows between modules are the ones of README.md, "The house"; ArchitectureTests holds the code to them.
+let package = Package(
+  name: "reflow",
+  products: [
+    .executable(name: "reflow", targets: ["reflow"]),
+    .executable(name: "reflow-bench", targets: ["ReflowBenchmarks"]),
+    .library(name: "Differential", targets: ["Differential"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/attaswift/BigInt", from: "6.0.1"),
+    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+  ],
+  targets: [
+    // Pure rooms: no clock, no file, no thread, no randomness.
+    .target(name: "Diagnostics"),
+    .target(name: "BuildGraph", dependencies: ["CXXHash"]),
+    .target(
+      name: "Language",
+      dependencies: ["Diagnostics", "BuildGraph", .product(name: "BigInt", package: "BigInt")]),
+    .target(name: "Engine", dependencies: ["BuildGraph"]),
+    .target(name: "Scheduling", dependencies: ["BuildGraph"]),
+    .target(name: "Differential"),
+
+    // The doors, and the loop that goes through them.
+    .target(name: "Ports", dependencies: ["BuildGraph", "Diagnostics"]),
+    .target(name: "Driver", dependencies: ["BuildGraph", "Diagnostics", "Language", "Engine", "Scheduling", "Ports"]),
+
+    // Adapters: only the executables import them.
+    .target(name: "Storage", dependencies: ["BuildGraph", "Diagnostics", "Ports", "CSQLite", "CXXHash", "CLinux"]),
+    .target(name: "LinuxSystem", dependencies: ["BuildGraph", "Diagnostics", "Ports", "CXXHash", "CLinux"]),
+    .target(name: "Console", dependencies: ["BuildGraph", "Diagnostics", "Ports"]),
+    .target(
+      name: "Configuration",
+      dependencies: ["BuildGraph", "Diagnostics", .product(name: "TOMLKit", package: "TOMLKit")]),
+
+    // Commands and wiring.
+    .executableTarget(
+      name: "reflow",
+      dependencies: [
+        "BuildGraph", "Diagnostics", "Language", "Engine", "Scheduling", "Ports", "Driver", "Storage", "LinuxSystem",
+        "Console", "Configuration", "CLinux",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(
+      name: "ReflowBenchmarks",
+      dependencies: [
+        "BuildGraph", "Diagnostics", "Language", "Differential",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    // System libraries and shims.
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+    .target(name: "CLinux"),
+
+    .testTarget(name: "ArchitectureTests"),
+    .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
+    .testTarget(name: "BuildGraphTests", dependencies: ["BuildGraph"]),
+    .testTarget(name: "LanguageTests", dependencies: ["Language", "BuildGraph", "Diagnostics"]),
+    .testTarget(name: "EngineTests", dependencies: ["Engine", "Scheduling", "BuildGraph"]),
+    .testTarget(
+      name: "SimulationTests",
+      dependencies: ["Driver", "Engine", "Scheduling", "Language", "Ports", "BuildGraph", "Diagnostics"]),
+    .testTarget(name: "StorageTests", dependencies: ["Storage", "Ports", "BuildGraph", "Diagnostics", "CSQLite"]),
+    .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "Ports", "BuildGraph", "Diagnostics"]),
+    .testTarget(name: "ConsoleTests", dependencies: ["Console", "Ports", "BuildGraph", "Diagnostics"]),
+    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "BuildGraph", "Diagnostics"]),
+    .testTarget(name: "DifferentialTests", dependencies: ["Differential"]),
+    .testTarget(name: "EndToEndTests", dependencies: ["reflow"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c11
+)
+
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+for target in package.targets where target.type == .regular || target.type == .executable || target.type == .test {
+  guard target.name != "CLinux" else { continue }
+  target.swiftSettings = (target.swiftSettings ?? []) + strict
+}

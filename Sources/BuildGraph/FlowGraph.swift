@@ -1,0 +1,273 @@
+/// Where in the program something was written; for labels and messages, never part of a key.
+package struct ProgramLocation: Hashable, Sendable {
+  package var file: String
+  package var line: Int
+  package var column: Int
+
+  package init(file: String, line: Int, column: Int) {
+    self.file = file
+    self.line = line
+    self.column = column
+  }
+}
+
+/// Index of a source in ``FlowGraph/sources``.
+package struct SourceID: Hashable, Comparable, Sendable {
+  package let index: UInt32
+  package init(index: UInt32) { self.index = index }
+  package static func < (a: Self, b: Self) -> Bool { a.index < b.index }
+}
+
+/// Index of a step in ``FlowGraph/steps``. A step's inputs have lower ids than the step.
+package struct StepID: Hashable, Comparable, Sendable {
+  package let index: UInt32
+  package init(index: UInt32) { self.index = index }
+  package static func < (a: Self, b: Self) -> Bool { a.index < b.index }
+}
+
+/// Index in ``FlowGraph/literals``: bytes that the program itself made (`files.Create`).
+package struct LiteralID: Hashable, Comparable, Sendable {
+  package let index: UInt32
+  package init(index: UInt32) { self.index = index }
+  package static func < (a: Self, b: Self) -> Bool { a.index < b.index }
+}
+
+/// Index in ``FlowGraph/assemblies``: a folder that the program put together from files.
+package struct AssemblyID: Hashable, Comparable, Sendable {
+  package let index: UInt32
+  package init(index: UInt32) { self.index = index }
+  package static func < (a: Self, b: Self) -> Bool { a.index < b.index }
+}
+
+/// A file or a folder that may not exist yet: what a `file` or `dir` value of the language is.
+package enum ArtifactReference: Hashable, Sendable {
+  case source(SourceID)
+  /// The n-th declared output of a step.
+  case output(StepID, Int)
+  /// A file inside a folder that a step makes, by its path there.
+  case member(StepID, Int, ByteString)
+  case literal(LiteralID)
+  case assembly(AssemblyID)
+}
+
+/// An input file or folder, named in the program.
+package struct Source: Hashable, Sendable {
+  package enum Place: Hashable, Sendable {
+    case path(Path)
+    /// A URL for which the configuration has no mapping. An error as soon as it is demanded.
+    case unmapped(url: ByteString)
+  }
+
+  package var place: Place
+  package var kind: ArtifactKind
+  /// Of the first expression that named it.
+  package var location: ProgramLocation?
+
+  package init(place: Place, kind: ArtifactKind, location: ProgramLocation?) {
+    self.place = place
+    self.kind = kind
+    self.location = location
+  }
+}
+
+/// What a step needs of a machine. Not part of any key.
+package struct Resources: Hashable, Sendable {
+  /// Cores; nil where the program does not say.
+  package var cpu: Double?
+  /// Bytes.
+  package var memory: Int64?
+  /// Bytes.
+  package var disk: Int64?
+  package var cpuFeatures: [String]
+
+  package init(cpu: Double? = nil, memory: Int64? = nil, disk: Int64? = nil, cpuFeatures: [String] = []) {
+    self.cpu = cpu
+    self.memory = memory
+    self.disk = disk
+    self.cpuFeatures = cpuFeatures
+  }
+}
+
+/// A command: what it says, what it sees, and what it makes.
+package struct Exec: Hashable, Sendable {
+  package enum Fragment: Hashable, Sendable {
+    case text(ByteString)
+    /// The path at which the command finds the n-th element of ``Exec/inputs``.
+    case input(Int)
+    /// The path at which it must make the n-th element of ``Exec/outputs``.
+    case output(Int)
+  }
+
+  package struct Input: Hashable, Sendable {
+    package var reference: ArtifactReference
+    package var kind: ArtifactKind
+
+    package init(reference: ArtifactReference, kind: ArtifactKind) {
+      self.reference = reference
+      self.kind = kind
+    }
+  }
+
+  package struct Output: Hashable, Sendable {
+    package var label: String
+    package var kind: ArtifactKind
+    /// Whether the template mentions it; one that it never mentions is empty and not missing.
+    package var isMentioned: Bool
+
+    package init(label: String, kind: ArtifactKind, isMentioned: Bool) {
+      self.label = label
+      self.kind = kind
+      self.isMentioned = isMentioned
+    }
+  }
+
+  /// The template with interpolated values inlined. Adjacent texts are merged.
+  package var template: [Fragment]
+  /// One for each occurrence of a file or folder in the template.
+  package var inputs: [Input]
+  package var outputs: [Output]
+  package var image: ByteString?
+  /// Variables beyond the fixed ones, ascending by name.
+  package var environment: [Variable]
+  package var network: Bool
+  package var timeoutSeconds: Double?
+  package var retries: Int
+  /// Path, relative to the working directory, of a Makefile-style list of what the command read.
+  package var depfile: ByteString?
+  package var nondeterministic: Bool
+  /// 0 but for the copies that `ExecRepeatAndCheck` makes, which must not be answered from the cache.
+  package var repetition: Int
+  package var resources: Resources
+
+  package struct Variable: Hashable, Sendable {
+    package var name: ByteString
+    package var value: ByteString
+
+    package init(name: ByteString, value: ByteString) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  package init(
+    template: [Fragment], inputs: [Input], outputs: [Output], image: ByteString? = nil, environment: [Variable] = [],
+    network: Bool = false, timeoutSeconds: Double? = nil, retries: Int = 0, depfile: ByteString? = nil,
+    nondeterministic: Bool = false, repetition: Int = 0, resources: Resources = Resources()
+  ) {
+    self.template = template
+    self.inputs = inputs
+    self.outputs = outputs
+    self.image = image
+    self.environment = environment
+    self.network = network
+    self.timeoutSeconds = timeoutSeconds
+    self.retries = retries
+    self.depfile = depfile
+    self.nondeterministic = nondeterministic
+    self.repetition = repetition
+    self.resources = resources
+  }
+}
+
+/// A node of the graph that costs something.
+package struct Step: Hashable, Sendable {
+  package enum Work: Hashable, Sendable {
+    case exec(Exec)
+    /// `files.Copy` and `dirs.Copy`: brings an artifact to a mapped place outside the output tree.
+    case copy(ArtifactReference, kind: ArtifactKind, to: Source.Place)
+  }
+
+  package var work: Work
+  /// The identifier in the program that the step was bound to, with its module, such as `Aligned`; for people.
+  package var name: String
+  package var location: ProgramLocation?
+
+  package init(work: Work, name: String, location: ProgramLocation?) {
+    self.work = work
+    self.name = name
+    self.location = location
+  }
+}
+
+/// What a program has said so far: sources, steps, literals and assemblies, each once.
+///
+/// Append-only: an evaluation that goes on adds to it, and ids stay valid. Equal things get equal ids, so two places of a
+/// program that say the same share one step.
+package struct FlowGraph: Sendable {
+  package private(set) var sources: [Source] = []
+  package private(set) var steps: [Step] = []
+  package private(set) var literals: [ByteString] = []
+  /// Each ascending by name, names distinct.
+  package private(set) var assemblies: [[Member]] = []
+
+  package struct Member: Hashable, Sendable {
+    package var name: ByteString
+    package var reference: ArtifactReference
+
+    package init(name: ByteString, reference: ArtifactReference) {
+      self.name = name
+      self.reference = reference
+    }
+  }
+
+  private struct SourceKey: Hashable {
+    let place: Source.Place
+    let kind: ArtifactKind
+  }
+
+  private var sourceIDs: [SourceKey: SourceID] = [:]
+  private var stepIDs: [Step.Work: StepID] = [:]
+  private var literalIDs: [ByteString: LiteralID] = [:]
+  private var assemblyIDs: [[Member]: AssemblyID] = [:]
+
+  package init() {}
+
+  package mutating func addSource(_ source: Source) -> SourceID {
+    let key = SourceKey(place: source.place, kind: source.kind)
+    if let id = sourceIDs[key] { return id }
+    let id = SourceID(index: UInt32(sources.count))
+    sources.append(source)
+    sourceIDs[key] = id
+    return id
+  }
+
+  package mutating func addStep(_ step: Step) -> StepID {
+    if let id = stepIDs[step.work] { return id }
+    let id = StepID(index: UInt32(steps.count))
+    steps.append(step)
+    stepIDs[step.work] = id
+    return id
+  }
+
+  package mutating func addLiteral(_ bytes: ByteString) -> LiteralID {
+    if let id = literalIDs[bytes] { return id }
+    let id = LiteralID(index: UInt32(literals.count))
+    literals.append(bytes)
+    literalIDs[bytes] = id
+    return id
+  }
+
+  /// - Precondition: `members` ascend by name and no name occurs twice.
+  package mutating func addAssembly(_ members: [Member]) -> AssemblyID {
+    if let id = assemblyIDs[members] { return id }
+    let id = AssemblyID(index: UInt32(assemblies.count))
+    assemblies.append(members)
+    assemblyIDs[members] = id
+    return id
+  }
+}
+
+/// One file or folder of the output tree, by its path there.
+package struct OutputEntry: Hashable, Sendable {
+  package var path: ByteString
+  package var reference: ArtifactReference
+  package var kind: ArtifactKind
+  package var location: ProgramLocation?
+
+  package init(path: ByteString, reference: ArtifactReference, kind: ArtifactKind, location: ProgramLocation?) {
+    self.path = path
+    self.reference = reference
+    self.kind = kind
+    self.location = location
+  }
+}

@@ -1,0 +1,2 @@
+#include "CLinux.h"
+int reflow_placeholder(void) { return 0; }

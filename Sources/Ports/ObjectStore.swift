@@ -1,0 +1,30 @@
+package import BuildGraph
+package import Diagnostics
+
+/// Contents by digest, in `.reflow/objects/`, read-only.
+///
+/// Callable from any thread. Objects are usable at once and durable after `sync`; a database row may name an object only then.
+package protocol ObjectStore: Sendable {
+  /// Hashes a file or folder that a step made at `hostPath` (in a run's private folder, on the same file system) and
+  /// moves it in, by rename. Files inside a folder become objects of their own, and the folder a manifest object.
+  ///
+  /// - Throws: `wrongKind` for FIFOs, devices, absolute links and links that lead outside; `noSpace`.
+  func ingest(_ kind: ArtifactKind, at hostPath: ByteString) throws(SystemError) -> Artifact
+
+  /// Stores bytes that the program or an encoder made.
+  func store(_ bytes: [UInt8]) throws(SystemError) -> Artifact
+
+  /// Stores a manifest; its entries must be objects already.
+  func store(_ manifest: FolderManifest) throws(SystemError) -> Artifact
+
+  /// Whether the object (of a folder: with all that it holds) is there, of the right size.
+  func contains(_ artifact: Artifact) -> Bool
+
+  /// - Throws: `damaged` where the bytes do not match their digest; the object is then set aside.
+  func manifest(of folder: Artifact) throws(SystemError) -> FolderManifest
+
+  func read(_ file: Artifact, limitBytes: Int) throws(SystemError) -> [UInt8]
+
+  /// Makes all objects so far durable (`syncfs`).
+  func sync() throws(SystemError)
+}

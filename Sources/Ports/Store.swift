@@ -1,0 +1,138 @@
+package import BuildGraph
+package import Diagnostics
+
+/// What a step made under a content key: enough to skip it.
+package struct StepResult: Hashable, Sendable {
+  package var outputs: [Artifact]
+  package var isSandboxed: Bool
+  package var run: RunID
+  package var usage: RunOutcome.Usage
+
+  package init(outputs: [Artifact], isSandboxed: Bool, run: RunID, usage: RunOutcome.Usage) {
+    self.outputs = outputs
+    self.isSandboxed = isSandboxed
+    self.run = run
+    self.usage = usage
+  }
+}
+
+/// The answer of a derivation key: the result, and the artifacts of the step's direct inputs when it was made.
+package struct Derivation: Hashable, Sendable {
+  package var contentKey: Digest
+  package var inputs: [Digest]
+
+  package init(contentKey: Digest, inputs: [Digest]) {
+    self.contentKey = contentKey
+    self.inputs = inputs
+  }
+}
+
+/// What a depfile step read in one of its runs: paths as staged, each with what was found there.
+package struct ReadSet: Hashable, Sendable {
+  package var paths: [ByteString]
+
+  package init(paths: [ByteString]) { self.paths = paths }
+}
+
+/// One run of one step, for `log`, `why`, `report` and the scheduler.
+package struct RunRecord: Hashable, Sendable {
+  package var run: RunID
+  /// The build that it belonged to.
+  package var build: Int64
+  package var contentKey: Digest
+  package var label: String
+  package var command: ByteString
+  package var reason: String
+  package var ending: RunOutcome.Ending
+  package var usage: RunOutcome.Usage
+  /// Seconds since 1970.
+  package var startedAt: Double
+
+  package init(
+    run: RunID, build: Int64, contentKey: Digest, label: String, command: ByteString, reason: String,
+    ending: RunOutcome.Ending, usage: RunOutcome.Usage, startedAt: Double
+  ) {
+    self.run = run
+    self.build = build
+    self.contentKey = contentKey
+    self.label = label
+    self.command = command
+    self.reason = reason
+    self.ending = ending
+    self.usage = usage
+    self.startedAt = startedAt
+  }
+}
+
+/// A file that Reflow wrote into the output tree. Owned by (program, target) through path and content.
+package struct OwnedOutput: Hashable, Sendable {
+  package var path: ByteString
+  package var owner: ByteString
+  package var artifact: Artifact
+  /// As it was when it was written; spares hashing.
+  package var hint: FileHint?
+
+  package init(path: ByteString, owner: ByteString, artifact: Artifact, hint: FileHint?) {
+    self.path = path
+    self.owner = owner
+    self.artifact = artifact
+    self.hint = hint
+  }
+}
+
+/// A change to the output tree that has been promised: until it is settled, a file equal to either side is ours.
+package struct Intent: Hashable, Sendable {
+  package var path: ByteString
+  package var owner: ByteString
+  package var old: Artifact?
+  package var new: Artifact?
+
+  package init(path: ByteString, owner: ByteString, old: Artifact?, new: Artifact?) {
+    self.path = path
+    self.owner = owner
+    self.old = old
+    self.new = new
+  }
+}
+
+/// One change of the state. A transaction is a list of them; it happens whole or not at all.
+package enum StoreChange: Sendable {
+  case setSource(Path, Observation)
+  case removeSource(Path)
+  case setResult(contentKey: Digest, StepResult)
+  case removeResult(contentKey: Digest)
+  case setDerivation(key: Digest, Derivation)
+  case addReadSet(declaredKey: Digest, ReadSet)
+  case addRun(RunRecord)
+  case setOutput(OwnedOutput)
+  case removeOutput(path: ByteString)
+  case setIntents([Intent])
+  case removeIntents([ByteString])
+  /// A build began; its number is that of `nextBuild`.
+  case beginBuild(number: Int64, program: ByteString, startedAt: Double)
+  case endBuild(number: Int64, summary: String, succeeded: Bool)
+  /// The persisted graph of (program, parameters, targets, configuration), opaque to the store.
+  case setGraph(key: Digest, bytes: [UInt8])
+}
+
+/// The state in `.reflow/reflow.db`. Only the coordinator has one; calls come from one thread.
+package protocol Store: AnyObject {
+  /// Grows with each committed transaction that changes anything.
+  var generation: Int64 { get }
+
+  func sources() throws(SystemError) -> [Path: Observation]
+  func results(for contentKeys: [Digest]) throws(SystemError) -> [Digest: StepResult]
+  func derivations(for keys: [Digest]) throws(SystemError) -> [Digest: Derivation]
+  /// The newest first.
+  func readSets(for declaredKey: Digest) throws(SystemError) -> [ReadSet]
+  func outputs() throws(SystemError) -> [OwnedOutput]
+  func intents() throws(SystemError) -> [Intent]
+  func runs(labelled label: String?, limit: Int) throws(SystemError) -> [RunRecord]
+  func graph(for key: Digest) throws(SystemError) -> [UInt8]?
+
+  /// A number that was never given out before, also not before a crash.
+  func nextRun() throws(SystemError) -> RunID
+  func nextBuild() throws(SystemError) -> Int64
+
+  func commit(_ changes: [StoreChange]) throws(SystemError)
+}

@@ -1,0 +1,85 @@
+package import BuildGraph
+package import Diagnostics
+
+/// The time, for records and messages; decisions never depend on it.
+package protocol Clock: Sendable {
+  /// Seconds since 1970.
+  var now: Double { get }
+  /// Seconds on a clock that never goes back.
+  var monotonic: Double { get }
+}
+
+/// One process at a time changes the state.
+package protocol StateLock: AnyObject {
+  /// Waits until the lock is ours; calls `waiting` once, with who holds it, if it has to wait.
+  ///
+  /// - Throws: `notPermitted`, `noSpace`, `unsupported`.
+  func acquire(waiting: (_ holder: String) -> Void) throws(SystemError)
+  func release()
+}
+
+/// Where the events of a build go: the terminal, `--events`, `--trace`.
+package protocol EventSink: AnyObject {
+  func receive(_ event: BuildEvent)
+}
+
+/// Something that happened in a build, for people and machines. The names are stable (`--events`).
+package enum BuildEvent: Sendable {
+  package enum StepStatus: String, Hashable, Sendable { case run, cached, failed, cancelled }
+  package enum BuildStatus: String, Hashable, Sendable { case succeeded, failed, refused, interrupted }
+
+  package struct Summary: Hashable, Sendable {
+    package var status: BuildStatus
+    package var steps: Int
+    package var run: Int
+    package var cached: Int
+    package var failed: Int
+    package var seconds: Double
+
+    package init(status: BuildStatus, steps: Int, run: Int, cached: Int, failed: Int, seconds: Double) {
+      self.status = status
+      self.steps = steps
+      self.run = run
+      self.cached = cached
+      self.failed = failed
+      self.seconds = seconds
+    }
+  }
+
+  package struct StepEnd: Sendable {
+    package var step: String
+    package var label: String
+    package var status: StepStatus
+    package var usage: RunOutcome.Usage?
+    package var exitCode: Int32?
+    /// For failures: what happened, and the last lines of the log.
+    package var message: String?
+    package var logTail: ByteString
+
+    package init(
+      step: String, label: String, status: StepStatus, usage: RunOutcome.Usage? = nil, exitCode: Int32? = nil,
+      message: String? = nil, logTail: ByteString = ""
+    ) {
+      self.step = step
+      self.label = label
+      self.status = status
+      self.usage = usage
+      self.exitCode = exitCode
+      self.message = message
+      self.logTail = logTail
+    }
+  }
+
+  case buildStarted(program: String)
+  /// How many steps the build has found so far; grows while a dynamic program is evaluated.
+  case planned(steps: Int)
+  case stepStarted(step: String, label: String, reason: String)
+  case stepFinished(StepEnd)
+  case outputWritten(path: ByteString)
+  case outputRemoved(path: ByteString)
+  case outputDisplaced(path: ByteString, to: ByteString)
+  case diagnostic(Diagnostic)
+  /// A line that the program printed (`trace`) or a value of `Main` that is no file.
+  case printed(String)
+  case buildFinished(Summary)
+}

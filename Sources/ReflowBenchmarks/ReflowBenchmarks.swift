@@ -1,0 +1,4 @@
+@main
+struct ReflowBenchmarks {
+  static func main() {}
+}

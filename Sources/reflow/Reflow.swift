@@ -1,0 +1,4 @@
+@main
+struct Reflow {
+  static func main() {}
+}
