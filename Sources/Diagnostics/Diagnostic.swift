@@ -26,8 +26,15 @@ package struct Diagnostic: Hashable, Sendable {
   package var notes: [Note]
   package var fixIts: [FixIt]
 
+  /// An error.
   package init(
-    _ id: ID, _ severity: Severity = .error, _ message: String, at range: SourceRange? = nil, notes: [Note] = [],
+    _ id: ID, _ message: String, at range: SourceRange? = nil, notes: [Note] = [], fixIts: [FixIt] = []
+  ) {
+    self.init(id, .error, message, at: range, notes: notes, fixIts: fixIts)
+  }
+
+  package init(
+    _ id: ID, _ severity: Severity, _ message: String, at range: SourceRange? = nil, notes: [Note] = [],
     fixIts: [FixIt] = []
   ) {
     self.id = id
