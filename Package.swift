@@ -55,7 +55,7 @@ let package = Package(
     // System libraries and shims.
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
-    .target(name: "CLinux"),
+    .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-O2"])], linkerSettings: [.linkedLibrary("xxhash")]),
 
     .testTarget(name: "ArchitectureTests"),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),

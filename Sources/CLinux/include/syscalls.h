@@ -1,0 +1,64 @@
+#ifndef REFLOW_SYSCALLS_H
+#define REFLOW_SYSCALLS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// Results are returned, never left in `errno`, which Swift may overwrite before it looks:
+// a descriptor or count is >= 0 on success and -errno on failure; other calls return 0 or an errno.
+
+/// The figures of `stat` that make a hint; times in nanoseconds since 1970.
+struct reflow_stat {
+  uint64_t device;
+  uint64_t inode;
+  int64_t size;
+  int64_t modified;
+  int64_t changed;
+  uint64_t links;
+  uint32_t mode;
+  uint32_t owner;
+};
+
+// See: man 2 stat. `flags` are those of fstatat (AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH).
+int reflow_stat_at(int folder, const char *path, int flags, struct reflow_stat *result);
+int reflow_stat_fd(int fd, struct reflow_stat *result);
+
+enum {
+  REFLOW_RESOLVE_NO_XDEV = 0x01,
+  REFLOW_RESOLVE_NO_MAGICLINKS = 0x02,
+  REFLOW_RESOLVE_NO_SYMLINKS = 0x04,
+  REFLOW_RESOLVE_BENEATH = 0x08,
+  REFLOW_RESOLVE_IN_ROOT = 0x10,
+  REFLOW_RENAME_NOREPLACE = 1,
+  REFLOW_RENAME_EXCHANGE = 2,
+};
+
+// See: man 2 openat2. Adds O_CLOEXEC.
+int reflow_openat2(int folder, const char *path, int flags, mode_t mode, uint64_t resolve);
+// openat without variadic arguments; adds O_CLOEXEC and tries again after EINTR.
+int reflow_open_at(int folder, const char *path, int flags, mode_t mode);
+// See: man 2 rename. `flags` are REFLOW_RENAME_*.
+int reflow_rename_at(int old_folder, const char *old_path, int new_folder, const char *new_path, unsigned flags);
+// See: man 2 syncfs.
+int reflow_sync_filesystem(int fd);
+// See: man 2 ioctl_ficlone. Shares the blocks of `source` with the empty file `target`, where the file system can.
+int reflow_clone_file(int source, int target);
+// Copies `source` from its offset to its end into `target` inside the kernel. Returns the bytes copied or -errno.
+int64_t reflow_copy_file(int source, int target);
+// See: man 2 memfd_create, man 2 pidfd_open.
+int reflow_memfd(const char *name);
+int reflow_pidfd_open(pid_t pid);
+// The f_type of statfs: which kind of file system holds `fd`. See: man 2 statfs.
+int reflow_filesystem_kind(int fd, uint64_t *result);
+// An exclusive lock that belongs to the open file description (fcntl F_OFD_SETLK): it ends with its last descriptor.
+// EAGAIN where another holds it and `wait` is 0.
+int reflow_lock(int fd, int wait);
+// The folder entries that one call of getdents64 gives, in the kernel's layout. Returns bytes, 0 at the end, or -errno.
+int64_t reflow_read_folder(int fd, void *buffer, size_t count);
+// The kernel's cheap clock that file times are taken from, nanoseconds since 1970.
+int64_t reflow_coarse_time(void);
+// See: man 2 kill; of a process, by a descriptor that cannot come to mean another one.
+int reflow_pidfd_signal(int pidfd, int signal);
+
+#endif

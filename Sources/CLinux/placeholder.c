@@ -1,2 +1,0 @@
-#include "CLinux.h"
-int reflow_placeholder(void) { return 0; }
