@@ -23,6 +23,12 @@ package protocol ObjectStore: Sendable {
   /// - Throws: `damaged` where the bytes do not match their digest; the object is then set aside.
   func manifest(of folder: Artifact) throws(SystemError) -> FolderManifest
 
+  /// The absolute path on this host of a file object, or of a read-only tree made from a folder's manifest: what a step's
+  /// inputs lead to. Never stored, never part of a key.
+  ///
+  /// - Throws: `notFound` where the object is gone; `noSpace`.
+  func place(of artifact: Artifact) throws(SystemError) -> ByteString
+
   func read(_ file: Artifact, limitBytes: Int) throws(SystemError) -> [UInt8]
 
   /// Makes all objects so far durable (`syncfs`).
