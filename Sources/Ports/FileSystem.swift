@@ -100,4 +100,7 @@ package protocol FileSystem: Sendable {
 
   /// - Throws: as `observe`; `limit` where the file is larger than `limitBytes`.
   func read(file path: Path, limitBytes: Int) throws(SystemError) -> [UInt8]
+
+  /// The absolute path of a place on this host. Never stored, never part of a key.
+  func hostPath(of path: Path) -> ByteString
 }

@@ -11,6 +11,11 @@ package protocol ObjectStore: Sendable {
   /// - Throws: `wrongKind` for FIFOs, devices, absolute links and links that lead outside; `noSpace`.
   func ingest(_ kind: ArtifactKind, at hostPath: ByteString) throws(SystemError) -> Artifact
 
+  /// Copies a user's file in (by reflink where the file system can), which stays as it is.
+  ///
+  /// - Throws: `notFound`, `notPermitted`, `noSpace`.
+  func copyIn(file hostPath: ByteString) throws(SystemError) -> Artifact
+
   /// Stores bytes that the program or an encoder made.
   func store(_ bytes: [UInt8]) throws(SystemError) -> Artifact
 

@@ -103,6 +103,9 @@ package enum StoreChange: Sendable {
   case removeResult(contentKey: Digest)
   case setDerivation(key: Digest, Derivation)
   case addReadSet(declaredKey: Digest, ReadSet)
+  /// What a step was like when it was last brought up to date, under the identity that it keeps while its command and the
+  /// contents of its inputs change; opaque to the store. Lets the next build say what has changed.
+  case setTrace(identity: Digest, bytes: [UInt8])
   case addRun(RunRecord)
   case setOutput(OwnedOutput)
   case removeOutput(path: ByteString)
@@ -125,6 +128,7 @@ package protocol Store: AnyObject {
   func derivations(for keys: [Digest]) throws(SystemError) -> [Digest: Derivation]
   /// The newest first.
   func readSets(for declaredKey: Digest) throws(SystemError) -> [ReadSet]
+  func traces(for identities: [Digest]) throws(SystemError) -> [Digest: [UInt8]]
   func outputs() throws(SystemError) -> [OwnedOutput]
   func intents() throws(SystemError) -> [Intent]
   func runs(labelled label: String?, limit: Int) throws(SystemError) -> [RunRecord]
