@@ -26,6 +26,10 @@ package struct DeclarationID: Hashable, Sendable {
 ///
 /// Nodes refer to each other by index, children before parents, so that a tree of any depth is freed and walked without
 /// recursion. What could not be parsed is `.error`; the checker is silent about it.
+///
+/// Nesting is bounded (``Parser/nestingLimit``) but for two chains that programs really make long, and which whoever
+/// walks the tree must follow in a loop: the left operands of `.binary`, `.call`, `.index`, `.slice` and `.member`
+/// (any length), and the `else` of a `.conditional` (``Parser/chainLimit``).
 package struct SyntaxTree: Sendable {
   package var source: SourceFile
   package var tokens: [Token] = []
@@ -168,6 +172,7 @@ package struct Expression: Hashable, Sendable {
     package var arguments: [DeclarationID]
     package var outputs: TypeSyntaxID
     package var template: [TemplatePart]
+    /// The first piece of the template.
     package var templateToken: TokenIndex
 
     package init(
