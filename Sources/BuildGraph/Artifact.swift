@@ -21,7 +21,8 @@ package struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
 
   /// Parses 32 hexadecimal digits.
   package init?(hex: some StringProtocol) {
-    guard hex.utf8.count == 32, let high = UInt64(hex.prefix(16), radix: 16), let low = UInt64(hex.suffix(16), radix: 16)
+    guard hex.utf8.count == 32, let high = UInt64(hex.prefix(16), radix: 16),
+      let low = UInt64(hex.suffix(16), radix: 16)
     else { return nil }
     self.init(high: high, low: low)
   }

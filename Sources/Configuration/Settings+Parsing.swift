@@ -1,0 +1,174 @@
+import BuildGraph
+package import Diagnostics
+import TOMLKit
+
+extension Settings {
+  /// One key of the configuration file: its name, what it takes, and how it is set.
+  private struct Key: Sendable {
+    let name: String
+    let expectation: String
+    let set: @Sendable (any TOMLValueConvertible, inout Settings) -> Bool
+  }
+
+  /// Reads a configuration file. What is wrong is reported and skipped; the rest counts.
+  ///
+  /// Unknown keys are errors: a misspelt key that is silently ignored costs its author an afternoon.
+  package static func parse(_ file: SourceFile) -> (Settings, [Diagnostic]) {
+    var settings = Settings()
+    var diagnostics: [Diagnostic] = []
+    do {
+      let table = try TOMLTable(string: String(decoding: file.text, as: UTF8.self))
+      read(table, prefix: "", file: file, into: &settings, &diagnostics)
+    } catch let error as TOMLParseError {
+      let line = min(max(1, error.source.begin.line), file.lineStarts.count)
+      let offset = min(file.lineStarts[line - 1] + max(0, error.source.begin.column - 1), file.text.count)
+      diagnostics.append(
+        Diagnostic("configuration.syntax", error.description, at: SourceRange(file, offset, offset + 1)))
+    } catch {
+      diagnostics.append(Diagnostic("configuration.syntax", "\(error)", at: SourceRange(file, 0, 0)))
+    }
+    settings.mappings.sort { ($1.prefix.count, $0.prefix) < ($0.prefix.count, $1.prefix) }
+    return (settings, diagnostics)
+  }
+
+  private static func read(
+    _ table: TOMLTable, prefix: String, file: SourceFile, into settings: inout Settings,
+    _ diagnostics: inout [Diagnostic]
+  ) {
+    for (name, value) in table.map({ ($0, $1) }).sorted(by: { $0.0 < $1.0 }) {
+      let path = prefix + name
+      if path == "mappings", let mappings = value.table {
+        readMappings(mappings, file: file, into: &settings, &diagnostics)
+      } else if let inner = value.table, keys.contains(where: { $0.name.hasPrefix(path + ".") }) {
+        read(inner, prefix: path + ".", file: file, into: &settings, &diagnostics)
+      } else if let key = keys.first(where: { $0.name == path }) {
+        if !key.set(value, &settings) {
+          diagnostics.append(
+            Diagnostic(
+              "configuration.invalid-value", "'\(path)' takes \(key.expectation)", at: file.range(ofKey: name)))
+        }
+      } else {
+        diagnostics.append(unknown(path, name, file))
+      }
+    }
+  }
+
+  private static func readMappings(
+    _ table: TOMLTable, file: SourceFile, into settings: inout Settings, _ diagnostics: inout [Diagnostic]
+  ) {
+    for (prefix, value) in table.map({ ($0, $1) }).sorted(by: { $0.0 < $1.0 }) {
+      guard prefix.contains("://"), let folder = value.string, !folder.isEmpty else {
+        diagnostics.append(
+          Diagnostic(
+            "configuration.invalid-value",
+            "a mapping takes a URL prefix and a folder, such as \"s3://bucket/data\" = \"data\"",
+            at: file.range(ofKey: prefix)))
+        continue
+      }
+      var bytes = ByteString(prefix).bytes
+      while bytes.last == UInt8(ascii: "/"), !bytes.suffix(3).elementsEqual("://".utf8) { bytes.removeLast() }
+      settings.mappings.append(Mapping(prefix: ByteString(bytes: bytes), folder: ByteString(folder)))
+    }
+  }
+
+  private static func unknown(_ path: String, _ name: String, _ file: SourceFile) -> Diagnostic {
+    let known = keys.map(\.name) + ["mappings"]
+    let nearest = known.map { ($0.editDistance(to: path), $0) }.min { $0.0 < $1.0 }
+    let range = file.range(ofKey: name)
+    var diagnostic = Diagnostic("configuration.unknown-key", "unknown key '\(path)'", at: range)
+    if let (distance, suggestion) = nearest, distance <= max(2, path.count / 3) {
+      diagnostic.notes.append(.init("did you mean '\(suggestion)'?"))
+    } else {
+      diagnostic.notes.append(.init("the keys are \(known.sorted().joined(separator: ", "))"))
+    }
+    return diagnostic
+  }
+
+  private static let keys: [Key] = [
+    Key(name: "images", expectation: "\"auto\", \"podman\", \"docker\", \"apptainer\" or \"ignore\"") {
+      guard let images = $0.string.flatMap(Images.init(rawValue:)) else { return false }
+      $1.images = images
+      return true
+    },
+    Key(name: "jobs", expectation: "a whole number from 1 to 4096") {
+      guard let jobs = $0.int, (1...4096).contains(jobs) else { return false }
+      $1.jobs = jobs
+      return true
+    },
+    Key(name: "keep-going", expectation: "true or false") {
+      guard let flag = $0.bool else { return false }
+      $1.keepGoing = flag
+      return true
+    },
+    Key(name: "roots", expectation: "a list of absolute folders") {
+      guard let folders = absoluteFolders($0) else { return false }
+      $1.roots = folders
+      return true
+    },
+    Key(name: "sandbox.mode", expectation: "\"auto\", \"strict\" or \"off\"") {
+      guard let mode = $0.string, ["auto", "strict", "off"].contains(mode) else { return false }
+      $1.sandboxMode = mode
+      return true
+    },
+    Key(name: "sandbox.readable", expectation: "a list of absolute folders; '~/' is your home") {
+      guard let folders = absoluteFolders($0) else { return false }
+      $1.readableFolders = folders
+      return true
+    },
+    Key(name: "output.link", expectation: "\"auto\", \"reflink\", \"hard\" or \"copy\"") {
+      guard let mode = $0.string, ["auto", "reflink", "hard", "copy"].contains(mode) else { return false }
+      $1.linkMode = mode
+      return true
+    },
+    Key(name: "log.limit", expectation: "a number of bytes, such as 1048576") {
+      guard let limit = $0.int, limit >= 0 else { return false }
+      $1.logLimitBytes = Int64(limit)
+      return true
+    },
+  ]
+
+  private static func absoluteFolders(_ value: any TOMLValueConvertible) -> [ByteString]? {
+    guard let array = value.array else { return nil }
+    var folders: [ByteString] = []
+    for element in array {
+      guard let folder = element.string, folder.hasPrefix("/") || folder.hasPrefix("~/") else { return nil }
+      folders.append(ByteString(folder))
+    }
+    return folders
+  }
+}
+
+extension SourceFile {
+  /// Where a key is written: the first line that begins with it, quoted or not. TOML's tree has no positions.
+  fileprivate func range(ofKey name: String) -> SourceRange? {
+    let wanted = Array(name.utf8)
+    for number in 1...lineStarts.count {
+      let text = line(number)
+      let blanks = text.prefix { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\"") }
+      let start = blanks.endIndex
+      guard text[start...].starts(with: wanted) else { continue }
+      return SourceRange(self, start, start + wanted.count)
+    }
+    return nil
+  }
+}
+
+extension String {
+  /// The least number of insertions, deletions and substitutions that turn one string into the other (Levenshtein).
+  ///
+  /// - Complexity: O(count · other.count).
+  fileprivate func editDistance(to other: String) -> Int {
+    let target = Array(other.utf8)
+    var row = Array(0...target.count)
+    for (i, byte) in utf8.enumerated() {
+      var diagonal = row[0]
+      row[0] = i + 1
+      for j in target.indices {
+        let substitution = diagonal + (byte == target[j] ? 0 : 1)
+        diagonal = row[j + 1]
+        row[j + 1] = Swift.min(substitution, row[j] + 1, row[j + 1] + 1)
+      }
+    }
+    return row[target.count]
+  }
+}

@@ -1,0 +1,123 @@
+import BuildGraph
+import Diagnostics
+package import Ports
+
+/// Writes `--events`: one JSON object a line, each with `event` and `time`. The names are stable.
+package final class EventLog: EventSink {
+  private let clock: any Clock
+  private let write: (String) -> Void
+
+  /// - Parameter write: Gets whole lines, line break included.
+  package init(clock: any Clock, write: @escaping (String) -> Void) {
+    self.clock = clock
+    self.write = write
+  }
+
+  package func receive(_ event: BuildEvent) {
+    var json = JSONText()
+    json.beginObject()
+    func begin(_ name: String) {
+      json.key("event")
+      json.string(name)
+      json.key("time")
+      json.seconds(clock.now)
+    }
+    func text(_ name: String, _ value: String) {
+      json.key(name)
+      json.string(value)
+    }
+    switch event {
+    case .buildStarted(let program):
+      begin("buildStarted")
+      text("program", program)
+    case .planned(let steps):
+      begin("planned")
+      json.key("steps")
+      json.integer(steps)
+    case .stepStarted(let step, let label, let reason):
+      begin("stepStarted")
+      text("step", step)
+      text("label", label)
+      text("reason", reason)
+    case .stepFinished(let end):
+      begin("stepFinished")
+      Self.write(end, to: &json)
+    case .outputWritten(let path):
+      begin("outputWritten")
+      text("path", path.display)
+    case .outputRemoved(let path):
+      begin("outputRemoved")
+      text("path", path.display)
+    case .outputDisplaced(let path, let place):
+      begin("outputDisplaced")
+      text("path", path.display)
+      text("to", place.display)
+    case .diagnostic(let diagnostic):
+      begin("diagnostic")
+      Self.write(diagnostic, to: &json)
+    case .printed(let line):
+      begin("printed")
+      text("text", line)
+    case .buildFinished(let summary):
+      begin("buildFinished")
+      text("status", summary.status.rawValue)
+      for (name, count) in [
+        ("steps", summary.steps), ("run", summary.run), ("cached", summary.cached), ("failed", summary.failed),
+      ] {
+        json.key(name)
+        json.integer(count)
+      }
+      json.key("seconds")
+      json.seconds(summary.seconds)
+    }
+    json.endObject()
+    write(json.text + "\n")
+  }
+
+  private static func write(_ end: BuildEvent.StepEnd, to json: inout JSONText) {
+    json.key("step")
+    json.string(end.step)
+    json.key("label")
+    json.string(end.label)
+    json.key("status")
+    json.string(end.status.rawValue)
+    json.key("seconds")
+    json.seconds(end.usage?.wallSeconds ?? 0)
+    json.key("maxrssBytes")
+    json.integer(end.usage?.peakMemoryBytes ?? 0)
+    if let usage = end.usage {
+      json.key("cpuSeconds")
+      json.seconds(usage.cpuSeconds)
+    }
+    json.key("exitCode")
+    json.literal(end.exitCode.map { "\($0)" } ?? "null")
+    if let message = end.message {
+      json.key("message")
+      json.string(message)
+    }
+  }
+
+  private static func write(_ diagnostic: Diagnostic, to json: inout JSONText) {
+    json.key("id")
+    json.string(diagnostic.id.description)
+    json.key("severity")
+    json.string(diagnostic.severity.rawValue)
+    json.key("message")
+    json.string(diagnostic.message)
+    json.key("file")
+    if let range = diagnostic.range {
+      let start = range.start
+      json.string(range.file.name)
+      json.key("line")
+      json.integer(start.line)
+      json.key("column")
+      json.integer(start.column)
+    } else {
+      json.literal("null")
+      json.key("line")
+      json.literal("null")
+      json.key("column")
+      json.literal("null")
+    }
+  }
+}

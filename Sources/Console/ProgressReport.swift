@@ -1,0 +1,175 @@
+import BuildGraph
+import Diagnostics
+package import Ports
+
+/// Tells a person how a build goes: a living line on a terminal, plain lines elsewhere, failures at once and again at the end.
+package final class ProgressReport: EventSink {
+  package enum Verbosity: Hashable, Sendable { case quiet, normal, verbose }
+
+  package struct Options: Hashable, Sendable {
+    package var style: Style
+    package var verbosity: Verbosity
+    /// Columns of the terminal, or nil where there is none: then nothing is ever overwritten.
+    package var width: Int?
+    /// Say for each step why it runs.
+    package var explains: Bool
+    /// The word before the counts: `build`, `dry run` …
+    package var verb: String
+
+    package init(style: Style, verbosity: Verbosity, width: Int?, explains: Bool, verb: String) {
+      self.style = style
+      self.verbosity = verbosity
+      self.width = width
+      self.explains = explains
+      self.verb = verb
+    }
+  }
+
+  private struct Running {
+    let label: String
+    let since: Double
+  }
+
+  private let options: Options
+  private let clock: any Clock
+  private let write: (String) -> Void
+  private let writeResult: (String) -> Void
+  private var planned = 0
+  private var finished = 0
+  private var failures: [BuildEvent.StepEnd] = []
+  private var running: [(step: String, state: Running)] = []
+  private var lastDrawn = -Double.infinity
+  private var hasStatusLine = false
+
+  /// - Parameters:
+  ///   - write: Gets text for standard error.
+  ///   - writeResult: Gets what the program prints, for standard output.
+  package init(
+    options: Options, clock: any Clock, write: @escaping (String) -> Void, writeResult: @escaping (String) -> Void
+  ) {
+    self.options = options
+    self.clock = clock
+    self.write = write
+    self.writeResult = writeResult
+  }
+
+  package func receive(_ event: BuildEvent) {
+    let style = options.style
+    switch event {
+    case .buildStarted:
+      break
+    case .planned(let steps):
+      planned = steps
+      drawStatus()
+    case .stepStarted(let step, let label, let reason):
+      running.append((step, Running(label: label, since: clock.monotonic)))
+      if options.explains || options.verbosity == .verbose {
+        line("\(style.good("run")) \(label)\(reason.isEmpty ? "" : style.quiet(" (\(reason))"))")
+      }
+      drawStatus()
+    case .stepFinished(let end):
+      running.removeAll { $0.step == end.step }
+      finished += 1
+      if end.status == .failed {
+        failures.append(end)
+        line(failureText(end), atAnyVerbosity: true)
+      } else if end.status == .cached, options.verbosity == .verbose {
+        line("\(style.quiet("unchanged")) \(end.label)")
+      } else if let message = end.message {
+        line("\(style.notable("note:")) \(end.label): \(message)")
+      }
+      drawStatus()
+    case .outputWritten(let path):
+      if options.verbosity == .verbose { line("wrote \(path.display)") }
+    case .outputRemoved(let path):
+      if options.verbosity == .verbose || options.explains { line("removed \(path.display)") }
+    case .outputDisplaced(let path, let place):
+      line(
+        "\(style.notable("warning:")) \(path.display) was edited after it was built; moved to \(place.display)",
+        atAnyVerbosity: true)
+    case .diagnostic(let diagnostic):
+      let text = DiagnosticRenderer(style: style).render(diagnostic)
+      line(String(text.dropLast()), atAnyVerbosity: true)
+    case .printed(let text):
+      clearStatus()
+      writeResult(text + "\n")
+    case .buildFinished(let summary):
+      finish(summary)
+    }
+  }
+
+  private func finish(_ summary: BuildEvent.Summary) {
+    clearStatus()
+    let style = options.style
+    if failures.count > 1 {
+      line("\(style.bad("failed:")) \(failures.map(\.label).joined(separator: ", "))", atAnyVerbosity: true)
+    }
+    let counts =
+      "\(summary.steps) \(summary.steps == 1 ? "step" : "steps"), \(summary.run) run, \(summary.cached) unchanged, "
+      + "\(summary.failed) failed (\(Self.seconds(summary.seconds)))"
+    switch summary.status {
+    case .succeeded: line("\(options.verb): \(counts)")
+    case .failed, .refused: line("\(style.bad("\(options.verb) failed:")) \(counts)", atAnyVerbosity: true)
+    case .interrupted: line("\(style.notable("\(options.verb) interrupted:")) \(counts)", atAnyVerbosity: true)
+    }
+  }
+
+  private func failureText(_ end: BuildEvent.StepEnd) -> String {
+    var text = "\(options.style.bad("failed:")) \(end.label): \(end.message ?? "exit status \(end.exitCode ?? 1)")"
+    let tail = String(decoding: end.logTail.bytes, as: UTF8.self)
+    for logLine in tail.split(separator: "\n", omittingEmptySubsequences: false).suffix(20) where !logLine.isEmpty {
+      text += "\n  | \(logLine)"
+    }
+    if !end.logTail.isEmpty { text += "\n  = see the whole log with: reflow log \(end.step)" }
+    return text
+  }
+
+  private func line(_ text: String, atAnyVerbosity: Bool = false) {
+    guard atAnyVerbosity || options.verbosity != .quiet else { return }
+    clearStatus()
+    write(text + "\n")
+  }
+
+  /// At most ten frames a second, so that a build of ten thousand short steps does not spend its time on drawing.
+  private func drawStatus() {
+    guard let width = options.width, options.verbosity != .quiet else { return }
+    let now = clock.monotonic
+    guard now - lastDrawn >= 0.1 else { return }
+    lastDrawn = now
+    var text = "[\(finished)/\(max(planned, finished))]"
+    if let first = running.first {
+      text += " \(first.state.label)"
+      let seconds = Int(now - first.state.since)
+      if seconds > 0 { text += " \(seconds)s" }
+      if running.count > 1 { text += " and \(running.count - 1) more" }
+    }
+    if !failures.isEmpty { text += ", \(failures.count) failed" }
+    write("\r\u{1B}[K" + String(text.prefix(max(1, width - 1))))
+    hasStatusLine = true
+  }
+
+  private func clearStatus() {
+    guard hasStatusLine else { return }
+    write("\r\u{1B}[K")
+    hasStatusLine = false
+  }
+
+  /// `0.31 s`, `2 min 5 s`: what a person wants to read.
+  package static func seconds(_ seconds: Double) -> String {
+    if seconds >= 60 { return "\(Int(seconds) / 60) min \(Int(seconds) % 60) s" }
+    let hundredths = Int((seconds * 100).rounded())
+    let fraction = hundredths % 100
+    return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction) s"
+  }
+}
+
+/// Hands each event to several sinks, in order.
+package final class EventFanout: EventSink {
+  private let sinks: [any EventSink]
+
+  package init(_ sinks: [any EventSink]) { self.sinks = sinks }
+
+  package func receive(_ event: BuildEvent) {
+    for sink in sinks { sink.receive(event) }
+  }
+}

@@ -1,0 +1,75 @@
+import Diagnostics
+package import Ports
+
+/// Writes `--trace`: Chrome's trace format, one row for each step that ran at the same time as others.
+///
+/// Loads in Perfetto and chrome://tracing.
+package final class TraceLog: EventSink {
+  private struct Running {
+    let lane: Int
+    let label: String
+    let reason: String
+    let start: Double
+  }
+
+  private let clock: any Clock
+  private let write: (String) -> Void
+  private let origin: Double
+  private var running: [String: Running] = [:]
+  private var busyLanes: [Bool] = []
+  private var hasEvents = false
+
+  /// - Parameter write: Gets pieces of one JSON array, the last when the build has finished.
+  package init(clock: any Clock, write: @escaping (String) -> Void) {
+    self.clock = clock
+    self.write = write
+    origin = clock.monotonic
+    write("[")
+  }
+
+  package func receive(_ event: BuildEvent) {
+    switch event {
+    case .stepStarted(let step, let label, let reason):
+      let lane = busyLanes.firstIndex(of: false) ?? busyLanes.count
+      if lane == busyLanes.count { busyLanes.append(true) } else { busyLanes[lane] = true }
+      running[step] = Running(lane: lane, label: label, reason: reason, start: clock.monotonic)
+    case .stepFinished(let end):
+      guard let started = running.removeValue(forKey: end.step) else { return }
+      busyLanes[started.lane] = false
+      emit(started, end)
+    case .buildFinished:
+      write("\n]\n")
+    case .buildStarted, .planned, .outputWritten, .outputRemoved, .outputDisplaced, .diagnostic, .printed:
+      break
+    }
+  }
+
+  private func emit(_ started: Running, _ end: BuildEvent.StepEnd) {
+    var json = JSONText()
+    json.beginObject()
+    json.key("name")
+    json.string(started.label)
+    json.key("cat")
+    json.string(end.status.rawValue)
+    json.key("ph")
+    json.string("X")
+    json.key("ts")
+    json.integer(Int64((started.start - origin) * 1e6))
+    json.key("dur")
+    json.integer(Int64((clock.monotonic - started.start) * 1e6))
+    json.key("pid")
+    json.integer(1)
+    json.key("tid")
+    json.integer(started.lane)
+    json.key("args")
+    json.beginObject()
+    json.key("step")
+    json.string(end.step)
+    json.key("reason")
+    json.string(started.reason)
+    json.endObject()
+    json.endObject()
+    write((hasEvents ? ",\n" : "\n") + json.text)
+    hasEvents = true
+  }
+}
