@@ -31,6 +31,11 @@ package final class CheckedModule: Sendable {
     case builtin(Builtin)
     /// In a template, an identifier that equals the label of an output: its index.
     case output(Int)
+    /// In the body of a function, the function itself, by its declaration: its name is otherwise unbound there.
+    case recursive(DeclarationID)
+    /// A member expression that is known to denote a function of a system module. System modules are values, too, so a
+    /// member of an unknown module may turn out to be one only when it is evaluated; a ``Type/scheme(_:)`` never does.
+    case system(SystemFunction)
   }
 
   package enum Import: Sendable {
@@ -78,11 +83,4 @@ package enum Builtin: String, Hashable, Sendable, CaseIterable {
   case delay, error, fold, flatten, len, list, map, panic, range, reduce, trace, unzip, zip
   /// An extension: a shell-quoted string.
   case quote
-}
-
-/// A module that the language itself provides: `make("$/strings")`.
-package struct SystemModule: Hashable, Sendable {
-  package var name: String
-
-  package init(name: String) { self.name = name }
 }

@@ -5,7 +5,8 @@ package indirect enum Type: Hashable, Sendable {
   case error
   case list(Type)
   case map(key: Type, value: Type)
-  /// Labels matter for printing only.
+  /// Labels matter for printing only. A tuple of one labelled element means that element (see ``unlabelled``); it occurs
+  /// as the result of a function and as the type of an export, nowhere else.
   case tuple([Labelled])
   /// In the order as written, which is the order of printing; equality of types does not depend on it.
   case structure([Field])
@@ -14,6 +15,8 @@ package indirect enum Type: Hashable, Sendable {
   case function([Labelled], Type)
   /// Tags distinct.
   case sum([Variant])
+  /// A function of `$/lists` that has a type only where it is called; not first class.
+  case scheme(SystemFunction)
 
   package struct Labelled: Hashable, Sendable {
     package var label: String?
