@@ -1,4 +1,10 @@
+import ArgumentParser
+
+/// Everything that Reflow claims about speed, measured.
 @main
-struct ReflowBenchmarks {
-  static func main() {}
+struct ReflowBenchmarks: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "reflow-bench",
+    abstract: "Measures Reflow beside something run in the same minutes.",
+    subcommands: [BuildBenchmark.self])
 }

@@ -1,0 +1,67 @@
+@preconcurrency import Glibc
+
+/// One finished run of a command: the figures that a benchmark compares.
+struct ChildRun {
+  var wallSeconds: Double
+  var cpuSeconds: Double
+  var peakKibibytes: Int
+  var status: Int32
+}
+
+enum ChildProcess {
+  /// Runs a command to its end with its output thrown away.
+  ///
+  /// Peak memory is the largest single process of the command's tree, and never less than our own: keep this process small.
+  static func run(_ arguments: [String], in folder: String, environment: [String: String] = [:]) -> ChildRun {
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_addchdir_np(&actions, folder)
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+    var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
+    argv.append(nil)
+    defer { for pointer in argv { free(pointer) } }
+    for (name, value) in environment { setenv(name, value, 1) }
+    let start = monotonicSeconds()
+    var child: pid_t = 0
+    let failure = posix_spawnp(&child, arguments[0], &actions, nil, argv, Glibc.environ)
+    precondition(failure == 0, "cannot start \(arguments[0]): \(String(cString: strerror(failure)))")
+    var status: Int32 = 0
+    var usage = rusage()
+    while wait4(child, &status, 0, &usage) < 0 && errno == EINTR {}
+    let wall = monotonicSeconds() - start
+    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+    return ChildRun(
+      wallSeconds: wall, cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+      peakKibibytes: Int(usage.ru_maxrss), status: status)
+  }
+
+  static func monotonicSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+}
+
+/// Folders and files that a benchmark makes below one folder of its own.
+enum Scratch {
+  static func write(_ text: String, to path: String) {
+    guard let file = fopen(path, "w") else { preconditionFailure("cannot write \(path)") }
+    fputs(text, file)
+    fclose(file)
+  }
+
+  static func makeFolder(_ path: String) {
+    precondition(mkdir(path, 0o777) == 0 || errno == EEXIST, "cannot make \(path)")
+  }
+
+  static func removeAll(_ path: String) {
+    _ = ChildProcess.run(["rm", "-rf", path], in: "/")
+  }
+
+  static func has(_ command: String) -> Bool {
+    ChildProcess.run(["sh", "-c", "command -v \(command)"], in: "/").status == 0
+  }
+}

@@ -1,0 +1,40 @@
+@preconcurrency import Glibc
+
+/// The process's standard streams.
+enum Terminal {
+  static func write(_ text: String, to descriptor: Int32) {
+    var text = text
+    text.withUTF8 { bytes in
+      var rest = UnsafeRawBufferPointer(bytes)
+      while !rest.isEmpty {
+        let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
+        if count < 0 {
+          // A reader that went away (`reflow eval | head`) is no reason to fail.
+          guard errno == EINTR || errno == EAGAIN else { return }
+          continue
+        }
+        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      }
+    }
+  }
+
+  static func print(_ text: String) { write(text, to: STDOUT_FILENO) }
+  static func printError(_ text: String) { write(text, to: STDERR_FILENO) }
+
+  /// Columns of the terminal on standard error, or nil where there is none that can move its cursor.
+  static var width: Int? {
+    guard isatty(STDERR_FILENO) == 1, let kind = environment("TERM"), kind != "dumb" else { return nil }
+    var size = winsize()
+    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+
+  /// See <https://no-color.org>: any non-empty value of `NO_COLOR` turns colours off.
+  static var hasColor: Bool {
+    isatty(STDERR_FILENO) == 1 && (environment("NO_COLOR") ?? "").isEmpty && environment("TERM") != "dumb"
+  }
+
+  static func environment(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }
+  }
+}

@@ -1,0 +1,160 @@
+import BuildGraph
+import Configuration
+import Console
+import Diagnostics
+@preconcurrency import Glibc
+
+/// The folder that a command works in, and what its configuration says.
+struct Workspace {
+  /// Absolute, links resolved, without a trailing slash.
+  let root: ByteString
+  var settings: Settings
+  let configurationName = "reflow.toml"
+
+  /// Finds the workspace and reads its configuration.
+  ///
+  /// The root is the nearest folder, from the current one upward, that holds `.reflow/`; else the current folder.
+  ///
+  /// - Throws: ``ExitStatus/badInput`` after having said what is wrong.
+  init(root given: String?) throws {
+    if let given {
+      guard let resolved = Self.resolve(ByteString(given)) else {
+        Terminal.printError("error: cannot use '\(given)' as the root: no such folder\n")
+        throw ExitStatus.badInput.exitCode
+      }
+      root = resolved
+    } else {
+      guard let current = Self.resolve(".") else {
+        Terminal.printError("error: the current folder does not exist any more\n")
+        throw ExitStatus.badInput.exitCode
+      }
+      root = Self.nearestRoot(from: current) ?? current
+    }
+    settings = Settings()
+    try readConfiguration()
+  }
+
+  /// `.reflow`, absolute.
+  var stateFolder: ByteString { root + "/.reflow" }
+
+  /// Absolute folders by index of `RootID`: the workspace, then the mappings', then the declared roots.
+  var rootFolders: [ByteString] {
+    [root] + settings.mappings.map { absolute($0.folder) } + settings.roots.map(absolute)
+  }
+
+  /// A path that a person wrote, absolute: `~/` is the home folder, anything else is relative to the root.
+  func absolute(_ path: ByteString) -> ByteString {
+    if path.bytes.first == UInt8(ascii: "/") { return path }
+    if path.bytes.starts(with: "~/".utf8) {
+      return ByteString(Terminal.environment("HOME") ?? "/") + ByteString(bytes: Array(path.bytes.dropFirst()))
+    }
+    return root + "/" + path
+  }
+
+  /// Where a URL's contents are, by the configuration's mappings.
+  func place(of url: ByteString) -> Source.Place {
+    guard let (mapping, path) = settings.resolve(url: url) else { return .unmapped(url: url) }
+    return .path(Path(root: RootID(index: UInt16(mapping + 1)), path))
+  }
+
+  /// A file named on the command line, as a path relative to the root: what the current folder and links make of it.
+  ///
+  /// - Returns: nil where it lies outside the workspace.
+  func relative(_ argument: String) -> ByteString? {
+    let given = ByteString(argument)
+    let slash = given.bytes.lastIndex(of: UInt8(ascii: "/"))
+    let folder = slash.map { $0 == 0 ? "/" : ByteString(bytes: Array(given.bytes[..<$0])) } ?? "."
+    let name = slash.map { ByteString(bytes: Array(given.bytes[($0 + 1)...])) } ?? given
+    guard let resolved = Self.resolve(folder) else {
+      // The folder is not there: let the reader of the file say so, under the name that was given.
+      return given
+    }
+    let path = resolved == "/" ? "/" + name : resolved + "/" + name
+    let prefix = root == "/" ? root : root + "/"
+    guard path.bytes.starts(with: prefix.bytes) else { return nil }
+    return ByteString(bytes: Array(path.bytes[prefix.count...]))
+  }
+
+  private mutating func readConfiguration() throws {
+    let path = root + "/" + ByteString(configurationName)
+    let bytes: [UInt8]
+    do {
+      guard let found = try HostFile.read(path) else { return }
+      bytes = found
+    } catch {
+      Terminal.printError("error: \(error.message)\n")
+      throw ExitStatus.badInput.exitCode
+    }
+    let (parsed, diagnostics) = Settings.parse(SourceFile(name: configurationName, text: bytes))
+    guard diagnostics.isEmpty else {
+      let renderer = DiagnosticRenderer(style: Style(isColored: Terminal.hasColor))
+      for diagnostic in diagnostics { Terminal.printError(renderer.render(diagnostic)) }
+      throw ExitStatus.badInput.exitCode
+    }
+    settings = parsed
+  }
+
+  private static func nearestRoot(from folder: ByteString) -> ByteString? {
+    var folder = folder
+    while true {
+      if HostFile.isFolder(folder + "/.reflow") { return folder }
+      guard let slash = folder.bytes.lastIndex(of: UInt8(ascii: "/")), folder.count > 1 else { return nil }
+      folder = slash == 0 ? "/" : ByteString(bytes: Array(folder.bytes[..<slash]))
+    }
+  }
+
+  private static func resolve(_ path: ByteString) -> ByteString? {
+    (path.bytes + [0]).withUnsafeBufferPointer { bytes in
+      bytes.withMemoryRebound(to: CChar.self) { text in
+        guard let resolved = realpath(text.baseAddress, nil) else { return nil }
+        defer { free(resolved) }
+        let length = strlen(resolved)
+        return UnsafeRawBufferPointer(start: resolved, count: length).withMemoryRebound(to: UInt8.self) {
+          ByteString(bytes: Array($0))
+        }
+      }
+    }
+  }
+}
+
+/// Small files of the commands' own: the configuration, programs to check, logs to show.
+enum HostFile {
+  static func isFolder(_ path: ByteString) -> Bool {
+    var status = stat()
+    return withPath(path) { stat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// The file's bytes, or nil where there is none.
+  static func read(_ path: ByteString) throws(SystemError) -> [UInt8]? {
+    let descriptor = withPath(path) { open($0, O_RDONLY | O_CLOEXEC) }
+    guard descriptor >= 0 else {
+      if errno == ENOENT || errno == ENOTDIR { return nil }
+      throw SystemError(
+        errno == EACCES ? .notPermitted : .other, "cannot open '\(path.display)': \(String(cString: strerror(errno)))",
+        errno: errno)
+    }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = Glibc.read(descriptor, &buffer, buffer.count)
+      if count == 0 { return bytes }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw SystemError(
+          errno == EISDIR ? .wrongKind : .other,
+          "cannot read '\(path.display)': \(String(cString: strerror(errno)))", errno: errno)
+      }
+      bytes += buffer[..<count]
+    }
+  }
+
+  static func withPath<Result>(_ path: ByteString, _ body: (UnsafePointer<CChar>) -> Result) -> Result {
+    var bytes = path.bytes.map { CChar(bitPattern: $0) }
+    bytes.append(0)
+    return bytes.withUnsafeBufferPointer { buffer in
+      // Never nil: the array holds at least the terminator.
+      body(buffer.baseAddress!)
+    }
+  }
+}
