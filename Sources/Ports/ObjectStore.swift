@@ -25,6 +25,9 @@ package protocol ObjectStore: Sendable {
   /// Whether the object (of a folder: with all that it holds) is there, of the right size.
   func contains(_ artifact: Artifact) -> Bool
 
+  /// `contains` for many, on all cores.
+  func contains(_ artifacts: [Artifact]) -> [Bool]
+
   /// - Throws: `damaged` where the bytes do not match their digest; the object is then set aside.
   func manifest(of folder: Artifact) throws(SystemError) -> FolderManifest
 
@@ -38,4 +41,8 @@ package protocol ObjectStore: Sendable {
 
   /// Makes all objects so far durable (`syncfs`).
   func sync() throws(SystemError)
+}
+
+extension ObjectStore {
+  package func contains(_ artifacts: [Artifact]) -> [Bool] { artifacts.map { contains($0) } }
 }

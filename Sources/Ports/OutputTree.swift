@@ -8,8 +8,13 @@ package enum OutputLook: Hashable, Sendable {
   case file(Artifact, FileHint, isTrusted: Bool)
   case emptyFolder
   case folder
-  /// A link, or something that is neither file nor folder.
+  /// A symbolic link; it was not followed.
+  case link(target: ByteString)
+  /// Something that is neither file, folder nor link.
   case other
+  /// A folder on the way is not one, but a file, a link or something else: its path. Nothing can lie here before that
+  /// is removed or displaced.
+  case blocked(by: ByteString)
 }
 
 /// How outputs reach the tree.
@@ -25,16 +30,23 @@ package protocol OutputTree: Sendable {
   /// Looks at many outputs, on all cores.
   func look(at outputs: [OwnedOutput]) throws(SystemError) -> [OutputLook]
 
-  /// Brings an object to its place, replacing the file there.
+  /// Brings a file object to its place, replacing the file or link there. The returned hint may be trusted at once: the
+  /// file's time of modification is set back by more than the clock's grain, so that any later write moves it.
+  ///
+  /// - Throws: `wrongKind` where a folder is in the way, or a file or link where a folder must be; `damaged` where the
+  ///   object is not what its name says (it is then set aside); `notFound` where there is no such object; `noSpace`,
+  ///   `notPermitted`. What was there before is still there.
   func write(_ artifact: Artifact, to path: ByteString) throws(SystemError) -> FileHint
 
   func writeLink(target: ByteString, to path: ByteString) throws(SystemError)
   func makeFolder(_ path: ByteString) throws(SystemError)
 
-  /// Removes a file and the folders that this leaves empty (but never the tree's root).
+  /// Removes a file, a link or an empty folder, and the folders that this leaves empty (but never the tree's root). What is
+  /// missing is removed already.
   func remove(_ path: ByteString) throws(SystemError)
 
-  /// Moves a file to `.reflow/displaced/…` and says where.
+  /// Moves what is there (a whole folder, too), or what blocks the way to it, to `.reflow/displaced/…` and says where,
+  /// relative to the workspace.
   func displace(_ path: ByteString) throws(SystemError) -> ByteString
 
   /// Removes temporary names that a crash left.

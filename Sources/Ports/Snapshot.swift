@@ -1,0 +1,84 @@
+package import BuildGraph
+package import Diagnostics
+
+/// Where a path of a ``SnapshotEntry`` begins.
+package enum SnapshotRoot: Hashable, Comparable, Sendable {
+  /// What the user owns; links are followed.
+  case source(RootID)
+  /// The output tree; no link is followed.
+  case output
+}
+
+/// What a build that changes nothing must find at one path.
+package enum SnapshotExpectation: Hashable, Sendable {
+  /// A file with these figures. Where they cannot be trusted yet (the file had not rested when it was read) `rehash` is
+  /// its content, and the check reads the file again; nil where the figures alone decide.
+  case file(FileHint, rehash: Digest?)
+  /// A folder with these figures: no name in it came or went. Figures that cannot be trusted always count as a change.
+  case folder(FileHint, isTrusted: Bool)
+  case missing
+}
+
+/// One path that a build in which nothing changed looks at: a source, a listed folder, a name that was probed and missing,
+/// an output.
+package struct SnapshotEntry: Hashable, Sendable {
+  package var root: SnapshotRoot
+  /// Relative to the root; empty for the root itself.
+  package var path: ByteString
+  package var expectation: SnapshotExpectation
+
+  package init(root: SnapshotRoot, path: ByteString, expectation: SnapshotExpectation) {
+    self.root = root
+    self.path = path
+    self.expectation = expectation
+  }
+}
+
+/// What a check of a snapshot found.
+package enum SnapshotAnswer: Hashable, Sendable {
+  /// There is no usable snapshot: none was written, it is damaged, or of another version or generation.
+  case none
+  /// Every path is as it was; the summary that was written with the snapshot.
+  case unchanged(summary: [UInt8])
+  /// These differ: the first few, in the order of the file. The rest was not looked at.
+  case changed([SnapshotEntry])
+}
+
+/// The nothing-changed path: one flat file for each (program, parameters, targets, configuration), checked without
+/// opening the database and without the state lock.
+///
+/// A snapshot is the promise "while all these paths look so, the outputs are right". It depends on nothing else, so an old
+/// one is never wrong, only useless; whoever writes it must name every path that the build depended on and every output.
+package protocol Snapshot: Sendable {
+  /// Looks once at every entry, on all cores.
+  ///
+  /// - Parameter generation: of the database, where the caller knows it; another one than the snapshot's gives `.none`.
+  /// - Complexity: one system call for each entry, until a difference shows.
+  func check(key: Digest, generation: Int64?) -> SnapshotAnswer
+
+  /// Replaces the snapshot of `key`, atomically. To be called after the commit that it describes.
+  ///
+  /// - Throws: `noSpace`, `notPermitted`; the old snapshot is then gone or still there, and both are correct.
+  func write(key: Digest, generation: Int64, entries: [SnapshotEntry], summary: [UInt8]) throws(SystemError)
+
+  /// Forgets the snapshot of `key`, if there is one.
+  func remove(key: Digest) throws(SystemError)
+}
+
+extension FileHint {
+  /// The grain below which times of files are taken to be able to coincide.
+  package static let clockGrainNanoseconds: Int64 = 10_000_000
+  /// The grain of file systems that keep whole seconds only (FAT keeps even ones).
+  package static let coarseClockGrainNanoseconds: Int64 = 2_000_000_000
+
+  /// Whether the file had rested when it was looked at: its times lie before `instant` by more than the clock's grain, so
+  /// that a later change cannot leave them as they are.
+  ///
+  /// - Parameter instant: nanoseconds since 1970 on the file system's own clock, taken before the look.
+  package func hasRested(before instant: Int64) -> Bool {
+    let second: Int64 = 1_000_000_000
+    let isCoarse = modifiedNanoseconds % second == 0 && changedNanoseconds % second == 0
+    let grain = isCoarse ? Self.coarseClockGrainNanoseconds : Self.clockGrainNanoseconds
+    return max(modifiedNanoseconds, changedNanoseconds) < instant - grain
+  }
+}
