@@ -54,9 +54,9 @@ extension FolderManifest {
     return result
   }
 
-  /// Reads the byte form back; nil where it is damaged.
+  /// Reads the byte form back; nil where it is damaged: encoding what is returned gives the same bytes, and it is well-formed.
   ///
-  /// - Complexity: O(bytes).
+  /// - Complexity: O(bytes · depth of folders).
   package init?(encoded bytes: [UInt8]) {
     guard bytes.starts(with: Self.magic) else { return nil }
     var offset = Self.magic.count
@@ -89,6 +89,7 @@ extension FolderManifest {
       }
     }
     self.init(entries: entries)
+    guard isWellFormed else { return nil }
   }
 
   /// The folder as a content: the digest of the byte form, and the sum of its files' sizes.
