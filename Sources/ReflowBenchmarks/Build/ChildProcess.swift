@@ -16,7 +16,6 @@ enum ChildProcess {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addchdir_np(&actions, folder)
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
@@ -24,6 +23,7 @@ enum ChildProcess {
     argv.append(nil)
     defer { for pointer in argv { free(pointer) } }
     for (name, value) in environment { setenv(name, value, 1) }
+    precondition(chdir(folder) == 0, "cannot enter \(folder)")
     let start = monotonicSeconds()
     var child: pid_t = 0
     let failure = posix_spawnp(&child, arguments[0], &actions, nil, argv, Glibc.environ)
