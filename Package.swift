@@ -82,6 +82,12 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
   .treatAllWarnings(as: .error),
 ]
+// The static Foundation that swift-argument-parser pulls in makes gold warn of `mktemp`; bfd can be told not to.
+for target in package.targets where target.type == .executable {
+  target.linkerSettings = [
+    .unsafeFlags(["-use-ld=bfd", "-Xlinker", "-w", "-Xlinker", "--gc-sections"], .when(configuration: .release))
+  ]
+}
 for target in package.targets where target.type == .regular || target.type == .executable || target.type == .test {
   guard target.name != "CLinux" else { continue }
   target.swiftSettings = (target.swiftSettings ?? []) + strict
