@@ -1,0 +1,102 @@
+import BuildGraph
+import Foundation
+import LinuxSystem
+import Ports
+import Testing
+
+/// Real inotify on a real folder. What happened is read until a marker file shows up, so no test waits for a time.
+@Suite struct InotifyWatcherTests {
+  private let folder: URL
+  private let watcher: InotifyWatcher
+
+  init() throws {
+    folder = FileManager.default.temporaryDirectory.appendingPathComponent("watcher-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    watcher = try InotifyWatcher(roots: [ByteString(folder.path)])
+  }
+
+  private func write(_ text: String, to name: String) throws {
+    try Data(text.utf8).write(to: folder.appendingPathComponent(name))
+  }
+
+  /// Everything that happened in the root before a marker was written.
+  private func eventsSoFar() throws -> [WatchEvent] {
+    try write("", to: "marker")
+    var events: [WatchEvent] = []
+    while true {
+      events += try watcher.wait(timeoutSeconds: 10)
+      let end = events.firstIndex { if case .changed(_, name: "marker", in: _) = $0 { true } else { false } }
+      if let end { return Array(events[..<end]) }
+    }
+  }
+
+  @Test func aWriteIsSeenWhenTheFileIsClosed() throws {
+    try write("a", to: "x")
+    try watcher.watch(Path(""))
+    let handle = try FileHandle(forWritingTo: folder.appendingPathComponent("x"))
+    try handle.write(contentsOf: Data("b".utf8))
+    #expect(try watcher.wait(timeoutSeconds: 0) == [])
+    try handle.close()
+    #expect(try eventsSoFar() == [.changed(.written, name: "x", in: Path(""))])
+  }
+
+  @Test func namesThatComeAndGoAreSeen() throws {
+    try write("a", to: "x")
+    try watcher.watch(Path(""))
+    try FileManager.default.moveItem(at: folder.appendingPathComponent("x"), to: folder.appendingPathComponent("y"))
+    try FileManager.default.removeItem(at: folder.appendingPathComponent("y"))
+    #expect(
+      try eventsSoFar() == [
+        .changed(.vanished, name: "x", in: Path("")), .changed(.appeared, name: "y", in: Path("")),
+        .changed(.vanished, name: "y", in: Path("")),
+      ])
+  }
+
+  @Test func aRemovedFolderIsSaidToBeGoneAndCanBeWatchedAgain() throws {
+    let inner = folder.appendingPathComponent("inner")
+    try FileManager.default.createDirectory(at: inner, withIntermediateDirectories: false)
+    try watcher.watch(Path(""))
+    try watcher.watch(Path("inner"))
+    try FileManager.default.removeItem(at: inner)
+    #expect(try eventsSoFar().contains(.gone(Path("inner"))))
+    try FileManager.default.createDirectory(at: inner, withIntermediateDirectories: false)
+    try watcher.watch(Path("inner"))
+    try write("a", to: "inner/z")
+    #expect(try eventsSoFar().contains(.changed(.written, name: "z", in: Path("inner"))))
+  }
+
+  @Test func aFolderThatIsMovedAwayIsNoLongerWatched() throws {
+    let inner = folder.appendingPathComponent("inner")
+    try FileManager.default.createDirectory(at: inner, withIntermediateDirectories: false)
+    try watcher.watch(Path(""))
+    try watcher.watch(Path("inner"))
+    let moved = folder.appendingPathComponent("moved")
+    try FileManager.default.moveItem(at: inner, to: moved)
+    try write("a", to: "moved/z")
+    let events = try eventsSoFar()
+    #expect(events.contains(.gone(Path("inner"))))
+    #expect(!events.contains(.changed(.written, name: "z", in: Path("inner"))))
+  }
+
+  @Test func aFolderThatIsNotThereIsAnErrorThatNamesIt() throws {
+    let error = try #require(throws: (any Error).self) { try watcher.watch(Path("nowhere")) }
+    #expect("\(error)".contains("cannot watch 'nowhere': no such folder"))
+  }
+
+  @Test func anInterruptWakesTheWaiter() throws {
+    watcher.interrupt()
+    watcher.interrupt()
+    #expect(try watcher.wait(timeoutSeconds: nil) == [.interrupted])
+    #expect(try watcher.wait(timeoutSeconds: 0) == [])
+  }
+
+  @Test func namesThatAreNotTextArrive() throws {
+    try watcher.watch(Path(""))
+    let name: [UInt8] = [0x66, 0xFF, 0x67]
+    let path = Array(folder.path.utf8) + [0x2F] + name + [0]
+    path.withUnsafeBufferPointer { bytes in
+      bytes.withMemoryRebound(to: CChar.self) { if let start = $0.baseAddress { mkdir(start, 0o755) } }
+    }
+    #expect(try eventsSoFar() == [.changed(.appeared, name: ByteString(bytes: name), in: Path(""))])
+  }
+}
