@@ -70,10 +70,10 @@ struct ProgramArguments: Equatable {
     }
   }
 
-  /// `-j`, `-j4`, `-k`, `-h`: one letter, or one letter with its number attached.
+  /// `-j`, `-j4`, `-k`, `-h`: one letter, or one letter with its number attached. `-k=10` is a program's parameter `k`.
   private static func isShortOption(_ name: String, value: String?, withValue: Set<Character>) -> Bool {
     guard let first = name.first else { return false }
-    if name.count == 1 { return true }
+    if name.count == 1 { return value == nil || withValue.contains(first) }
     return value == nil && withValue.contains(first) && name.dropFirst().allSatisfy(\.isNumber)
   }
 }
