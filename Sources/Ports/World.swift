@@ -75,6 +75,10 @@ package enum BuildEvent: Sendable {
   case planned(steps: Int)
   case stepStarted(step: String, label: String, reason: String)
   case stepFinished(StepEnd)
+  /// A step that a dry run found stale, and why.
+  case wouldRun(step: String, label: String, reason: String)
+  /// For `--explain`: what a step's key was made of, line by line as it was hashed.
+  case explained(step: String, label: String, lines: [String])
   case outputWritten(path: ByteString)
   case outputRemoved(path: ByteString)
   case outputDisplaced(path: ByteString, to: ByteString)
