@@ -1,0 +1,113 @@
+package import BuildGraph
+
+/// What a run came to.
+package struct Tally: Hashable, Sendable {
+  /// Steps that the demanded outputs rest on, whether they had to be looked at or not.
+  package var steps = 0
+  package var run = 0
+  package var failed = 0
+  /// Steps that never came to run, behind a failure or an interruption.
+  package var notRun = 0
+
+  package var cached: Int { max(0, steps - run - failed - notRun) }
+}
+
+/// One file, link or empty folder that the output tree should hold.
+package struct DesiredOutput: Hashable, Sendable {
+  package enum Content: Hashable, Sendable {
+    /// - Parameter origin: where the bytes are now; a source is no object yet.
+    case file(Artifact, Origin)
+    case link(target: ByteString)
+    case emptyFolder
+  }
+
+  package var path: ByteString
+  package var content: Content
+  package var location: ProgramLocation?
+
+  package init(path: ByteString, content: Content, location: ProgramLocation?) {
+    self.path = path
+    self.content = content
+    self.location = location
+  }
+}
+
+extension Engine {
+  /// - Complexity: O(steps).
+  package var tally: Tally {
+    var tally = Tally()
+    for (index, node) in graph.stepNodes.enumerated() where progress[node].isKeyDemanded {
+      tally.steps += 1
+      switch progress.steps[index].state {
+      case .failed: tally.failed += 1
+      case .blocked, .cancelled, .queued, .running, .runningStale, .exporting, .awaitingInputs, .lookingUpReadSets,
+        .lookingUpResult, .lookingUpDerivation:
+        tally.notRun += 1
+      case .idle: tally.notRun += progress[node].isDemanded ? 1 : 0
+      case .done, .wouldRun: continue
+      }
+    }
+    tally.run = progress.runSteps
+    return tally
+  }
+
+  /// Whether something that was demanded cannot be had.
+  package var hasFailures: Bool { progress.failedSteps > 0 || !missingOutputs.isEmpty }
+
+  /// The declared outputs that could not be made in this run; what lies there stays.
+  package var missingOutputs: [OutputEntry] {
+    progress.outputs.filter { desired(for: $0) == nil }
+  }
+
+  /// All that the output tree should hold of what could be made, in order of the entries.
+  ///
+  /// - Complexity: O(files in the tree).
+  package var desiredOutputs: [DesiredOutput] {
+    progress.outputs.flatMap { desired(for: $0) ?? [] }
+  }
+
+  private func desired(for entry: OutputEntry) -> [DesiredOutput]? {
+    guard let artifact = artifact(of: entry.reference), let origin = origin(of: entry.reference) else { return nil }
+    switch artifact.kind {
+    case .file:
+      return [DesiredOutput(path: entry.path, content: .file(artifact, origin), location: entry.location)]
+    case .folder:
+      guard let manifest = manifest(of: artifact) else { return nil }
+      if manifest.entries.isEmpty, !entry.path.isEmpty {
+        return [DesiredOutput(path: entry.path, content: .emptyFolder, location: entry.location)]
+      }
+      return manifest.entries.map { file in
+        let path = entry.path.isEmpty ? file.path : entry.path + "/" + file.path
+        return DesiredOutput(
+          path: path, content: content(of: file, in: origin), location: entry.location)
+      }
+    }
+  }
+
+  private func content(of entry: FolderManifest.Entry, in folder: Origin) -> DesiredOutput.Content {
+    switch entry.content {
+    case .file(let artifact): return .file(artifact, folder.member(entry.path, artifact))
+    case .link(let target): return .link(target: target)
+    case .emptyFolder: return .emptyFolder
+    }
+  }
+}
+
+extension Origin {
+  /// Where a file of a folder lies.
+  func member(_ path: ByteString, _ artifact: Artifact) -> Origin {
+    switch self {
+    case .source(let folder): return .source(folder.appending(path))
+    case .object: return .object(artifact)
+    case .view(let members):
+      for member in members {
+        if member.path == path { return member.origin }
+        let prefix = member.path.bytes + [UInt8(ascii: "/")]
+        if path.bytes.starts(with: prefix) {
+          return member.origin.member(ByteString(bytes: Array(path.bytes[prefix.count...])), artifact)
+        }
+      }
+      return .object(artifact)
+    }
+  }
+}

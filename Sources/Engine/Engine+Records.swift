@@ -1,0 +1,175 @@
+import BuildGraph
+
+/// What is remembered of a step, and what it is called.
+extension Engine {
+  mutating func record(
+    _ step: StepID, _ exec: Exec, result: [Artifact]?, isSandboxed: Bool, readSet: Record.ReadSet?, contentKey: Digest
+  ) {
+    let node = graph.stepNodes[Int(step.index)]
+    let inputs = exec.inputs.compactMap { artifact(of: $0.reference) }.map(Keys.derivation(of:))
+    var derivation: Record.Derivation?
+    if let key = progress[node].key, inputs.count == exec.inputs.count, exec.depfile == nil {
+      derivation = Record.Derivation(key: key, inputs: inputs)
+    }
+    let reads = readSet?.paths
+    let now = trace(of: step, exec, reads: reads, contentKey: contentKey)
+    let isNew = progress[step].trace?.contentKey != contentKey
+    // Of a cached step with a depfile the set that it read is not at hand; its last trace is as good.
+    let trace = isNew && (exec.depfile == nil || reads != nil) ? now : nil
+    if trace != nil { progress[step].trace = trace }
+    guard result != nil || derivation != nil || trace != nil || readSet != nil else { return }
+    effects.append(
+      .record(
+        Record(
+          step: step, contentKey: contentKey, result: result, isSandboxed: isSandboxed, derivation: derivation,
+          readSet: readSet, trace: trace, identity: graph.identities[Int(step.index)])))
+  }
+
+  /// What the step is like now: of a step with a depfile by what it read, if that is known, else by what it read last time.
+  mutating func trace(of step: StepID, _ exec: Exec, reads: [ByteString]?, contentKey: Digest) -> StepTrace {
+    let plan = graph.plan(of: step, exec: exec)
+    var inputs: [StepTrace.Input] = []
+    for (index, input) in exec.inputs.enumerated() where plan.staging.slots[index] == index {
+      guard let artifact = artifact(of: input.reference) else { continue }
+      let isNarrowed = exec.depfile != nil && input.kind == .folder
+      let digest = isNarrowed ? namesDigest(of: artifact) : Keys.derivation(of: artifact)
+      inputs.append(StepTrace.Input(path: plan.staging.inputs[index], digest: digest))
+    }
+    if exec.depfile != nil {
+      let known = Set(inputs.map(\.path))
+      let paths = reads ?? progress[step].trace?.inputs.map(\.path).filter { !known.contains($0) } ?? []
+      for path in paths where !known.contains(path) {
+        let digest = staged(path, of: step, exec).map(Keys.derivation(of:)) ?? Digest(high: 0, low: 0)
+        inputs.append(StepTrace.Input(path: path, digest: digest))
+      }
+    }
+    return StepTrace(contentKey: contentKey, command: plan.command, inputs: inputs)
+  }
+
+  func namesDigest(of folder: Artifact) -> Digest {
+    observed.manifests[folder.digest].map(Keys.names(of:)) ?? folder.digest
+  }
+
+  // MARK: Depfiles
+
+  struct Undeclared: Error { let message: String }
+
+  /// The staged paths that a run read, of those that a folder input narrows; checked to be declared.
+  mutating func reads(in depfile: [UInt8]?, of step: StepID, _ exec: Exec) -> Result<[ByteString], Undeclared> {
+    guard let depfile else {
+      return .failure(Undeclared(message: "the command did not write its depfile '\(exec.depfile!.display)'"))
+    }
+    let staging = graph.plan(of: step, exec: exec).staging
+    var paths: [ByteString] = []
+    for path in Depfile.prerequisites(in: depfile) {
+      // What the system provides is not declared, and not followed.
+      if path.bytes.first == UInt8(ascii: "/") { continue }
+      if staging.inputs.contains(path) { continue }
+      if staging.outputs.contains(where: { path == $0 || path.bytes.starts(with: $0.bytes + [UInt8(ascii: "/")]) }) {
+        continue
+      }
+      guard staged(path, of: step, exec) != nil else {
+        return .failure(Undeclared(message: "the depfile names '\(path.display)', which is no input of the step"))
+      }
+      paths.append(path)
+    }
+    return .success(paths.sorted())
+  }
+
+  /// What lies at a staged path inside a folder input.
+  mutating func staged(_ path: ByteString, of step: StepID, _ exec: Exec) -> Artifact? {
+    let staging = graph.plan(of: step, exec: exec).staging
+    for (index, input) in exec.inputs.enumerated() where staging.slots[index] == index && input.kind == .folder {
+      let prefix = staging.inputs[index].bytes + [UInt8(ascii: "/")]
+      guard path.bytes.starts(with: prefix), let folder = artifact(of: input.reference),
+        let manifest = observed.manifests[folder.digest],
+        case .file(let artifact)? = manifest.content(at: ByteString(bytes: Array(path.bytes[prefix.count...])))
+      else { continue }
+      return artifact
+    }
+    return nil
+  }
+
+  /// K2 with the folders as they are now.
+  mutating func narrowedKey(of step: StepID, reads: [ByteString]) -> Digest {
+    guard let exec = exec(of: step), let declared = progress[step].declaredKey else {
+      return Digest(high: 0, low: 0)
+    }
+    let names = exec.inputs.filter { $0.kind == .folder }.compactMap { artifact(of: $0.reference) }
+      .map { namesDigest(of: $0) }
+    let found = reads.map { (path: $0, artifact: staged($0, of: step, exec)) }
+    return Keys.narrowed(declared: declared, names: names, reads: found)
+  }
+
+  // MARK: Names
+
+  func name(of step: StepID) -> String { graph.steps[Int(step.index)].name }
+
+  func display(_ source: SourceID) -> String {
+    switch graph.sources[Int(source.index)].place {
+    case .path(let path): return path.bytes.isEmpty ? "." : path.bytes.display
+    case .unmapped(let url): return url.display
+    }
+  }
+
+  /// What people call the thing that a step finds at a staged path.
+  mutating func humanName(ofStaged path: ByteString, step: StepID, _ exec: Exec) -> String {
+    let staging = graph.plan(of: step, exec: exec).staging
+    for (index, input) in exec.inputs.enumerated() where staging.slots[index] == index {
+      let staged = staging.inputs[index]
+      if path == staged {
+        let name = display(input.reference)
+        return exec.depfile != nil && input.kind == .folder ? "the list of files in \(name)" : name
+      }
+      if path.bytes.starts(with: staged.bytes + [UInt8(ascii: "/")]) {
+        return display(input.reference) + ByteString(bytes: Array(path.bytes[staged.count...])).display
+      }
+    }
+    return path.display
+  }
+
+  private func display(_ reference: ArtifactReference) -> String {
+    switch reference {
+    case .source(let id): return display(id)
+    case .output(let step, let output):
+      guard let exec = exec(of: step), exec.outputs.count > 1 else { return name(of: step) }
+      return "\(name(of: step)).\(exec.outputs[output].label)"
+    case .member(let step, _, let path): return "\(name(of: step))/\(path.display)"
+    case .literal: return "a file that the program makes"
+    case .assembly: return "a folder that the program makes"
+    }
+  }
+
+  // MARK: Origins
+
+  /// Where a step finds the content of a resolved reference.
+  func origin(of reference: ArtifactReference) -> Origin? {
+    switch reference {
+    case .source(let id):
+      guard case .path(let path) = graph.sources[Int(id.index)].place else { return nil }
+      return .source(path)
+    case .output(let step, _):
+      if case .copy(let inner, _, _) = graph.steps[Int(step.index)].work { return origin(of: inner) }
+      return artifact(of: reference).map { .object($0) }
+    case .member, .literal: return artifact(of: reference).map { .object($0) }
+    case .assembly(let id):
+      var members: [Origin.ViewMember] = []
+      for member in graph.assemblies[Int(id.index)] {
+        guard let origin = origin(of: member.reference) else { return nil }
+        members.append(Origin.ViewMember(path: member.name, origin: origin))
+      }
+      return .view(members)
+    }
+  }
+
+  func collectSources(of reference: ArtifactReference, into sources: inout Set<SourceID>) {
+    switch reference {
+    case .source(let id): sources.insert(id)
+    case .assembly(let id):
+      for member in graph.assemblies[Int(id.index)] { collectSources(of: member.reference, into: &sources) }
+    case .output(let step, _):
+      if case .copy(let inner, _, _) = graph.steps[Int(step.index)].work { collectSources(of: inner, into: &sources) }
+    case .member, .literal: return
+    }
+  }
+}

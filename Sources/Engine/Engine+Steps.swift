@@ -1,0 +1,284 @@
+import BuildGraph
+
+/// A step's way from its key to its result. See <doc:BuildStates>.
+extension Engine {
+  func exec(of step: StepID) -> Exec? {
+    guard case .exec(let exec) = graph.steps[Int(step.index)].work else { return nil }
+    return exec
+  }
+
+  // MARK: Derivations
+
+  /// - Precondition: the step's key is known.
+  mutating func lookUpDerivation(of step: StepID) {
+    if progress[step].ignoresDerivation { return demandInputs(of: step) }
+    transition(step, to: .lookingUpDerivation)
+    let node = graph.stepNodes[Int(step.index)]
+    wantedDerivations.append(
+      DerivationLookup(
+        step: step, key: progress[node].key!, identity: graph.identities[Int(step.index)]))
+  }
+
+  mutating func found(_ answer: DerivationAnswer) {
+    let step = answer.step
+    let node = graph.stepNodes[Int(step.index)]
+    guard progress[step].state == .lookingUpDerivation, progress[node].key == answer.key else { return }
+    progress[step].trace = answer.trace
+    progress[step].hasTrace = true
+    guard let hit = answer.hit, let exec = exec(of: step), hit.outputs.count == exec.outputs.count,
+      hit.inputs.count == exec.inputs.count, hit.isSandboxed || !options.isStrict,
+      agrees(hit.inputs, with: exec)
+    else { return demandInputs(of: step) }
+    progress[step].contentKey = hit.contentKey
+    progress[step].outputs = hit.outputs
+    progress[step].derivedFrom = hit.inputs
+    effects.append(.reused(step, key: hit.contentKey))
+    transition(step, to: .done)
+  }
+
+  /// Whether no input that is resolved in this run is another one than the entry was made with.
+  private func agrees(_ inputs: [Digest], with exec: Exec) -> Bool {
+    for (input, recorded) in zip(exec.inputs, inputs) {
+      guard let live = artifact(of: input.reference) else { continue }
+      if Keys.derivation(of: live) != recorded { return false }
+    }
+    return true
+  }
+
+  /// Takes back a derivation hit when one of its inputs turns out to be another than it was made with.
+  mutating func checkDerivation(of node: NodeID) {
+    guard case .step(let step) = graph.kinds[node.position], progress[step].state == .done,
+      let inputs = progress[step].derivedFrom, let exec = exec(of: step), !agrees(inputs, with: exec)
+    else { return }
+    progress[step].ignoresDerivation = true
+    invalidate([node])
+  }
+
+  // MARK: Results
+
+  mutating func inputsResolved(of step: StepID) {
+    switch graph.steps[Int(step.index)].work {
+    case .exec(let exec):
+      var inputs: [Artifact] = []
+      inputs.reserveCapacity(exec.inputs.count)
+      for input in exec.inputs {
+        guard let artifact = artifact(of: input.reference) else {
+          return fail(step, .refused(message: missingMember(input.reference)))
+        }
+        inputs.append(artifact)
+      }
+      let command = graph.plan(of: step, exec: exec).command.digest
+      if exec.depfile != nil {
+        let key = Keys.declared(command: command, files: inputs.filter { $0.kind == .file })
+        progress[step].declaredKey = key
+        progress[step].contentKey = key
+        transition(step, to: .lookingUpReadSets)
+        effects.append(.loadReadSets(step, key: key))
+      } else {
+        let key = Keys.content(command: command, inputs: inputs)
+        progress[step].contentKey = key
+        lookUpResult(of: step, keys: [key])
+      }
+    case .copy(let reference, _, let place): copy(reference, to: place, step: step)
+    }
+  }
+
+  private func missingMember(_ reference: ArtifactReference) -> String {
+    guard case .member(let step, let output, let path) = reference else { return "an input cannot be read" }
+    let maker = name(of: step)
+    guard let exec = exec(of: step) else { return "\(maker) holds no file '\(path.display)'" }
+    return "the folder '\(exec.outputs[output].label)' that \(maker) made holds no file '\(path.display)'"
+  }
+
+  private mutating func lookUpResult(of step: StepID, keys: [Digest]) {
+    transition(step, to: .lookingUpResult)
+    let identity = progress[step].hasTrace ? nil : graph.identities[Int(step.index)]
+    wantedResults.append(ResultLookup(step: step, keys: keys, identity: identity))
+  }
+
+  mutating func found(_ step: StepID, key: Digest, readSets: [[ByteString]]) {
+    guard progress[step].state == .lookingUpReadSets, progress[step].declaredKey == key else { return }
+    lookUpResult(of: step, keys: readSets.map { narrowedKey(of: step, reads: $0) })
+  }
+
+  mutating func found(_ answer: ResultAnswer) {
+    let step = answer.step
+    guard progress[step].state == .lookingUpResult, let exec = exec(of: step) else { return }
+    if exec.depfile == nil, answer.keys.first != progress[step].contentKey { return }
+    if !progress[step].hasTrace {
+      progress[step].trace = answer.trace
+      progress[step].hasTrace = true
+    }
+    if case .result(let key, let outputs, let isSandboxed) = answer.found, outputs.count == exec.outputs.count {
+      if isSandboxed || !options.isStrict {
+        progress[step].contentKey = key
+        progress[step].outputs = outputs
+        record(step, exec, result: nil, isSandboxed: isSandboxed, readSet: nil, contentKey: key)
+        effects.append(.reused(step, key: key))
+        return transition(step, to: .done)
+      }
+      return launch(step, .notSandboxed)
+    }
+    launch(step, progress[step].reason ?? reason(for: step, exec))
+  }
+
+  private mutating func reason(for step: StepID, _ exec: Exec) -> Reason {
+    let now = trace(of: step, exec, reads: nil, contentKey: progress[step].contentKey!)
+    return now.reason(since: progress[step].trace) { staged in
+      humanName(ofStaged: staged, step: step, exec)
+    }
+  }
+
+  // MARK: Running
+
+  mutating func launch(_ step: StepID, _ reason: Reason) {
+    progress[step].reason = nil
+    let key = progress[step].contentKey!
+    if options.isDryRun {
+      effects.append(.wouldRun(step, key: key, reason))
+      progress.runSteps += 1
+      return transition(step, to: .wouldRun)
+    }
+    if progress.hasStopped { return transition(step, to: .cancelled) }
+    guard let exec = exec(of: step) else { return }
+    let staging = graph.plan(of: step, exec: exec).staging
+    var inputs: [Launch.Input] = []
+    var sources: Set<SourceID> = []
+    for (index, input) in exec.inputs.enumerated() where staging.slots[index] == index {
+      guard let origin = origin(of: input.reference) else {
+        return fail(step, .refused(message: missingMember(input.reference)))
+      }
+      collectSources(of: input.reference, into: &sources)
+      inputs.append(Launch.Input(stagedPath: staging.inputs[index], kind: input.kind, origin: origin))
+    }
+    progress[step].attempts += 1
+    transition(step, to: .queued)
+    effects.append(
+      .launch(
+        Launch(
+          step: step, key: key, reason: reason, inputs: inputs, sources: sources.sorted(),
+          rank: graph.ranks[Int(step.index)])))
+  }
+
+  mutating func ended(_ step: StepID, _ report: RunReport) {
+    let state = progress[step].state
+    guard state == .running || state == .runningStale, let exec = exec(of: step) else { return }
+    let changed = report.changes.filter { isNews($0) }
+    if progress.isInterrupted, report.ending == .cancelled { return transition(step, to: .cancelled) }
+    if state == .runningStale || !report.changes.isEmpty {
+      let name = report.changes.first.map { display($0.source) } ?? "an input"
+      return discard(step, name: name, changed)
+    }
+    switch report.ending {
+    case .cancelled: transition(step, to: .cancelled)
+    case .failed(let isTemporary):
+      // The original's three attempts for what says that it is temporary; beyond that the program's word.
+      let attempts = 1 + max(exec.retries, isTemporary ? 3 : 0)
+      if progress[step].attempts < attempts, !progress.hasStopped {
+        launch(step, .retry(attempt: progress[step].attempts + 1, of: attempts))
+      } else {
+        fail(step, .ran)
+      }
+    case .succeeded(let outputs):
+      progress.runSteps += 1
+      progress[step].outputs = outputs
+      finish(step, exec, report)
+    }
+  }
+
+  private mutating func finish(_ step: StepID, _ exec: Exec, _ report: RunReport) {
+    var readSet: Record.ReadSet?
+    var key = progress[step].contentKey!
+    if exec.depfile != nil, let declared = progress[step].declaredKey {
+      switch reads(in: report.depfile, of: step, exec) {
+      case .success(let paths):
+        readSet = Record.ReadSet(declaredKey: declared, paths: paths)
+        key = narrowedKey(of: step, reads: paths)
+        progress[step].contentKey = key
+      case .failure(let undeclared):
+        progress.runSteps -= 1
+        return fail(step, .refused(message: undeclared.message))
+      }
+    }
+    record(
+      step, exec, result: progress[step].outputs, isSandboxed: report.isSandboxed, readSet: readSet, contentKey: key)
+    transition(step, to: .done)
+  }
+
+  /// Throws away what a run made, since a source changed under it, and begins it again.
+  private mutating func discard(_ step: StepID, name: String, _ changes: [RunReport.Change]) {
+    progress[step].reruns += 1
+    guard progress[step].reruns <= options.rerunLimit else {
+      return fail(step, .inputKeepsChanging(name: name))
+    }
+    progress[step].attempts = 0
+    progress[step].reason = .inputChangedWhileRunning(name: name)
+    transition(step, to: .idle)
+    for change in changes { replace(change.source, by: change.observation) }
+    if changes.isEmpty { restartDemand(of: step) }
+  }
+
+  private func isNews(_ change: RunReport.Change) -> Bool {
+    switch (observed.sources[Int(change.source.index)], change.observation) {
+    case (.present(let old), .file(let new)), (.present(let old), .folder(let new, _)): return old != new
+    case (.failed, .failed): return false
+    case (.unknown, _), (.asked, _), (.present, .failed), (.failed, _): return true
+    }
+  }
+
+  mutating func fail(_ step: StepID, _ failure: StepFailure) {
+    effects.append(.failed(step, failure))
+    transition(step, to: .failed)
+  }
+
+  /// In a dry run: a step behind one that would run would probably run as well; nobody can know before.
+  mutating func foresee(_ step: StepID, after cause: NodeID) {
+    guard progress[step].state != .wouldRun else { return }
+    var maker = cause
+    while case .assembly = graph.kinds[maker.position],
+      let next = graph.dependencies[maker.position].first(where: { progress[$0].isForeseen })
+    {
+      maker = next
+    }
+    var name = "an input"
+    switch graph.kinds[maker.position] {
+    case .step(let step), .manifest(let step, _): name = self.name(of: step)
+    case .source, .literal, .assembly: break
+    }
+    progress.runSteps += 1
+    effects.append(.wouldRun(step, key: graph.identities[Int(step.index)], .inputWouldRun(name: name)))
+    transition(step, to: .wouldRun)
+  }
+
+  // MARK: Copies
+
+  private mutating func copy(_ reference: ArtifactReference, to place: Source.Place, step: StepID) {
+    guard let artifact = artifact(of: reference), let origin = origin(of: reference) else {
+      return fail(step, .refused(message: missingMember(reference)))
+    }
+    switch place {
+    case .unmapped(let url):
+      fail(step, .refused(message: "no folder is configured for '\(url.display)': map its scheme in the configuration"))
+    case .path(let path):
+      if progress.hasStopped { return transition(step, to: .cancelled) }
+      progress[step].outputs = [artifact]
+      transition(step, to: .exporting)
+      effects.append(.export(step, artifact, origin, to: path))
+    }
+  }
+
+  mutating func exported(_ step: StepID, _ ending: ExportEnding) {
+    guard progress[step].state == .exporting else { return }
+    switch ending {
+    case .unchanged: transition(step, to: .done)
+    case .written:
+      progress.runSteps += 1
+      transition(step, to: .done)
+    case .failed: transition(step, to: .failed)
+    case .wouldWrite:
+      progress.runSteps += 1
+      effects.append(.wouldRun(step, key: graph.identities[Int(step.index)], .destinationDiffers))
+      transition(step, to: .wouldRun)
+    }
+  }
+}

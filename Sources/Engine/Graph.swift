@@ -1,0 +1,252 @@
+import BuildGraph
+
+/// Index of a node: a source, a step, a literal, an assembly, or the manifest of a folder that a step makes.
+struct NodeID: Hashable, Comparable {
+  let index: UInt32
+  init(_ index: Int) { self.index = UInt32(index) }
+  var position: Int { Int(index) }
+  static func < (a: Self, b: Self) -> Bool { a.index < b.index }
+}
+
+/// What the program says, as the engine needs it: one table of nodes with their edges both ways. Grows, and never changes.
+struct Graph {
+  enum Kind: Hashable {
+    case source(SourceID)
+    case step(StepID)
+    /// What lies in the n-th output of a step, a folder.
+    case manifest(StepID, Int)
+    case literal(LiteralID)
+    case assembly(AssemblyID)
+  }
+
+  private struct FolderOutput: Hashable {
+    let step: StepID
+    let output: Int
+  }
+
+  /// What running a step takes beyond its exec; computed when it is first wanted.
+  struct Plan {
+    var staging: Staging
+    var command: CommandKey
+  }
+
+  private(set) var kinds: [Kind] = []
+  /// Distinct, in order of first mention.
+  private(set) var dependencies: [[NodeID]] = []
+  private(set) var dependents: [[NodeID]] = []
+
+  private(set) var sources: [Source] = []
+  private(set) var steps: [Step] = []
+  private(set) var literals: [ByteString] = []
+  private(set) var assemblies: [[FlowGraph.Member]] = []
+
+  private(set) var sourceNodes: [NodeID] = []
+  private(set) var stepNodes: [NodeID] = []
+  private(set) var literalNodes: [NodeID] = []
+  private(set) var assemblyNodes: [NodeID] = []
+  private var manifestNodes: [FolderOutput: NodeID] = [:]
+
+  /// The name that a step keeps while its command and the contents of its inputs change.
+  private(set) var identities: [Digest] = []
+  private var identityCounts: [Digest: Int] = [:]
+  private var plans: [Plan?] = []
+  /// The longest chain of steps from each step to an end of the graph, itself included.
+  private(set) var ranks: [Double] = []
+
+  var nodeCount: Int { kinds.count }
+
+  private mutating func addNode(_ kind: Kind) -> NodeID {
+    let id = NodeID(kinds.count)
+    kinds.append(kind)
+    dependencies.append([])
+    dependents.append([])
+    return id
+  }
+
+  /// - Complexity: O(what is new), but for the ranks, which are O(steps and edges).
+  mutating func extend(by more: GraphExtension) {
+    let firstStep = steps.count
+    let firstAssembly = assemblies.count
+    for source in more.sources {
+      sourceNodes.append(addNode(.source(SourceID(index: UInt32(sources.count)))))
+      sources.append(source)
+    }
+    for literal in more.literals {
+      literalNodes.append(addNode(.literal(LiteralID(index: UInt32(literals.count)))))
+      literals.append(literal)
+    }
+    for step in more.steps {
+      stepNodes.append(addNode(.step(StepID(index: UInt32(steps.count)))))
+      steps.append(step)
+      plans.append(nil)
+    }
+    for assembly in more.assemblies {
+      assemblyNodes.append(addNode(.assembly(AssemblyID(index: UInt32(assemblies.count)))))
+      assemblies.append(assembly)
+    }
+    for index in firstAssembly..<assemblies.count {
+      connect(assemblyNodes[index], to: assemblies[index].map(\.reference))
+    }
+    for index in firstStep..<steps.count {
+      switch steps[index].work {
+      case .exec(let exec):
+        // A step with a depfile reads a part of its folders, so it needs to know what lies in them.
+        let narrows = exec.depfile != nil
+        connect(stepNodes[index], to: exec.inputs.map(\.reference)) { position, _ in
+          narrows && exec.inputs[position].kind == .folder
+        }
+      case .copy(let reference, _, _): connect(stepNodes[index], to: [reference])
+      }
+      identities.append(identity(of: index))
+    }
+    if firstStep < steps.count { computeRanks() }
+  }
+
+  private mutating func connect(
+    _ node: NodeID, to references: [ArtifactReference],
+    needsManifest: (Int, ArtifactReference) -> Bool = { _, _ in false }
+  ) {
+    var nodes: [NodeID] = []
+    var seen: Set<NodeID> = []
+    for (position, reference) in references.enumerated() {
+      let target = needsManifest(position, reference) ? manifestNode(of: reference) : self.node(of: reference)
+      // Sharing is common between two inputs and rare among many, so the set is made only where it pays.
+      if references.count <= 8 ? nodes.contains(target) : !seen.insert(target).inserted { continue }
+      nodes.append(target)
+      dependents[target.position].append(node)
+    }
+    dependencies[node.position] = nodes
+  }
+
+  /// The node whose being resolved makes a reference an artifact.
+  mutating func node(of reference: ArtifactReference) -> NodeID {
+    switch reference {
+    case .source(let id): return sourceNodes[Int(id.index)]
+    case .output(let step, _): return stepNodes[Int(step.index)]
+    case .member(let step, let output, _): return manifestNode(step, output)
+    case .literal(let id): return literalNodes[Int(id.index)]
+    case .assembly(let id): return assemblyNodes[Int(id.index)]
+    }
+  }
+
+  /// The node whose being resolved makes the contents of a folder known.
+  mutating func manifestNode(of reference: ArtifactReference) -> NodeID {
+    guard case .output(let step, let output) = reference else { return node(of: reference) }
+    return manifestNode(step, output)
+  }
+
+  private mutating func manifestNode(_ step: StepID, _ output: Int) -> NodeID {
+    if case .copy(let reference, _, _) = steps[Int(step.index)].work, case .output = reference {
+      // What a copy yields is what it copies; but it has to be made first, so the copy is waited for as well.
+      let inner = manifestNode(of: reference)
+      return manifestNode(step, output, waitingFor: [stepNodes[Int(step.index)], inner])
+    }
+    return manifestNode(step, output, waitingFor: [stepNodes[Int(step.index)]])
+  }
+
+  private mutating func manifestNode(_ step: StepID, _ output: Int, waitingFor nodes: [NodeID]) -> NodeID {
+    let key = FolderOutput(step: step, output: output)
+    if let node = manifestNodes[key] { return node }
+    let node = addNode(.manifest(step, output))
+    manifestNodes[key] = node
+    for dependency in nodes { dependents[dependency.position].append(node) }
+    dependencies[node.position] = nodes
+    return node
+  }
+
+  /// What a file or folder is called where it is staged.
+  func baseName(of reference: ArtifactReference) -> ByteString {
+    switch reference {
+    case .source(let id):
+      switch sources[Int(id.index)].place {
+      case .path(let path): return path.baseName
+      case .unmapped(let url): return Path(url).baseName
+      }
+    case .output(let step, let output):
+      switch steps[Int(step.index)].work {
+      case .exec(let exec): return ByteString(exec.outputs[output].label)
+      case .copy(_, _, .path(let path)): return path.baseName
+      case .copy(_, _, .unmapped(let url)): return Path(url).baseName
+      }
+    case .member(_, _, let path): return Path(path).baseName
+    case .literal: return "literal"
+    case .assembly: return "folder"
+    }
+  }
+
+  mutating func plan(of step: StepID, exec: Exec) -> Plan {
+    if let plan = plans[Int(step.index)] { return plan }
+    let staging = Staging(exec) { baseName(of: $0) }
+    let plan = Plan(staging: staging, command: CommandKey(exec, staging: staging))
+    plans[Int(step.index)] = plan
+    return plan
+  }
+
+  private mutating func identity(of index: Int) -> Digest {
+    let step = steps[index]
+    var manifest = DigestManifest()
+    manifest.write(.name, step.name)
+    switch step.work {
+    case .exec(let exec):
+      for output in exec.outputs { manifest.write(.label, output.label) }
+      for input in exec.inputs { write(input.reference, to: &manifest) }
+    case .copy(let reference, _, let place):
+      write(reference, to: &manifest)
+      write(place, to: &manifest)
+    }
+    let bare = manifest.finish()
+    let count = identityCounts[bare, default: 0]
+    identityCounts[bare] = count + 1
+    guard count > 0 else { return bare }
+    manifest.write(.identity, bare)
+    manifest.write(.ordinal, count)
+    return manifest.finish()
+  }
+
+  private func write(_ reference: ArtifactReference, to manifest: inout DigestManifest) {
+    switch reference {
+    case .source(let id): write(sources[Int(id.index)].place, to: &manifest)
+    case .output(let step, let output):
+      manifest.write(.identity, identities[Int(step.index)])
+      manifest.write(.output, output)
+    case .member(let step, let output, let path):
+      manifest.write(.identity, identities[Int(step.index)])
+      manifest.write(.output, output)
+      manifest.write(.member, path)
+    case .literal: manifest.write(.literal, 0)
+    case .assembly(let id):
+      // Names are enough to tell folders apart; a clash only costs a less exact reason.
+      for member in assemblies[Int(id.index)] { manifest.write(.assembly, member.name) }
+    }
+  }
+
+  private func write(_ place: Source.Place, to manifest: inout DigestManifest) {
+    switch place {
+    case .path(let path):
+      manifest.write(.source, Int(path.root.index))
+      manifest.write(.path, path.bytes)
+    case .unmapped(let url): manifest.write(.source, url)
+    }
+  }
+
+  private mutating func computeRanks() {
+    var chains = [Double](repeating: 0, count: kinds.count)
+    ranks = [Double](repeating: 0, count: steps.count)
+    // Nodes are not in topological order across kinds (a manifest may follow the step that reads it), steps are: go down
+    // by steps, and pass what lies between them by following edges through it.
+    for index in steps.indices.reversed() {
+      let node = stepNodes[index]
+      chains[node.position] += 1
+      ranks[index] = chains[node.position]
+      var reached = dependencies[node.position]
+      while let next = reached.popLast() {
+        guard chains[next.position] < ranks[index] else { continue }
+        chains[next.position] = ranks[index]
+        switch kinds[next.position] {
+        case .step, .source, .literal: continue
+        case .manifest, .assembly: reached += dependencies[next.position]
+        }
+      }
+    }
+  }
+}

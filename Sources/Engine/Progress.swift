@@ -1,0 +1,106 @@
+import BuildGraph
+
+/// How far a node has come in this run. See <doc:BuildStates>.
+enum Resolution: Hashable {
+  case pending
+  /// Its artifacts are known and can be had.
+  case resolved
+  /// They cannot be had in this run; said already.
+  case failed
+}
+
+struct NodeProgress {
+  /// Whether its derivation key is wanted: it lies below something demanded.
+  var isKeyDemanded = false
+  /// Whether its artifacts are wanted.
+  var isDemanded = false
+  /// Dependencies without a derivation key.
+  var missingKeys: Int32 = 0
+  /// Dependencies that are not resolved; counted from the moment that they are demanded for this node.
+  var missing: Int32 = 0
+  var isWaiting = false
+  var key: Digest?
+  /// Whether the dependents have been told of the key; until then it counts as missing for them.
+  var isKeySpread = false
+  var resolution: Resolution = .pending
+  /// Whether the dependents have been told that it is resolved.
+  var isResolutionSpread = false
+  /// In a dry run: failed only in that something before it would run.
+  var isForeseen = false
+  /// Whether an evaluation has been told what it is.
+  var isAnswered = false
+}
+
+/// What a step is doing. One function, `transition`, changes it.
+enum StepState: Hashable {
+  /// Not wanted, or wanted and waiting for its derivation key.
+  case idle
+  case lookingUpDerivation
+  /// Its inputs are demanded and not all resolved.
+  case awaitingInputs
+  case lookingUpReadSets
+  case lookingUpResult
+  /// Launched, and not begun.
+  case queued
+  case running
+  /// Running, but an input has changed meanwhile: what it makes is thrown away.
+  case runningStale
+  /// A copy at work.
+  case exporting
+  case done
+  case failed
+  /// An input cannot be had.
+  case blocked
+  case cancelled
+  /// In a dry run: it would run.
+  case wouldRun
+}
+
+struct StepProgress {
+  var state: StepState = .idle
+  var contentKey: Digest?
+  /// K1 of a step with a depfile.
+  var declaredKey: Digest?
+  var outputs: [Artifact] = []
+  /// The inputs that the derivation entry was made with, where that is how the step was resolved.
+  var derivedFrom: [Digest]?
+  /// Set when a derivation entry turned out to hold for other inputs.
+  var ignoresDerivation = false
+  var trace: StepTrace?
+  var hasTrace = false
+  var reason: Reason?
+  var attempts = 0
+  var reruns = 0
+}
+
+/// What has been learned of the world in this run.
+struct Observed {
+  enum SourceState: Hashable {
+    case unknown
+    case asked
+    case present(Artifact)
+    case failed(String)
+  }
+
+  var sources: [SourceState] = []
+  var literals: [Artifact] = []
+  /// What folders hold, by digest: source folders, assemblies, and outputs whose manifest was loaded.
+  var manifests: [Digest: FolderManifest] = [:]
+  var assemblies: [Artifact?] = []
+}
+
+/// This run's progress, apart from the graph and the world.
+struct Progress {
+  var nodes: [NodeProgress] = []
+  var steps: [StepProgress] = []
+  /// Needs by the node that answers them.
+  var needs: [NodeID: [Need]] = [:]
+  /// Presence and listings that were asked for, until they come.
+  var looks: [SourceID: [Need]] = [:]
+  var outputs: [OutputEntry] = []
+  var reportedSources: Set<SourceID> = []
+  var failedSteps = 0
+  var runSteps = 0
+  var hasStopped = false
+  var isInterrupted = false
+}

@@ -1,0 +1,97 @@
+package import BuildGraph
+
+/// What a step was like when it was last brought up to date; the state keeps it under the step's identity, so that the next
+/// launch can say what has changed. Never decides whether a step runs: keys do.
+package struct StepTrace: Hashable, Sendable {
+  package struct Input: Hashable, Sendable {
+    /// As staged; of a step with a depfile, each path that it read.
+    package var path: ByteString
+    /// ``Keys/derivation(of:)`` of what lay there.
+    package var digest: Digest
+
+    package init(path: ByteString, digest: Digest) {
+      self.path = path
+      self.digest = digest
+    }
+  }
+
+  package var contentKey: Digest
+  package var command: CommandKey
+  package var inputs: [Input]
+
+  package init(contentKey: Digest, command: CommandKey, inputs: [Input]) {
+    self.contentKey = contentKey
+    self.command = command
+    self.inputs = inputs
+  }
+}
+
+/// The byte form: a version byte, then all fields in order, numbers little-endian.
+///
+/// Versions: 1, the first.
+extension StepTrace {
+  private static let version: UInt8 = 1
+
+  package var encoded: [UInt8] {
+    var result: [UInt8] = [Self.version]
+    result.reserveCapacity(140 + inputs.count * 48)
+    func append(_ digest: Digest) {
+      withUnsafeBytes(of: digest.high.littleEndian) { result.append(contentsOf: $0) }
+      withUnsafeBytes(of: digest.low.littleEndian) { result.append(contentsOf: $0) }
+    }
+    append(contentKey)
+    for part in command.parts { append(part) }
+    for input in inputs {
+      append(input.digest)
+      withUnsafeBytes(of: UInt32(input.path.count).littleEndian) { result.append(contentsOf: $0) }
+      result += input.path.bytes
+    }
+    return result
+  }
+
+  /// Nil where the bytes are damaged or of another version.
+  package init?(encoded bytes: [UInt8]) {
+    var offset = 1
+    func number(_ count: Int) -> UInt64? {
+      guard offset + count <= bytes.count else { return nil }
+      defer { offset += count }
+      return bytes[offset..<offset + count].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+    func digest() -> Digest? {
+      guard let high = number(8), let low = number(8) else { return nil }
+      return Digest(high: high, low: low)
+    }
+    guard bytes.first == Self.version, let key = digest() else { return nil }
+    var parts: [Digest] = []
+    for _ in CommandKey.Part.allCases {
+      guard let part = digest() else { return nil }
+      parts.append(part)
+    }
+    var inputs: [Input] = []
+    while offset < bytes.count {
+      guard let value = digest(), let count = number(4), Int(count) <= bytes.count - offset else { return nil }
+      inputs.append(Input(path: ByteString(bytes: Array(bytes[offset..<offset + Int(count)])), digest: value))
+      offset += Int(count)
+    }
+    self.init(contentKey: key, command: CommandKey(parts: parts), inputs: inputs)
+  }
+
+  /// Why a step that is now like this must run, given what it was like before.
+  ///
+  /// - Parameter name: what people call the input at a staged path.
+  /// - Complexity: O(inputs).
+  package func reason(since old: StepTrace?, name: (ByteString) -> String) -> Reason {
+    guard let old else { return .neverBuilt }
+    if old.contentKey == contentKey { return .resultGone }
+    let parts = CommandKey.Part.allCases.filter { command.parts[$0.rawValue] != old.command.parts[$0.rawValue] }
+    if !parts.isEmpty { return .commandChanged(Set(parts)) }
+    let before = Dictionary(old.inputs.map { ($0.path, $0.digest) }, uniquingKeysWith: { first, _ in first })
+    let changed = inputs.filter { before[$0.path] != $0.digest }
+    if let first = changed.first {
+      return .inputChanged(
+        Reason.Change(
+          name: name(first.path), old: before[first.path], new: first.digest, others: changed.count - 1))
+    }
+    return .resultGone
+  }
+}
