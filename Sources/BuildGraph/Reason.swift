@@ -39,7 +39,7 @@ package enum Reason: Hashable, Sendable {
     case .neverBuilt: return "never built"
     case .inputChanged(let change):
       let others = change.others == 0 ? "" : " and \(change.others) more"
-      return "\(change.name) changed\(others)"
+      return "input \(change.name) changed\(others)"
     case .commandChanged(let parts):
       let names = CommandKey.Part.allCases.filter(parts.contains).map { "\($0)" }
       return names == ["template"] ? "command changed" : "command changed (\(names.joined(separator: ", ")))"

@@ -42,6 +42,16 @@ package final class EventLog: EventSink {
     case .stepFinished(let end):
       begin("stepFinished")
       Self.write(end, to: &json)
+    case .wouldRun(let step, let label, let reason):
+      begin("wouldRun")
+      text("step", step)
+      text("label", label)
+      text("reason", reason)
+    case .explained(let step, let label, let lines):
+      begin("explained")
+      text("step", step)
+      text("label", label)
+      text("manifest", lines.joined(separator: "\n"))
     case .outputWritten(let path):
       begin("outputWritten")
       text("path", path.display)

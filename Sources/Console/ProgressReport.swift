@@ -79,6 +79,10 @@ package final class ProgressReport: EventSink {
         line("\(style.notable("note:")) \(end.label): \(message)")
       }
       drawStatus()
+    case .wouldRun(_, let label, let reason):
+      line("would run \(label)\(reason.isEmpty ? "" : style.quiet(" (\(reason))"))")
+    case .explained(_, let label, let lines):
+      line(([label] + lines).joined(separator: "\n    "))
     case .outputWritten(let path):
       if options.verbosity == .verbose { line("wrote \(path.display)") }
     case .outputRemoved(let path):

@@ -39,7 +39,8 @@ package final class TraceLog: EventSink {
       emit(started, end)
     case .buildFinished:
       write("\n]\n")
-    case .buildStarted, .planned, .outputWritten, .outputRemoved, .outputDisplaced, .diagnostic, .printed:
+    case .buildStarted, .planned, .wouldRun, .explained, .outputWritten, .outputRemoved, .outputDisplaced, .diagnostic,
+      .printed:
       break
     }
   }
