@@ -8,6 +8,7 @@
 #include <sys/timerfd.h>
 
 #include "hash.h"
+#include "spawner.h"
 #include "syscalls.h"
 
 #endif
