@@ -66,7 +66,7 @@ let package = Package(
       name: "SimulationTests",
       dependencies: ["Driver", "Engine", "Scheduling", "Language", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", "Ports", "BuildGraph", "Diagnostics", "CSQLite"]),
-    .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "Ports", "BuildGraph", "Diagnostics"]),
+    .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "Ports", "BuildGraph", "Diagnostics", "CLinux"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "DifferentialTests", dependencies: ["Differential"]),

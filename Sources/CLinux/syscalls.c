@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -124,6 +125,15 @@ int64_t reflow_read_folder(int fd, void *buffer, size_t count) {
     if (n >= 0) return n;
     if (errno != EINTR) return -errno;
   }
+}
+
+int reflow_cores(void) {
+  // Room for more cores than the fixed cpu_set_t has.
+  unsigned long set[1024] = {0};
+  if (sched_getaffinity(0, sizeof set, (cpu_set_t *)set)) return -errno;
+  int count = 0;
+  for (size_t i = 0; i < sizeof set / sizeof *set; i++) count += __builtin_popcountl(set[i]);
+  return count;
 }
 
 int64_t reflow_coarse_time(void) {

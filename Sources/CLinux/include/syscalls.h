@@ -32,6 +32,8 @@ enum {
   REFLOW_RESOLVE_IN_ROOT = 0x10,
   REFLOW_RENAME_NOREPLACE = 1,
   REFLOW_RENAME_EXCHANGE = 2,
+  // O_PATH, which Glibc's module leaves out: a descriptor that names a place and reads nothing.
+  REFLOW_O_PATH = 010000000,
 };
 
 // See: man 2 openat2. Adds O_CLOEXEC.
@@ -56,6 +58,8 @@ int reflow_filesystem_kind(int fd, uint64_t *result);
 int reflow_lock(int fd, int wait);
 // The folder entries that one call of getdents64 gives, in the kernel's layout. Returns bytes, 0 at the end, or -errno.
 int64_t reflow_read_folder(int fd, void *buffer, size_t count);
+// Cores that this process may run on, or -errno. See: man 2 sched_getaffinity.
+int reflow_cores(void);
 // The kernel's cheap clock that file times are taken from, nanoseconds since 1970.
 int64_t reflow_coarse_time(void);
 // See: man 2 kill; of a process, by a descriptor that cannot come to mean another one.

@@ -1,0 +1,68 @@
+import CLinux
+import Glibc
+
+/// What this machine, or the container that we are in, lets us use.
+package enum Machine {
+  /// Cores that this process may run on, at least 1: its affinity, and a control group's CPU quota rounded up.
+  package static let cores: Int = {
+    let count = Int(reflow_cores())
+    return max(1, min(count, quotaCores ?? count))
+  }()
+
+  /// Bytes of memory that steps may use: the machine's, or a control group's limit where that is lower.
+  package static let memoryBytes: Int64 = {
+    let whole = Int64(sysconf(Int32(_SC_PHYS_PAGES))) * Int64(sysconf(Int32(_SC_PAGESIZE)))
+    return controlGroupValues("memory", file: "memory.max", oldFile: "memory.limit_in_bytes")
+      .compactMap { Int64($0) }.filter { $0 > 0 }.reduce(whole, min)
+  }()
+
+  private static var quotaCores: Int? {
+    let new = controlGroupValues("cpu", file: "cpu.max", oldFile: nil).compactMap { line -> Double? in
+      let words = line.split(separator: " ").map { Double($0) }
+      guard words.count == 2, let quota = words[0], let period = words[1], period > 0 else { return nil }
+      return quota / period
+    }
+    let quotas = controlGroupValues("cpu", file: nil, oldFile: "cpu.cfs_quota_us").compactMap { Double($0) }
+    let periods = controlGroupValues("cpu", file: nil, oldFile: "cpu.cfs_period_us").compactMap { Double($0) }
+    let old = zip(quotas, periods).filter { $0.0 > 0 && $0.1 > 0 }.map { $0.0 / $0.1 }
+    return (new + old).min().map { max(1, Int($0.rounded(.up))) }
+  }
+
+  /// What a file says in our control group and in each one above it. Versions 1 and 2 may be mounted side by side.
+  private static func controlGroupValues(_ controller: String, file: String?, oldFile: String?) -> [String] {
+    guard let groups = smallText("/proc/self/cgroup") else { return [] }
+    var values: [String] = []
+    for line in groups.split(separator: "\n") {
+      let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+      guard fields.count == 3 else { continue }
+      let places: [(String, String?)]
+      if fields[1].isEmpty {
+        places = [("/sys/fs/cgroup", file), ("/sys/fs/cgroup/unified", file)]
+      } else if fields[1].split(separator: ",").contains(Substring(controller)) {
+        places = [("/sys/fs/cgroup/\(controller)", oldFile)]
+      } else {
+        continue
+      }
+      for (mount, name) in places {
+        guard let name else { continue }
+        var group = fields[2]
+        while true {
+          if let text = smallText("\(mount)\(group == "/" ? "" : group)/\(name)") {
+            values.append(String(text.prefix { $0 != "\n" }))
+          }
+          guard let slash = group.lastIndex(of: "/"), group != "/" else { break }
+          group = slash == group.startIndex ? "/" : group[..<slash]
+        }
+      }
+    }
+    return values
+  }
+
+  static func smallText(_ path: String) -> String? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    guard case .success(let bytes?) = readAll(descriptor, sizeHint: 4096, limitBytes: 1 << 20) else { return nil }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
