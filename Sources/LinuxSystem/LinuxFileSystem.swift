@@ -21,6 +21,10 @@ package final class LinuxFileSystem: FileSystem {
     clocks = FileClocks(stateFolder: stateFolder)
   }
 
+  package func hostPath(of path: Path) -> ByteString {
+    path.bytes.isEmpty ? roots.path(of: path.root) : roots.path(of: path.root) + "/" + path.bytes
+  }
+
   // MARK: Looking
 
   package func look(at path: Path) -> Look {

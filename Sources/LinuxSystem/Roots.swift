@@ -130,7 +130,7 @@ package final class Roots: Sendable {
   /// The absolute path, without links, of what `path` leads to.
   ///
   /// - Throws: `notFound`; `notPermitted` where it leads out of every root.
-  package func hostPath(of path: Path) throws(SystemError) -> ByteString {
+  package func resolve(_ path: Path) throws(SystemError) -> ByteString {
     guard let place = try open(path, placeOnly) else {
       throw SystemError(.notFound, "'\(display(path))' does not exist", errno: ENOENT)
     }
