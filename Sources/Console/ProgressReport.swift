@@ -113,7 +113,7 @@ package final class ProgressReport: EventSink {
       + "\(summary.failed) failed (\(Self.seconds(summary.seconds)))"
     switch summary.status {
     case .succeeded: line("\(options.verb): \(counts)")
-    case .failed, .refused: line("\(style.bad("\(options.verb) failed:")) \(counts)", atAnyVerbosity: true)
+    case .failed, .invalid, .refused: line("\(style.bad("\(options.verb) failed:")) \(counts)", atAnyVerbosity: true)
     case .interrupted: line("\(style.notable("\(options.verb) interrupted:")) \(counts)", atAnyVerbosity: true)
     }
   }

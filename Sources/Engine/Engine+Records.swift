@@ -1,4 +1,4 @@
-import BuildGraph
+package import BuildGraph
 
 /// What is remembered of a step, and what it is called.
 extension Engine {
@@ -99,6 +99,17 @@ extension Engine {
       .map { namesDigest(of: $0) }
     let found = reads.map { (path: $0, artifact: staged($0, of: step, exec)) }
     return Keys.narrowed(declared: declared, names: names, reads: found)
+  }
+
+  /// What the key of a step with resolved inputs was made of, line by line as it was hashed.
+  package mutating func explanation(of step: StepID) -> [String] {
+    guard let exec = exec(of: step) else { return [] }
+    let plan = graph.plan(of: step, exec: exec)
+    var manifest = TextManifest()
+    for part in CommandKey.Part.allCases { Keys.write(part, of: exec, staging: plan.staging, to: &manifest) }
+    let inputs = exec.inputs.compactMap { artifact(of: $0.reference) }
+    Keys.writeContent(command: plan.command.digest, inputs: inputs, to: &manifest)
+    return manifest.lines
   }
 
   // MARK: Names

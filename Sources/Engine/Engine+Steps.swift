@@ -164,17 +164,23 @@ extension Engine {
     let state = progress[step].state
     guard state == .running || state == .runningStale, let exec = exec(of: step) else { return }
     let changed = report.changes.filter { isNews($0) }
-    if progress.isInterrupted, report.ending == .cancelled { return transition(step, to: .cancelled) }
+    if progress.isInterrupted, report.ending == .cancelled {
+      effects.append(.discarded(step))
+      return transition(step, to: .cancelled)
+    }
     if state == .runningStale || !report.changes.isEmpty {
       let name = report.changes.first.map { display($0.source) } ?? "an input"
       return discard(step, name: name, changed)
     }
     switch report.ending {
-    case .cancelled: transition(step, to: .cancelled)
+    case .cancelled:
+      effects.append(.discarded(step))
+      transition(step, to: .cancelled)
     case .failed(let isTemporary):
       // The original's three attempts for what says that it is temporary; beyond that the program's word.
       let attempts = 1 + max(exec.retries, isTemporary ? 3 : 0)
       if progress[step].attempts < attempts, !progress.hasStopped {
+        effects.append(.discarded(step))
         launch(step, .retry(attempt: progress[step].attempts + 1, of: attempts))
       } else {
         fail(step, .ran)
@@ -202,6 +208,7 @@ extension Engine {
     }
     record(
       step, exec, result: progress[step].outputs, isSandboxed: report.isSandboxed, readSet: readSet, contentKey: key)
+    effects.append(.succeeded(step))
     transition(step, to: .done)
   }
 
@@ -211,6 +218,7 @@ extension Engine {
     guard progress[step].reruns <= options.rerunLimit else {
       return fail(step, .inputKeepsChanging(name: name))
     }
+    effects.append(.discarded(step))
     progress[step].attempts = 0
     progress[step].reason = .inputChangedWhileRunning(name: name)
     transition(step, to: .idle)

@@ -290,6 +290,10 @@ package enum Effect: Hashable, Sendable {
   case answerText(Need, Origin)
   /// The step's result was there.
   case reused(StepID, key: Digest)
+  /// A run was a success.
+  case succeeded(StepID)
+  /// What a run made is thrown away, or it was cancelled; it may begin again.
+  case discarded(StepID)
   case failed(StepID, StepFailure)
   /// A dry run found that it would run.
   case wouldRun(StepID, key: Digest, Reason)

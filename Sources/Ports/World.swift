@@ -26,7 +26,16 @@ package protocol EventSink: AnyObject {
 /// Something that happened in a build, for people and machines. The names are stable (`--events`).
 package enum BuildEvent: Sendable {
   package enum StepStatus: String, Hashable, Sendable { case run, cached, failed, cancelled }
-  package enum BuildStatus: String, Hashable, Sendable { case succeeded, failed, refused, interrupted }
+  package enum BuildStatus: String, Hashable, Sendable {
+    case succeeded
+    /// A step failed.
+    case failed
+    /// The program or its arguments are wrong.
+    case invalid
+    /// The state or the file system refused.
+    case refused
+    case interrupted
+  }
 
   package struct Summary: Hashable, Sendable {
     package var status: BuildStatus
