@@ -18,7 +18,16 @@ package final class CheckedModule: Sendable {
   package let exports: [Type.Field]
   /// Exported type aliases.
   package let aliases: [Type.Field]
+  /// Exported values that are certainly delayed.
+  package let delayedExports: Set<String>
+  /// Of the parser and the checker: errors by position, then warnings in the order in which scopes end.
   package let diagnostics: [Diagnostic]
+
+  /// Whether it can be evaluated.
+  package var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
+
+  /// The type of `make` of it.
+  package var type: Type { .module(exports, aliases: aliases) }
 
   /// What an identifier in an expression means.
   package enum Resolution: Hashable, Sendable {
@@ -64,7 +73,7 @@ package final class CheckedModule: Sendable {
   package init(
     tree: SyntaxTree, types: [Type], resolutions: [ExpressionID: Resolution], declarationTypes: [Type],
     imports: [ExpressionID: Import], params: [Param], exports: [Type.Field], aliases: [Type.Field],
-    diagnostics: [Diagnostic]
+    delayedExports: Set<String> = [], diagnostics: [Diagnostic]
   ) {
     self.tree = tree
     self.types = types
@@ -74,6 +83,7 @@ package final class CheckedModule: Sendable {
     self.params = params
     self.exports = exports
     self.aliases = aliases
+    self.delayedExports = delayedExports
     self.diagnostics = diagnostics
   }
 }

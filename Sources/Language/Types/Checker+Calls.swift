@@ -1,0 +1,173 @@
+import Diagnostics
+
+extension Checker {
+  mutating func visitCall(_ id: ExpressionID, _ callee: ExpressionID, _ arguments: [ExpressionID]) {
+    isCallee[Int(callee.index)] = true
+    if case .identifier(let name) = tree[callee].kind, let builtin = Builtin(rawValue: name.text),
+      scope[name.text] == nil
+    {
+      resolutions[callee] = .builtin(builtin)
+      visit(id, parts: arguments)
+    } else {
+      visit(id, parts: [callee] + arguments)
+    }
+  }
+
+  mutating func finishCall(_ id: ExpressionID, _ callee: ExpressionID, _ arguments: [ExpressionID]) {
+    if case .builtin(let builtin)? = resolutions[callee] { return finishBuiltin(id, builtin, callee, arguments) }
+    let function = type(callee)
+    switch function {
+    case .error: set(id, .error)
+    case .scheme(let scheme): finishScheme(id, scheme, callee, arguments)
+    case .function(let parameters, let result):
+      guard arguments.count == parameters.count else {
+        reportCount(id, arguments, callee: text(range(callee)), wanted: Self.list(parameters), parameters.count)
+        return set(id, result, callFlow(callee, arguments), bound: measure(callee))
+      }
+      for (argument, parameter) in zip(arguments, parameters) where !type(argument).isSubtype(of: parameter.type) {
+        let given = type(argument)
+        report(
+          .argumentType,
+          "cannot use type \(given) as type \(parameter.type) in argument to \(text(range(callee))) (type \(function))",
+          at: range(argument), notes: given.discrepancy(with: parameter.type).map { [Diagnostic.Note($0)] } ?? [])
+      }
+      set(id, result, callFlow(callee, arguments), bound: measure(callee))
+    case .int, .float, .string, .bool, .file, .dir, .unit, .fileset, .top, .bottom, .list, .map, .tuple, .structure,
+      .module, .sum:
+      report(
+        .notAFunction, "cannot call non-function \(text(range(callee))) (type \(function))", at: range(id))
+    }
+  }
+
+  /// What a call is known to be: as the function says, or delayed where a system function needs a delayed argument.
+  private func callFlow(_ callee: ExpressionID, _ arguments: [ExpressionID]) -> Flow {
+    let result = flow(callee).result
+    if case .system? = resolutions[callee], result.isImmediate { return join(arguments) }
+    return result
+  }
+
+  private static func list(_ parameters: [Type.Labelled]) -> String {
+    parameters.isEmpty ? "()" : "\(Type.tuple(parameters))"
+  }
+
+  func reportText(_ arguments: [ExpressionID]) -> String {
+    "(" + arguments.map { "\(shortened(type($0)))" }.joined(separator: ", ") + ")"
+  }
+
+  mutating func reportCount(
+    _ id: ExpressionID, _ arguments: [ExpressionID], callee: String, wanted: String, _ count: Int
+  ) {
+    if arguments.contains(where: { type($0).containsError }) && arguments.count == count { return }
+    report(
+      .argumentCount,
+      "too \(arguments.count < count ? "few" : "many") arguments in call to \(callee)\n\thave \(reportText(arguments))\n\twant \(wanted)",
+      at: range(id))
+  }
+
+  // MARK: Functions of $/lists
+
+  /// Gives a type scheme its type for these arguments, and checks them.
+  private mutating func finishScheme(
+    _ id: ExpressionID, _ scheme: SystemFunction, _ callee: ExpressionID, _ arguments: [ExpressionID]
+  ) {
+    let name = text(range(callee))
+    let wanted = Self.schemeParameters(scheme)
+    guard arguments.count == wanted.count else {
+      reportCount(
+        id, arguments, callee: name, wanted: "(" + wanted.joined(separator: ", ") + ")", wanted.count)
+      return set(id, .error)
+    }
+    let element: Type
+    switch type(arguments[0]) {
+    case .list(let found): element = found
+    case .error: return set(id, .error)
+    default:
+      report(
+        .argumentType, "cannot use type \(type(arguments[0])) as a list in argument to \(name)",
+        at: range(arguments[0]))
+      return set(id, .error)
+    }
+    var second = Type.error
+    if arguments.count > 1 { second = type(arguments[1]) }
+    guard let (parameter, result) = instantiate(scheme, name, element, second, arguments) else {
+      return set(id, .error)
+    }
+    var parameters = [Type.Labelled("list", .list(element))]
+    if let parameter { parameters.append(Type.Labelled(nil, parameter)) }
+    if parameters.count > 1 { parameters[0].label = nil }
+    types[Int(callee.index)] = .function(parameters, result)
+    set(id, result, join(arguments), bound: bound(arguments))
+  }
+
+  private static func schemeParameters(_ scheme: SystemFunction) -> [String] {
+    switch scheme {
+    case .listsSortBy: ["[T]", "func(T) K"]
+    case .listsContains: ["[T]", "T"]
+    case .listsTake, .listsDrop: ["[T]", "int"]
+    default: ["[T]"]
+    }
+  }
+
+  /// - Returns: the type of the second parameter, if there is one, and of the result; nil after a report.
+  private mutating func instantiate(
+    _ scheme: SystemFunction, _ name: String, _ element: Type, _ second: Type, _ arguments: [ExpressionID]
+  ) -> (parameter: Type?, result: Type)? {
+    let list = Type.list(element)
+    switch scheme {
+    case .listsSort:
+      guard element.isOrdered else { return refuse(arguments[0], name, list, "scalars or tuples of scalars") }
+      return (nil, list)
+    case .listsMin, .listsMax:
+      guard element.isOrdered else { return refuse(arguments[0], name, list, "scalars or tuples of scalars") }
+      return (nil, element)
+    case .listsSum:
+      if case .bottom = element { return (nil, .int) }
+      guard element.isNumber else { return refuse(arguments[0], name, list, "ints or floats") }
+      return (nil, element)
+    case .listsUnique:
+      guard element.isComparable else { return refuse(arguments[0], name, list, "values that == compares") }
+      return (nil, list)
+    case .listsReverse: return (nil, list)
+    case .listsEnumerate:
+      return (nil, .list(.tuple([Type.Labelled(nil, .int), Type.Labelled(nil, element)])))
+    case .listsTake, .listsDrop:
+      guard second.isEqual(to: .int) else { return mismatch(arguments[1], second, "int", name) }
+      return (.int, list)
+    case .listsContains:
+      guard element.isComparable else { return refuse(arguments[0], name, list, "values that == compares") }
+      guard second.isSubtype(of: element) || element.isSubtype(of: second) else {
+        return mismatch(arguments[1], second, "\(element)", name)
+      }
+      return (second, .bool)
+    case .listsSortBy:
+      guard case .function(let parameters, let key) = second, parameters.count == 1,
+        element.isSubtype(of: parameters[0].type)
+      else { return mismatch(arguments[1], second, "func(\(element)) K", name) }
+      guard key.isOrdered else {
+        report(
+          .argumentType, "\(name) cannot sort by keys of type \(key): they must be scalars or tuples of scalars",
+          at: range(arguments[1]))
+        return nil
+      }
+      return (second, list)
+    default: return nil
+    }
+  }
+
+  private mutating func refuse(
+    _ argument: ExpressionID, _ name: String, _ type: Type, _ wanted: String
+  ) -> (parameter: Type?, result: Type)? {
+    report(
+      .argumentType, "cannot use type \(type) in argument to \(name): it works on lists of \(wanted)",
+      at: range(argument))
+    return nil
+  }
+
+  private mutating func mismatch(
+    _ argument: ExpressionID, _ type: Type, _ wanted: String, _ name: String
+  ) -> (parameter: Type?, result: Type)? {
+    if case .error = type { return nil }
+    report(.argumentType, "cannot use type \(type) as type \(wanted) in argument to \(name)", at: range(argument))
+    return nil
+  }
+}

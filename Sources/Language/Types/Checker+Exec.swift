@@ -1,0 +1,107 @@
+import Diagnostics
+
+extension Checker {
+  /// The parameters of `exec`, what each must be, and whether its value must be known at once: an image decides how a
+  /// step is run and the others how often, how long and where, while resources may wait for what they are computed from.
+  private static let execParameters: [(name: String, wanted: String, fits: [Type], immediate: Bool)] = [
+    ("image", "a string", [.string], true),
+    ("cpu", "integer or floating point", [.int, .float], false),
+    ("mem", "an integer", [.int], false),
+    ("disk", "an integer", [.int], false),
+    ("cpufeatures", "a list of strings", [.list(.string)], false),
+    ("nondeterministic", "a boolean", [.bool], false),
+    ("timeout", "a number of seconds, integer or floating point", [.int, .float], true),
+    ("retries", "an integer", [.int], true),
+    ("env", "a map of strings to strings", [.map(key: .string, value: .string)], false),
+    ("network", "a boolean", [.bool], true),
+    ("depfile", "a string", [.string], true),
+  ]
+
+  mutating func visitExec(_ id: ExpressionID, _ exec: Expression.Exec) {
+    let outputs = checkOutputs(exec.outputs)
+    execOutputs[id] = outputs
+    var parts = exec.arguments.compactMap { argument($0)?.value }
+    for part in exec.template {
+      guard case .interpolation(let value) = part else { continue }
+      if let index = output(value, of: outputs) {
+        resolutions[value] = .output(index)
+        types[Int(value.index)] = outputs[index].type
+      } else {
+        parts.append(value)
+      }
+    }
+    visit(id, parts: parts)
+  }
+
+  /// Which output an interpolation names: only an identifier by itself does.
+  private func output(_ value: ExpressionID, of outputs: [Type.Labelled]) -> Int? {
+    guard case .identifier(let name) = tree[value].kind else { return nil }
+    return outputs.firstIndex { $0.label == name.text }
+  }
+
+  private mutating func checkOutputs(_ syntax: TypeSyntaxID) -> [Type.Labelled] {
+    let (type, _) = resolve(syntax)
+    let outputs: [Type.Labelled]
+    switch type {
+    case .error: return []
+    case .tuple(let elements): outputs = elements
+    default: outputs = [Type.Labelled(nil, type)]
+    }
+    var seen: Set<String> = []
+    for (index, output) in outputs.enumerated() {
+      guard output.type.isEqual(to: .file) || output.type.isEqual(to: .dir) else {
+        report(.execOutput, "execs can only return files and dirs, not \(type)", at: range(syntax))
+        return []
+      }
+      guard let label = output.label else {
+        report(
+          .execOutput, "output \(index) (type \(output.type)) must be labelled", at: range(syntax),
+          notes: [Diagnostic.Note("give it a name for use in the template, as in (out \(output.type))")])
+        return []
+      }
+      guard seen.insert(label).inserted else {
+        report(.execOutput, "two outputs are called \"\(label)\"", at: range(syntax))
+        return []
+      }
+    }
+    return outputs
+  }
+
+  mutating func finishExec(_ id: ExpressionID, _ exec: Expression.Exec) {
+    let outputs = execOutputs.removeValue(forKey: id) ?? []
+    for (name, value, type) in arguments(exec.arguments) {
+      guard let parameter = Self.execParameters.first(where: { $0.name == name.text }) else {
+        let suggestion = suggestion(
+          for: name.text, among: Self.execParameters.map(\.name), at: range(name.token))
+        report(
+          .execParameter, "unrecognized exec parameter \(name.text)", at: range(name.token), notes: suggestion.notes,
+          fixIts: suggestion.fixIts)
+        continue
+      }
+      if !parameter.fits.contains(where: { type.isSubtype(of: $0) }) {
+        report(.execParameterType, "\(name.text) must be \(parameter.wanted), not \(type)", at: range(value))
+      }
+      if parameter.immediate, flow(value).isDelayed {
+        report(
+          .notImmediate, "exec parameter \(name.text) is not immediate", at: range(value),
+          notes: [Diagnostic.Note("its value must be known without running a step or reading a source")])
+      }
+    }
+    for part in exec.template {
+      guard case .interpolation(let value) = part else { continue }
+      if case .output? = resolutions[value] { continue }
+      let type = type(value)
+      guard !Self.interpolable.contains(where: { type.isSubtype(of: $0) }) else { continue }
+      report(
+        .interpolationType, "values of type \(type) cannot be interpolated", at: range(value),
+        notes: [Diagnostic.Note("a file, dir, string, int, float, or a list of files or dirs can")])
+    }
+    guard !outputs.isEmpty else { return set(id, .error) }
+    // A tuple of one is written so, too: it keeps the label of a single output.
+    set(
+      id, .tuple(outputs), .delayed,
+      bound: TypeMeasure(nodes: UInt32(clamping: outputs.count + 1), depth: 2))
+  }
+
+  private static let interpolable: [Type] = [.file, .dir, .string, .int, .float, .list(.file), .list(.dir)]
+}

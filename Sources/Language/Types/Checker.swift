@@ -1,0 +1,282 @@
+import BuildGraph
+import Diagnostics
+
+/// Finds the type of everything in a module, or what is wrong with it.
+///
+/// The walk keeps its own stack, the ``agenda``: nesting costs memory on the heap, never machine stack. A task that needs
+/// others done first puts them on top of what is left of itself. Every node's result is written once, to the side
+/// tables; a parent reads its children's there.
+struct Checker {
+  /// What a `make` refers to, found by the loader.
+  enum Module {
+    case module(CheckedModule)
+    case system(SystemModule)
+    /// It could not be loaded, or has syntax errors; that has been reported.
+    case broken
+  }
+
+  enum Task {
+    case visit(ExpressionID)
+    case finish(ExpressionID)
+    case declare(DeclarationID, Level)
+    case openFunction(DeclarationID)
+    case finishDeclaration(DeclarationID, Level)
+    case openScope
+    case closeScope
+    case bindGenerator(PatternID, ExpressionID)
+    case checkFilter(ExpressionID)
+    case openCase(PatternID, switch: ExpressionID)
+    case closeCase
+  }
+
+  /// Where a declaration stands; decides what is exported and what is reported when unused.
+  enum Level { case top, inner }
+
+  /// A `switch` whose cases are being checked.
+  struct OpenSwitch {
+    var caseWarnings: [Int]
+    var hasBadPattern = false
+  }
+
+  /// A function whose body is being checked.
+  struct OpenFunction {
+    var parameters: [Type.Labelled]
+    var result: Type?
+    var measure: TypeMeasure
+    var body: ExpressionID
+  }
+
+  let tree: SyntaxTree
+  let modules: [ExpressionID: Module]
+
+  var types: [Type]
+  var measures: [TypeMeasure]
+  var flows: [Flow]
+  var resolutions: [ExpressionID: CheckedModule.Resolution] = [:]
+  var declarationTypes: [Type]
+  var isCallee: [Bool]
+
+  var scope = Scope()
+  var agenda: [Task] = []
+  var openSwitches: [OpenSwitch] = []
+  var openFunctions: [OpenFunction] = []
+  var execOutputs: [ExpressionID: [Type.Labelled]] = [:]
+
+  var params: [CheckedModule.Param] = []
+  var exports: [(field: Type.Field, flow: Flow)] = []
+  var exportedAliases: [Type.Field] = []
+
+  var errors: [Diagnostic] = []
+  var warnings: [Diagnostic] = []
+  var suggestionsLeft = 200
+  /// Identifiers in stretches that could not be parsed: whoever declares or uses them may stand there.
+  let lostNames: Set<String>
+
+  private init(tree: SyntaxTree, modules: [ExpressionID: Module], hasSyntaxErrors: Bool) {
+    self.tree = tree
+    self.modules = modules
+    types = Array(repeating: .error, count: tree.expressions.count)
+    measures = Array(repeating: .scalar, count: tree.expressions.count)
+    flows = Array(repeating: .immediate, count: tree.expressions.count)
+    declarationTypes = Array(repeating: .error, count: tree.declarations.count)
+    isCallee = Array(repeating: false, count: tree.expressions.count)
+    lostNames = hasSyntaxErrors ? tree.namesInErrors() : []
+  }
+
+  /// Checks a module whose imports have been checked.
+  ///
+  /// - Complexity: O(nodes × size of their types), and for each `switch` a bounded amount more.
+  static func check(
+    _ tree: SyntaxTree, syntaxDiagnostics: [Diagnostic], modules: [ExpressionID: Module]
+  ) -> CheckedModule {
+    let hasSyntaxErrors = syntaxDiagnostics.contains { $0.severity == .error }
+    var checker = Checker(tree: tree, modules: modules, hasSyntaxErrors: hasSyntaxErrors)
+    checker.run()
+    return checker.result(syntaxDiagnostics: syntaxDiagnostics)
+  }
+
+  private mutating func run() {
+    scope.open()
+    agenda.append(.closeScope)
+    for declaration in tree.module.declarations.reversed() { agenda.append(.declare(declaration, .top)) }
+    for param in tree.module.params.reversed() { agenda.append(.declare(param, .top)) }
+    while let task = agenda.popLast() { perform(task) }
+  }
+
+  private mutating func perform(_ task: Task) {
+    switch task {
+    case .visit(let id): visit(id)
+    case .finish(let id): finish(id)
+    case .declare(let id, let level): declare(id, level)
+    case .openFunction(let id):
+      guard case .function(let name, let function) = tree[id].kind else { return }
+      openFunction(function, named: (name, id))
+    case .finishDeclaration(let id, let level): finishDeclaration(id, level)
+    case .openScope: scope.open()
+    case .closeScope: closeScope()
+    case .bindGenerator(let pattern, let source): bindGenerator(pattern, source)
+    case .checkFilter(let id): checkCondition(id)
+    case .openCase(let pattern, switch: let id): openCase(pattern, of: id)
+    case .closeCase:
+      closeScope()
+      openSwitches[openSwitches.count - 1].caseWarnings.append(warnings.count)
+    }
+  }
+
+  mutating func closeScope() {
+    for binding in scope.close() where !lostNames.contains(binding.name) {
+      warnings.append(
+        Diagnostic(
+          CheckerMessage.unusedName.id, .warning, "\(binding.name) declared and not used", at: range(binding.token)))
+    }
+  }
+
+  private consuming func result(syntaxDiagnostics: [Diagnostic]) -> CheckedModule {
+    var found = syntaxDiagnostics + errors
+    // Errors by position, whichever pass found them; warnings in the order in which scopes end.
+    let order = found.indices.sorted { a, b in
+      (found[a].range?.lower ?? 0, a) < (found[b].range?.lower ?? 0, b)
+    }
+    found = order.map { found[$0] } + warnings
+    // A tuple of one labelled element is that element; the label is of use to exports and messages only.
+    for index in types.indices { if case .tuple = types[index] { types[index] = types[index].unlabelled } }
+    var imports: [ExpressionID: CheckedModule.Import] = [:]
+    for (id, module) in modules {
+      switch module {
+      case .module(let module): imports[id] = .module(module)
+      case .system(let module): imports[id] = .system(module)
+      case .broken: break
+      }
+    }
+    return CheckedModule(
+      tree: tree, types: types, resolutions: resolutions, declarationTypes: declarationTypes, imports: imports,
+      params: params, exports: exports.map(\.field), aliases: exportedAliases,
+      delayedExports: Set(exports.lazy.filter { $0.flow.isDelayed }.map(\.field.name)), diagnostics: found)
+  }
+}
+
+extension Checker {
+  /// The type of an expression that has been checked, as its values are.
+  func type(_ id: ExpressionID) -> Type { types[Int(id.index)].unlabelled }
+
+  func flow(_ id: ExpressionID) -> Flow { flows[Int(id.index)] }
+
+  func measure(_ id: ExpressionID) -> TypeMeasure { measures[Int(id.index)] }
+
+  /// Writes the result for an expression. `bound` is an upper bound of the type's measure.
+  mutating func set(_ id: ExpressionID, _ type: Type, _ flow: Flow = .immediate, bound: TypeMeasure = .scalar) {
+    let index = Int(id.index)
+    if type.isScalar {
+      types[index] = type
+      flows[index] = flow
+      return
+    }
+    guard let measure = within(type, bound, range(id)) else {
+      types[index] = .error
+      return
+    }
+    types[index] = type
+    measures[index] = measure
+    flows[index] = flow
+  }
+
+  /// The bound, sharpened where it is too high; nil, and a diagnostic, where the type itself is too large.
+  mutating func within(_ type: Type, _ bound: TypeMeasure, _ range: SourceRange) -> TypeMeasure? {
+    if bound.isWithinLimit { return bound }
+    if let exact = type.measured() { return exact }
+    report(
+      .typeTooLarge,
+      "the type of this is too large: more than \(TypeMeasure.limit.nodes) parts or \(TypeMeasure.limit.depth) levels",
+      at: range)
+    return nil
+  }
+
+  /// The bound of a type that is made from the types of other expressions.
+  func bound(_ parts: some Sequence<ExpressionID>) -> TypeMeasure {
+    var measure = TypeMeasure.scalar
+    for part in parts { measure.include(self.measure(part)) }
+    return measure
+  }
+
+  // MARK: Places
+
+  func range(_ span: TokenSpan) -> SourceRange {
+    let last = tree.tokens.count - 1
+    guard last >= 0 else { return SourceRange(tree.source, 0, 0) }
+    let lower = tree.tokens[min(max(Int(span.first), 0), last)].lower
+    let upper = tree.tokens[min(max(Int(span.last), 0), last)].upper
+    return SourceRange(tree.source, Int(lower), Int(upper))
+  }
+
+  func range(_ id: ExpressionID) -> SourceRange { range(tree[id].span) }
+  func range(_ id: PatternID) -> SourceRange { range(tree[id].span) }
+  func range(_ id: TypeSyntaxID) -> SourceRange { range(tree[id].span) }
+  func range(_ id: DeclarationID) -> SourceRange { range(tree[id].span) }
+  func range(_ token: TokenIndex) -> SourceRange { range(TokenSpan(token, token)) }
+
+  /// The text as written, line breaks and runs of blanks folded, cut where it is long.
+  func text(_ range: SourceRange) -> String {
+    let bytes = tree.source.text[max(0, range.lower)..<min(tree.source.text.count, range.upper)]
+    var result = ""
+    for word in String(decoding: bytes.prefix(400), as: UTF8.self).split(whereSeparator: \.isWhitespace) {
+      if !result.isEmpty { result += " " }
+      result += word
+    }
+    return result.count > 60 ? String(result.prefix(57)) + "..." : result
+  }
+
+  // MARK: Complaints
+
+  mutating func report(
+    _ message: CheckerMessage, _ text: String, at range: SourceRange, notes: [Diagnostic.Note] = [],
+    fixIts: [FixIt] = []
+  ) {
+    errors.append(Diagnostic(message.id, .error, text, at: range, notes: notes, fixIts: fixIts))
+  }
+
+  /// A note and a fix for a name that was probably meant. Only the first errors of a module get one: looking through all
+  /// names for each of very many errors would take too long.
+  mutating func suggestion(
+    for name: String, among candidates: some Sequence<String>, at range: SourceRange
+  ) -> (notes: [Diagnostic.Note], fixIts: [FixIt]) {
+    guard suggestionsLeft > 0 else { return ([], []) }
+    suggestionsLeft -= 1
+    guard let meant = Suggestion.nearest(to: name, among: candidates) else { return ([], []) }
+    return (
+      [Diagnostic.Note("did you mean \"\(meant)\"?")],
+      [FixIt("replace \"\(name)\" with \"\(meant)\"", [FixIt.Edit(range, meant)])]
+    )
+  }
+
+  /// `val x T = e` and its like: reports unless the type fits.
+  ///
+  /// - Returns: whether it fits.
+  @discardableResult
+  mutating func require(_ id: ExpressionID, _ type: Type, fits wanted: Type) -> Bool {
+    if type.isSubtype(of: wanted) { return true }
+    report(
+      .typeMismatch, "cannot use value (type \(type)) as type \(wanted)", at: range(id),
+      notes: type.discrepancy(with: wanted).map { [Diagnostic.Note($0)] } ?? [])
+    return false
+  }
+}
+
+extension SyntaxTree {
+  /// The identifiers in what could not be parsed.
+  ///
+  /// - Complexity: O(tokens in such stretches).
+  func namesInErrors() -> Set<String> {
+    var names: Set<String> = []
+    func add(_ span: TokenSpan) {
+      guard span.first >= 0, span.first <= span.last else { return }
+      for index in Int(span.first)...min(Int(span.last), tokens.count - 1) where tokens[index].kind == .identifier {
+        let token = tokens[index]
+        names.insert(String(decoding: source.text[Int(token.lower)..<Int(token.upper)], as: UTF8.self))
+      }
+    }
+    for declaration in declarations where declaration.kind == .error { add(declaration.span) }
+    for expression in expressions where expression.kind == .error { add(expression.span) }
+    for pattern in patterns where pattern.kind == .error { add(pattern.span) }
+    return names
+  }
+}
