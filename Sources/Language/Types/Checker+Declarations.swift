@@ -3,8 +3,9 @@ import Diagnostics
 extension Checker {
   mutating func declare(_ id: DeclarationID, _ level: Level) {
     let declaration = tree[id]
+    errorMarks.append(errors.count)
     switch declaration.kind {
-    case .error: break
+    case .error: errorMarks.removeLast()
     case .value(_, type: _, let value, form: _):
       agenda.append(.finishDeclaration(id, level))
       agenda.append(.visit(value))
@@ -12,6 +13,7 @@ extension Checker {
       agenda.append(.finishDeclaration(id, level))
       agenda.append(.openFunction(id))
     case .type(let name, let type):
+      errorMarks.removeLast()
       let (resolved, measure) = resolve(type)
       declarationTypes[Int(id.index)] = resolved
       scope.bind(alias: name.text, Scope.Alias(type: resolved, measure: measure, token: name.token))
@@ -37,6 +39,7 @@ extension Checker {
     case .top: isTop = true
     case .inner: isTop = false
     }
+    let mark = errorMarks.popLast() ?? 0
     switch declaration.kind {
     case .error, .type: break
     case .value(let pattern, type: let syntax, let value, form: _):
@@ -53,17 +56,17 @@ extension Checker {
       }
       if !declaration.requires.isEmpty { flow = flow.computed }
       declarationTypes[Int(id.index)] = type
-      // An exported name of the top level has users elsewhere.
-      if let problem = bind(pattern, to: type, flow, measure, warns: true, exported: isTop) { report(problem) }
+      let isFine = errors.count == mark
+      if let problem = bind(pattern, to: type, flow, measure, warns: isFine, exported: isTop) { report(problem) }
     case .function(let name, _):
       checkRequires(declaration.requires, of: range(name.token))
       let (type, flow, measure) = closeFunction()
       guard let checked = within(type, measure, range(id)) else {
-        bind(name, to: .error, .immediate, .scalar, warns: true, exported: isTop)
+        bind(name, to: .error, .immediate, .scalar, warns: false, exported: isTop)
         return
       }
       declarationTypes[Int(id.index)] = type
-      bind(name, to: type, flow, checked, warns: true, exported: isTop)
+      bind(name, to: type, flow, checked, warns: errors.count == mark, exported: isTop)
     case .param(let name, type: let syntax, let value):
       var type = Type.error
       var measure = TypeMeasure.scalar

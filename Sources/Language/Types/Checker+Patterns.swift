@@ -135,12 +135,13 @@ extension Checker {
   mutating func bind(
     _ name: Name, to type: Type, _ flow: Flow, _ measure: TypeMeasure, warns: Bool, exported: Bool = false
   ) {
+    let isExport = exported && name.text.isExported
+    // What a module exports has its users elsewhere; what is wrong has been reported.
     scope.bind(
       Scope.Binding(
         name: name.text, type: type, measure: type.isScalar ? .scalar : measure, flow: flow, token: name.token,
-        meaning: .variable, warns: warns))
-    guard exported, name.text.isExported else { return }
-    export(name.text, type, flow)
+        meaning: .variable, warns: warns && !isExport))
+    if isExport { export(name.text, type, flow) }
   }
 
   mutating func report(_ problem: PatternProblem) {

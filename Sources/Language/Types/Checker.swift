@@ -69,6 +69,9 @@ struct Checker {
   var errors: [Diagnostic] = []
   var warnings: [Diagnostic] = []
   var suggestionsLeft = 200
+  /// How many errors there were when each declaration that is being checked began.
+  var errorMarks: [Int] = []
+  let hasSyntaxErrors: Bool
   /// Identifiers in stretches that could not be parsed: whoever declares or uses them may stand there.
   let lostNames: Set<String>
 
@@ -80,6 +83,7 @@ struct Checker {
     flows = Array(repeating: .immediate, count: tree.expressions.count)
     declarationTypes = Array(repeating: .error, count: tree.declarations.count)
     isCallee = Array(repeating: false, count: tree.expressions.count)
+    self.hasSyntaxErrors = hasSyntaxErrors
     lostNames = hasSyntaxErrors ? tree.namesInErrors() : []
   }
 
@@ -124,7 +128,10 @@ struct Checker {
   }
 
   mutating func closeScope() {
-    for binding in scope.close() where !lostNames.contains(binding.name) {
+    let unused = scope.close()
+    // What could not be parsed may use them.
+    if hasSyntaxErrors { return }
+    for binding in unused {
       warnings.append(
         Diagnostic(
           CheckerMessage.unusedName.id, .warning, "\(binding.name) declared and not used", at: range(binding.token)))

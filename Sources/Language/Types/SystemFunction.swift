@@ -87,7 +87,7 @@ package enum SystemFunction: String, Hashable, Sendable, CaseIterable {
     case .dirsSum: Self.function(("dirs", .list(.dir)), to: .dir)
     case .dirsPick:
       Self.function(
-        ("dir", .dir), ("pattern", .string), to: .tuple([.init("file", .file), .init("path", .string)]))
+        ("dir", .dir), ("pattern", .string), to: .tuple([.init(nil, .file), .init(nil, .string)]))
     case .dirsFiles: Self.function(("dir", .dir), to: .list(.file))
     case .dirsCopy: Self.function(("dir", .dir), ("url", .string), to: .unit)
     case .dirsFileset: Self.function(("fileset", .fileset), to: .dir)
