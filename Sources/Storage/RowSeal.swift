@@ -1,0 +1,38 @@
+import BuildGraph
+import CXXHash
+import Ports
+
+/// Guards the value of a row against flipped bits and against standing under a key that is not its own: SQLite checks the
+/// structure of its pages and not their contents.
+///
+/// A sealed value is the payload and then 8 bytes: its XXH3-64, seeded with the table and the key.
+enum RowSeal {
+  /// The number is stored implicitly, as part of every seal: never change one.
+  enum Table: UInt64 { case source = 1, result, derivation, trace, readSet, run, output, intent }
+
+  static func seed(_ table: Table, _ key: Digest) -> UInt64 {
+    table.rawValue &* 0x9E37_79B9_7F4A_7C15 ^ key.low ^ (key.high << 1 | key.high >> 63)
+  }
+
+  static func seed(_ table: Table, _ key: ByteString) -> UInt64 { seed(table, Digest(hashing: key.bytes)) }
+
+  static func seal(_ payload: [UInt8], seed: UInt64) -> [UInt8] {
+    var writer = BinaryWriter(reserving: payload.count + 8)
+    writer.append(payload)
+    writer.write(checksum(payload, count: payload.count, seed: seed))
+    return writer.bytes
+  }
+
+  /// The payload, or nil where the seal does not hold.
+  static func open(_ sealed: [UInt8], seed: UInt64) -> [UInt8]? {
+    guard sealed.count >= 8 else { return nil }
+    let count = sealed.count - 8
+    let expected = sealed[count...].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    guard checksum(sealed, count: count, seed: seed) == expected else { return nil }
+    return Array(sealed[..<count])
+  }
+
+  private static func checksum(_ bytes: [UInt8], count: Int, seed: UInt64) -> UInt64 {
+    bytes.withUnsafeBytes { XXH3_64bits_withSeed($0.baseAddress, count, seed) }
+  }
+}

@@ -1,0 +1,170 @@
+package import BuildGraph
+package import Diagnostics
+import Glibc
+package import Ports
+
+/// The state in `.reflow/reflow.db`. See <doc:StoreFormat> and <doc:Durability>.
+///
+/// Damage that shows at any time sets the file aside, says so in ``notices`` and goes on with an empty state: everything in
+/// it can be made again by work, and who owns which output is read from the damaged file as far as its seals hold.
+///
+/// One thread at a time; the caller holds the state lock.
+package final class SQLiteStore: Store {
+  package struct Options: Sendable {
+    /// SQLite's layer below; nil for the system's. Tests put faults there.
+    package var vfs: String?
+    /// Whether `.reflow` is on a network file system; nil to ask the kernel.
+    package var isOnNetwork: Bool?
+    /// How many run ids are reserved by one flush.
+    package var runBlock: Int64
+    /// How many graphs are kept.
+    package var keptGraphs: Int64
+    package var busyTimeoutMilliseconds: Int32
+
+    package init(
+      vfs: String? = nil, isOnNetwork: Bool? = nil, runBlock: Int64 = 4096, keptGraphs: Int64 = 16,
+      busyTimeoutMilliseconds: Int32 = 10_000
+    ) {
+      self.vfs = vfs
+      self.isOnNetwork = isOnNetwork
+      self.runBlock = runBlock
+      self.keptGraphs = keptGraphs
+      self.busyTimeoutMilliseconds = busyTimeoutMilliseconds
+    }
+  }
+
+  /// What the user must be told about the state: that it was damaged and set aside, and what follows. Sentences.
+  package internal(set) var notices: [String] = []
+  package internal(set) var generation: Int64 = 0
+  /// 16 random bytes, made with the state: another value means that `.reflow` was deleted and made anew.
+  package internal(set) var workspaceID: [UInt8] = []
+
+  let folder: ByteString
+  let options: Options
+  var database: Database
+  var path: ByteString { folder + "/reflow.db" }
+
+  var runs: Range<Int64> = 0..<0
+  /// What the database says is the first run that was never reserved.
+  var reservedRun: Int64 = 1
+  var isMarkedOpen = false
+  private var isClosed = false
+
+  /// Opens the state below `.reflow`, and makes both where they are missing.
+  ///
+  /// - Parameter folder: the absolute path of `.reflow`.
+  /// - Throws: `newerVersion` where a newer Reflow wrote it (nothing is touched), `notPermitted`, `locked`, `noSpace`.
+  package init(in folder: ByteString, options: Options = Options()) throws(SystemError) {
+    self.folder = folder
+    self.options = options
+    (database, notices) = try Self.openDatabase(in: folder, options: options)
+    try loadState()
+  }
+
+  deinit { close() }
+
+  /// Gives unused run ids back, flushes a long log, and ends the connection. Idempotent; nothing may be called afterwards.
+  package func close() {
+    guard !isClosed else { return }
+    isClosed = true
+    if !runs.isEmpty, reservedRun == runs.upperBound {
+      // Only a convenience: without it the numbers have a gap.
+      try? database.transaction { () throws(SystemError) in
+        let statement = try database.prepare("UPDATE state SET nextRun = ?1")
+        statement.bind(runs.lowerBound, at: 1)
+        try statement.run()
+      }
+    }
+    if logBytes > Self.logBytesAtClose { try? database.checkpoint() }
+    database.close()
+    if isMarkedOpen { withCString(Self.markerPath(in: folder)) { _ = unlink($0) } }
+  }
+
+  /// Reading a log of this length takes about a millisecond at the next start; flushing it takes several now.
+  private static let logBytesAtClose: Int64 = 1 << 20
+  private static let logBytesAtCommit: Int64 = 4 << 20
+
+  private var logBytes: Int64 { ((try? FileStatus.of(path + "-wal")) ?? nil)?.hint.size ?? 0 }
+
+  // MARK: - Changes
+
+  /// Makes the changes as one transaction.
+  ///
+  /// Objects that they name must be durable already (`sync` of the object store). A commit that sets intents is durable when
+  /// this returns; others are atomic, and a power failure may take back the last ones.
+  package func commit(_ changes: [StoreChange]) throws(SystemError) {
+    guard !changes.isEmpty else { return }
+    try markOpen()
+    do throws(SystemError) {
+      try commitOnce(changes)
+    } catch {
+      guard error.code == .damaged else { throw error }
+      try rebuild(because: error)
+      try commitOnce(changes)
+    }
+    if logBytes > Self.logBytesAtCommit { try? database.checkpoint() }
+  }
+
+  private func commitOnce(_ changes: [StoreChange]) throws(SystemError) {
+    let durably = changes.contains { change in
+      if case .setIntents(let intents) = change { !intents.isEmpty } else { false }
+    }
+    let next = generation + 1
+    try database.transaction(durably: durably) { () throws(SystemError) in
+      for change in changes { try apply(change, generation: next) }
+      let statement = try database.prepare("UPDATE state SET generation = ?1")
+      statement.bind(next, at: 1)
+      try statement.run()
+    }
+    generation = next
+  }
+
+  // MARK: - Numbers
+
+  package func nextRun() throws(SystemError) -> RunID {
+    if runs.isEmpty {
+      try markOpen()
+      try recovering { () throws(SystemError) in try reserveRuns() }
+    }
+    let number = runs.lowerBound
+    runs = (number + 1)..<runs.upperBound
+    return RunID(number: number)
+  }
+
+  private func reserveRuns() throws(SystemError) {
+    let first = reservedRun
+    // Durably: folders and logs are named by runs, and outlive a power failure that the database's last commits do not.
+    try database.transaction(durably: true) { () throws(SystemError) in
+      let statement = try database.prepare("UPDATE state SET nextRun = ?1")
+      statement.bind(first + options.runBlock, at: 1)
+      try statement.run()
+    }
+    reservedRun = first + options.runBlock
+    runs = first..<reservedRun
+    noteNumbers(run: reservedRun)
+  }
+
+  package func nextBuild() throws(SystemError) -> Int64 {
+    try markOpen()
+    return try recovering { () throws(SystemError) in
+      try database.transaction { () throws(SystemError) in
+        let number = try database.integer("SELECT nextBuild FROM state")
+        let statement = try database.prepare("UPDATE state SET nextBuild = ?1")
+        statement.bind(number + 1, at: 1)
+        try statement.run()
+        return number
+      }
+    }
+  }
+
+  /// Runs `body`; where it meets damage, sets the file aside and runs it again on an empty state.
+  func recovering<Result>(_ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
+    do throws(SystemError) {
+      return try body()
+    } catch {
+      guard error.code == .damaged else { throw error }
+      try rebuild(because: error)
+      return try body()
+    }
+  }
+}

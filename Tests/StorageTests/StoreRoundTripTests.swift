@@ -1,0 +1,184 @@
+import BuildGraph
+import Diagnostics
+import Glibc
+import Ports
+import Testing
+
+@testable import Storage
+
+@Suite("The store gives back what was committed")
+struct StoreRoundTripTests {
+  let folder = TemporaryFolder()
+
+  func open(_ options: SQLiteStore.Options = SQLiteStore.Options()) throws -> SQLiteStore {
+    try SQLiteStore(in: folder[".reflow"], options: options)
+  }
+
+  static let hint = FileHint(
+    device: .max, inode: 7, size: 1 << 40, modifiedNanoseconds: -5, changedNanoseconds: .max, mode: 0o100644)
+  static let usage = RunOutcome.Usage(
+    wallSeconds: 1.5, cpuSeconds: 0.25, peakMemoryBytes: 1 << 33, memoryMeasure: .cgroup)
+
+  static func result(_ number: Int) -> StepResult {
+    StepResult(
+      outputs: [
+        Artifact(digest: digest(number), isExecutable: true, size: 3),
+        Artifact(kind: .folder, digest: digest(number + 1), size: 12),
+      ], isSandboxed: number % 2 == 0, run: RunID(number: Int64(number) + 1), usage: usage)
+  }
+
+  /// Commits in one process, and gives what the next one opens.
+  func reopened(after changes: [StoreChange]) throws -> SQLiteStore {
+    let store = try open()
+    try store.commit(changes)
+    store.close()
+    let next = try open()
+    #expect(next.notices.isEmpty)
+    return next
+  }
+
+  @Test func sourcesByRootAndBytes() throws {
+    let odd = Path(ByteString(bytes: [0x66, 0xFF, 0x0A, 0x27]))
+    let first = Observation(artifact: Artifact(digest: digest(1), size: 5), hint: Self.hint, isTrusted: true)
+    let second = Observation(
+      artifact: Artifact(kind: .folder, digest: digest(2), size: 0), hint: Self.hint, isTrusted: false)
+    let other = Path(root: RootID(index: 3), odd.bytes)
+    let sources = try reopened(after: [
+      .setSource(odd, first), .setSource(other, second), .setSource(Path("gone"), first), .removeSource(Path("gone")),
+    ]).sources()
+    #expect(sources == [odd: first, other: second])
+  }
+
+  @Test func resultsDerivationsAndTracesOfTheKeysThatAreThere() throws {
+    let derivation = Derivation(contentKey: digest(10), inputs: [digest(11), digest(12)])
+    let empty = Derivation(contentKey: digest(10), inputs: [])
+    let store = try reopened(after: [
+      .setResult(contentKey: digest(1), Self.result(1)), .setResult(contentKey: digest(2), Self.result(2)),
+      .setResult(contentKey: digest(3), Self.result(3)), .removeResult(contentKey: digest(3)),
+      .setDerivation(key: digest(4), derivation), .setDerivation(key: digest(5), empty),
+      .setTrace(identity: digest(6), bytes: []), .setTrace(identity: digest(7), bytes: [1, 2, 3]),
+    ])
+    #expect(
+      try store.results(for: [digest(3), digest(2), digest(1), digest(99)])
+        == [digest(1): Self.result(1), digest(2): Self.result(2)])
+    #expect(
+      try store.derivations(for: [digest(4), digest(5), digest(6)]) == [digest(4): derivation, digest(5): empty])
+    #expect(try store.traces(for: [digest(6), digest(7), digest(8)]) == [digest(6): [], digest(7): [1, 2, 3]])
+    #expect(try store.results(for: []).isEmpty)
+  }
+
+  @Test(arguments: [1_999, 2_000, 5_000])
+  func manyKeysAreFoundBothWays(count: Int) throws {
+    let store = try reopened(after: (0..<5_000).map { .setResult(contentKey: digest($0), Self.result($0)) })
+    let found = try store.results(for: (0..<count).map { digest($0 * 2) })
+    #expect(found.count == min(count, 2_500))
+    #expect(found.allSatisfy { $0.value.outputs.first?.digest == $0.key })
+  }
+
+  @Test func readSetsComeNewestFirstEachOnceAndAFewOnly() throws {
+    func set(_ number: Int) -> ReadSet { ReadSet(paths: ["in/0/a.h", ByteString("in/0/\(number).h")]) }
+    var changes: [StoreChange] = (0..<12).map { .addReadSet(declaredKey: digest(1), set($0)) }
+    changes += [.addReadSet(declaredKey: digest(1), set(9)), .addReadSet(declaredKey: digest(2), ReadSet(paths: []))]
+    let store = try reopened(after: changes)
+    #expect(try store.readSets(for: digest(1)) == [9, 11, 10, 8, 7, 6, 5, 4].map(set))
+    #expect(try store.readSets(for: digest(2)) == [ReadSet(paths: [])])
+    #expect(try store.readSets(for: digest(3)).isEmpty)
+  }
+
+  @Test func runsByLabelNewestFirst() throws {
+    let endings: [RunOutcome.Ending] = [
+      .exited(-1), .signaled(9), .timedOut, .cancelled, .refused(message: "no such command 'ü'"),
+    ]
+    let records = endings.enumerated().map { index, ending in
+      RunRecord(
+        run: RunID(number: Int64(index) + 1), build: 4, contentKey: digest(index),
+        label: index % 2 == 0 ? "even" : "odd",
+        command: ByteString(bytes: [0xFF, 0x20]), reason: "input changed", ending: ending, usage: Self.usage,
+        startedAt: 1_700_000_000.25)
+    }
+    let store = try reopened(after: records.map { .addRun($0) })
+    #expect(try store.runs(labelled: nil, limit: 10) == records.reversed())
+    #expect(try store.runs(labelled: "even", limit: 2) == [records[4], records[2]])
+    #expect(try store.runs(labelled: "none", limit: 2).isEmpty)
+  }
+
+  @Test func outputsAndIntents() throws {
+    let file = OwnedOutput(path: "out/a", owner: "p", artifact: Artifact(digest: digest(1), size: 1), hint: Self.hint)
+    let bare = OwnedOutput(
+      path: "out/b", owner: "q", artifact: Artifact(digest: digest(2), isExecutable: true, size: 1), hint: nil)
+    let made = Intent(path: "out/c", owner: "p", old: nil, new: file.artifact)
+    let removed = Intent(path: "out/d", owner: "p", old: bare.artifact, new: nil)
+    let store = try reopened(after: [
+      .setOutput(bare), .setOutput(file),
+      .setOutput(OwnedOutput(path: "z", owner: "p", artifact: file.artifact, hint: nil)),
+      .removeOutput(path: "z"), .setIntents([removed, made, Intent(path: "e", owner: "p", old: nil, new: nil)]),
+      .removeIntents(["e", "never-there"]),
+    ])
+    #expect(try store.outputs() == [file, bare])
+    #expect(try store.intents() == [made, removed])
+  }
+
+  @Test func graphsAreKeptUpToALimitAndTheLeastRecentlyWrittenGoes() throws {
+    let store = try open(SQLiteStore.Options(keptGraphs: 2))
+    try store.commit([.setGraph(key: digest(1), bytes: [1])])
+    try store.commit([.setGraph(key: digest(2), bytes: [])])
+    try store.commit([.setGraph(key: digest(1), bytes: [1])])
+    try store.commit([.setGraph(key: digest(3), bytes: [3])])
+    #expect(try store.graph(for: digest(1)) == [1])
+    #expect(try store.graph(for: digest(2)) == nil)
+    #expect(try store.graph(for: digest(3)) == [3])
+  }
+
+  @Test func buildsBeginAndEnd() throws {
+    let store = try open()
+    let number = try store.nextBuild()
+    try store.commit([.beginBuild(number: number, program: "main.rf", startedAt: 12)])
+    try store.commit([.endBuild(number: number, summary: "2 steps", succeeded: true)])
+    #expect(try store.database.integer("SELECT succeeded FROM build WHERE summary = '2 steps' AND startedAt = 12") == 1)
+    #expect(try store.nextBuild() == number + 1)
+  }
+
+  @Test func theGenerationGrowsWithEachCommitAndSurvives() throws {
+    let store = try open()
+    let before = store.generation
+    try store.commit([])
+    #expect(store.generation == before)
+    try store.commit([.removeOutput(path: "x")])
+    #expect(store.generation == before + 1)
+    store.close()
+    #expect(try open().generation == before + 1)
+  }
+
+  @Test func runIdsAreNeverUsedAgainNotEvenAfterAKill() throws {
+    var seen: Set<RunID> = []
+    for round in 0..<4 {
+      let store = try open(SQLiteStore.Options(runBlock: 3))
+      for _ in 0..<5 { #expect(seen.insert(try store.nextRun()).inserted) }
+      // A kill is a connection that ends without giving anything back.
+      if round % 2 == 0 { store.close() } else { store.database.close() }
+    }
+    let store = try open(SQLiteStore.Options(runBlock: 1000))
+    let first = try store.nextRun()
+    store.close()
+    #expect(try open().nextRun().number == first.number + 1, "a clean end gives unused ids back")
+  }
+
+  @Test func theWorkspaceKeepsItsIdAndANewOneHasAnother() throws {
+    let store = try open()
+    let id = store.workspaceID
+    #expect(id.count == 16)
+    store.close()
+    #expect(try open().workspaceID == id)
+    try folder.remove(".reflow")
+    #expect(try open().workspaceID != id)
+  }
+
+  @Test func aStateWithAnExclusiveLockWorksAsOnANetworkFileSystem() throws {
+    let store = try open(SQLiteStore.Options(isOnNetwork: true, busyTimeoutMilliseconds: 1))
+    try store.commit([.setGraph(key: digest(1), bytes: [1])])
+    #expect(try folder.status(".reflow/reflow.db-shm") == nil)
+    let second = failure { try open(SQLiteStore.Options(isOnNetwork: true, busyTimeoutMilliseconds: 1)) }
+    #expect(second?.code == .locked)
+    #expect(try store.graph(for: digest(1)) == [1])
+  }
+}
