@@ -19,7 +19,7 @@ extension Checker {
 
   mutating func visitExec(_ id: ExpressionID, _ exec: Expression.Exec) {
     let outputs = checkOutputs(exec.outputs)
-    execOutputs[id] = outputs
+    openOutputs.append(outputs)
     var parts = exec.arguments.compactMap { argument($0)?.value }
     for part in exec.template {
       guard case .interpolation(let value) = part else { continue }
@@ -68,7 +68,7 @@ extension Checker {
   }
 
   mutating func finishExec(_ id: ExpressionID, _ exec: Expression.Exec) {
-    let outputs = execOutputs.removeValue(forKey: id) ?? []
+    let outputs = openOutputs.popLast() ?? []
     for (name, value, type) in arguments(exec.arguments) {
       guard let parameter = Self.execParameters.first(where: { $0.name == name.text }) else {
         let suggestion = suggestion(

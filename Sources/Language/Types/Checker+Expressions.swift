@@ -140,6 +140,12 @@ extension Checker {
         notes: [Diagnostic.Note("\(name.text) is a builtin: it can be called by its name, but is not a value")])
       return Found()
     }
+    if let outputs = openOutputs.last, outputs.contains(where: { $0.label == name.text }) {
+      report(
+        .unknownName, "identifier \"\(name.text)\" not defined", at: range(name.token),
+        notes: [Diagnostic.Note("an output is named by itself: {{\(name.text)}}")])
+      return Found()
+    }
     let suggestion = suggestion(
       for: name.text, among: scope.names.map { $0 } + Checker.preludeNames, at: range(name.token))
     report(

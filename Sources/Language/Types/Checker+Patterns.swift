@@ -95,7 +95,7 @@ extension Checker {
               fail([Diagnostic.Note("#\(tag.text) has an element: write #\(tag.text)(_)", at: range(id))])
             case (nil, _?): fail([Diagnostic.Note("#\(tag.text) has no element", at: range(id))])
             }
-          } else {
+          } else if tag.text.isExported {
             let suggestion = suggestion(for: tag.text, among: variants.map(\.tag), at: range(tag.token))
             fail(
               [Diagnostic.Note("there is no tag #\(tag.text)", at: range(tag.token))] + suggestion.notes,
@@ -137,10 +137,11 @@ extension Checker {
   ) {
     let isExport = exported && name.text.isExported
     // What a module exports has its users elsewhere; what is wrong has been reported.
+    let isWrong = if case .error = type { true } else { false }
     scope.bind(
       Scope.Binding(
         name: name.text, type: type, measure: type.isScalar ? .scalar : measure, flow: flow, token: name.token,
-        meaning: .variable, warns: warns && !isExport))
+        meaning: .variable, warns: warns && !isExport && !isWrong))
     if isExport { export(name.text, type, flow) }
   }
 
@@ -152,7 +153,11 @@ extension Checker {
 
   mutating func checkTag(_ tag: Name) {
     guard !tag.text.isExported else { return }
-    report(.lowercaseTag, "tag \"\(tag.text)\" does not begin with uppercase", at: range(tag.token))
+    let capitalized = tag.text.prefix(1).uppercased() + tag.text.dropFirst()
+    report(
+      .lowercaseTag, "tag \"\(tag.text)\" does not begin with uppercase", at: range(tag.token),
+      fixIts: capitalized.isExported
+        ? [FixIt("write #\(capitalized)", [FixIt.Edit(range(tag.token), capitalized)])] : [])
   }
 
   // MARK: switch
@@ -177,11 +182,13 @@ extension Checker {
       return
     }
     openSwitches[top].hasBadPattern = true
+    let notes =
+      problem.notes.isEmpty
+      ? [Diagnostic.Note("this pattern cannot match a value of type \(problem.type)", at: range(problem.pattern))]
+      : problem.notes
     report(
-      .incompatiblePattern,
-      "pattern \(text(range(pattern))) is incompatible with type \(type(scrutinee))", at: head(of: id),
-      notes: [Diagnostic.Note("this pattern cannot match a value of type \(problem.type)", at: range(problem.pattern))]
-        + problem.notes, fixIts: problem.fixIts)
+      .incompatiblePattern, "pattern \(text(range(pattern))) is incompatible with type \(type(scrutinee))",
+      at: head(of: id), notes: notes, fixIts: problem.fixIts)
   }
 
   /// `switch` and what it looks at, without the cases.

@@ -60,7 +60,8 @@ struct Checker {
   var agenda: [Task] = []
   var openSwitches: [OpenSwitch] = []
   var openFunctions: [OpenFunction] = []
-  var execOutputs: [ExpressionID: [Type.Labelled]] = [:]
+  /// Outputs of the execs that are being checked.
+  var openOutputs: [[Type.Labelled]] = []
 
   var params: [CheckedModule.Param] = []
   var exports: [(field: Type.Field, flow: Flow)] = []

@@ -26,7 +26,7 @@ extension Type: CustomStringConvertible {
     case .fileset: text += "fileset"
     case .top: text += "top"
     case .bottom: text += "bottom"
-    case .error: text += "<error>"
+    case .error: text += "?"
     case .list(let element):
       text += "["
       element.write(to: &text)
