@@ -54,6 +54,9 @@ struct Lexer {
     while let last = diagnostics.last?.range, last.lower >= offset { diagnostics.removeLast() }
   }
 
+  /// Takes back all but the first `count` diagnostics, which are about text that was skipped.
+  mutating func forgetDiagnostics(after count: Int) { diagnostics.removeSubrange(count...) }
+
   /// The next token; `.end`, again and again, at the end.
   ///
   /// - Parameter index: The index that the token will have.

@@ -32,10 +32,7 @@ extension Parser {
 
   private mutating func strayAtTopLevel() {
     if current.kind == .identifier, peek().kind == .assign {
-      let place = range(of: here + 1)
-      report(
-        "language.syntax", "a name is defined with ':=', or with 'val' and '='", at: place,
-        fixIts: [FixIt("write ':='", [.init(place, ":=")])])
+      reportAssignment("a name is defined with ':=', or with 'val' and '='")
       tree.module.declarations.append(definition(at: here))
       endOfDeclaration()
       return
@@ -65,6 +62,7 @@ extension Parser {
 
   /// After a declaration of the module: its semicolon, which a line break inserts.
   mutating func endOfDeclaration() {
+    recover()
     if accept(.semicolon) || current.kind == .end { return }
     if !isAtBoundary() {
       reportExpected("the end of the declaration")
@@ -144,24 +142,40 @@ extension Parser {
   /// A declaration of a module, a block or a case, without its semicolon.
   mutating func declaration() -> DeclarationID {
     let first = here
-    let comment = documentation(before: first)
+    guard enter() else { return errorDeclaration(first) }
+    defer { depth -= 1 }
     var requires: [[DeclarationID]] = []
-    while current.kind == .at { requires.append(requirement()) }
+    while current.kind == .at {
+      let arguments = requirement()
+      requires.append(arguments)
+    }
     let id: DeclarationID
-    switch current.kind {
-    case .val: id = valueDeclaration(first)
-    case .func where peek().kind == .identifier: id = functionDeclaration(first)
-    case .type:
+    if current.kind == .val {
+      id = valueDeclaration(first)
+    } else if current.kind == .type {
       if !requires.isEmpty { report("language.syntax", "'@requires' stands before a value, not before a type") }
       id = typeDeclaration(first)
-    case .identifier where peek().kind == .define, .underscore where peek().kind == .define: id = definition(at: first)
-    case _:
-      reportExpected(requires.isEmpty ? "a declaration" : "the declaration that '@requires' is about")
-      id = add(Declaration(.error, span(first)))
+    } else if !startsDeclaration() {
+      reportExpected("the declaration that '@requires' is about")
+      id = errorDeclaration(first)
+    } else {
+      id = current.kind == .func ? functionDeclaration(first) : definition(at: first)
     }
-    tree.declarations[Int(id.index)].requires = requires
-    tree.declarations[Int(id.index)].documentation = comment
+    describe(id, requires: requires, documentation: documentation(before: first))
     return id
+  }
+
+  private mutating func describe(_ id: DeclarationID, requires: [[DeclarationID]], documentation: String?) {
+    tree.declarations[Int(id.index)].requires = requires
+    tree.declarations[Int(id.index)].documentation = documentation
+  }
+
+  private mutating func errorDeclaration(_ first: TokenIndex) -> DeclarationID {
+    add(Declaration(.error, span(first)))
+  }
+
+  private mutating func add(_ kind: Declaration.Kind, from first: TokenIndex) -> DeclarationID {
+    add(Declaration(kind, span(first)))
   }
 
   /// `@requires(…)` and the line break after it.
@@ -193,26 +207,38 @@ extension Parser {
     var result: [DeclarationID] = []
     guard current.kind != group.closer else { return [] }
     repeat {
+      let argument: DeclarationID?
       if startsDeclaration() {
-        result.append(declaration())
+        argument = declaration()
       } else if current.kind == .identifier, peek().kind == .assign {
-        let place = range(of: here + 1)
-        report(
-          "language.syntax", "an argument is given with ':='", at: place,
-          fixIts: [FixIt("write ':='", [.init(place, ":=")])])
-        result.append(definition(at: here))
-      } else if current.kind == .identifier {
-        let place = here
-        advance()
-        let pattern: PatternID = add(.identifier(name(at: place)), span(place))
-        let value: ExpressionID = add(.identifier(name(at: place)), span(place))
-        result.append(add(Declaration(.value(pattern, type: nil, value: value, form: .shorthand), span(place))))
+        reportAssignment("an argument is given with ':='")
+        argument = definition(at: here)
       } else {
-        reportExpected("an argument, 'name := value'")
-        skip(to: [.comma, group.closer])
+        argument = shorthand(group)
       }
+      if let argument { result.append(argument) }
     } while continues(group)
     return result
+  }
+
+  /// `name`, for `name := name`.
+  private mutating func shorthand(_ group: Group) -> DeclarationID? {
+    guard current.kind == .identifier else {
+      reportExpected("an argument, 'name := value'")
+      skip(to: [.comma, group.closer])
+      return nil
+    }
+    let place = here
+    advance()
+    let pattern: PatternID = add(.identifier(name(at: place)), span(place))
+    let value: ExpressionID = add(.identifier(name(at: place)), span(place))
+    return add(.value(pattern, type: nil, value: value, form: .shorthand), from: place)
+  }
+
+  /// Reports a `=` after the current name that should be `:=`.
+  private mutating func reportAssignment(_ message: String) {
+    let place = range(of: here + 1)
+    report("language.syntax", message, at: place, fixIts: [FixIt("write ':='", [.init(place, ":=")])])
   }
 
   /// `val p T = e`
@@ -220,44 +246,52 @@ extension Parser {
     advance()
     let errors = diagnostics.count
     let pattern = self.pattern()
-    if case .literal = tree[pattern].kind {
-      complain(
-        "language.syntax", "expected a name or a pattern after 'val': a literal cannot be bound",
-        at: range(of: tree[pattern].span.first))
-    }
+    checkBound(pattern)
     if diagnostics.count > errors, current.kind != .assign, !startsType { skip(to: [.assign, .semicolon]) }
     let type = startsType ? self.type() : nil
     let value = initializer()
-    return add(Declaration(.value(pattern, type: type, value: value, form: .val), span(first)))
+    return add(.value(pattern, type: type, value: value, form: .val), from: first)
+  }
+
+  /// As a whole pattern of `val` a literal binds nothing; the original has no literal patterns and rejects it too.
+  private mutating func checkBound(_ pattern: PatternID) {
+    guard case .literal = tree[pattern].kind else { return }
+    complain(
+      "language.syntax", "expected a name or a pattern after 'val': a literal cannot be bound",
+      at: range(of: tree[pattern].span.first))
   }
 
   /// `= e`, and what is often written for it.
   private mutating func initializer() -> ExpressionID {
-    if accept(.assign) { return expression() }
+    accept(.assign) || findsInitializer() ? expression() : error(here)
+  }
+
+  private mutating func findsInitializer() -> Bool {
     if [.define, .fatArrow, .equal, .colon].contains(current.kind) {
-      let place = range(of: here)
-      report(
-        "language.syntax", "expected '=', found \(describeCurrent())",
-        fixIts: [FixIt("write '='", [.init(place, "=")])])
+      reportExpected("'='", fixIts: [FixIt("write '='", [.init(range(of: here), "=")])])
       advance()
-      return expression()
+      return true
     }
     reportExpected("'=' and a value")
     skip(to: [.assign, .semicolon])
-    return accept(.assign) ? expression() : add(.error, span(here))
+    return accept(.assign)
   }
 
   /// `x := e`, from its name on; also with `=` in the place of `:=`, which has been reported.
   private mutating func definition(at first: TokenIndex) -> DeclarationID {
+    let pattern = definedName()
+    advance()
+    let value = expression()
+    return add(.value(pattern, type: nil, value: value, form: .define), from: first)
+  }
+
+  private mutating func definedName() -> PatternID {
     let place = here
     let isName = current.kind == .identifier
     if !isName { report("language.syntax", "'_' cannot be defined with ':='; write 'val _ = …'") }
     advance()
     let kind: Pattern.Kind = isName ? .identifier(name(at: place)) : .wildcard
-    let pattern = add(kind, span(place))
-    advance()
-    let value = expression()
-    return add(Declaration(.value(pattern, type: nil, value: value, form: .define), span(first)))
+    return add(kind, span(place))
   }
 
   /// `func f(…) T = e`
@@ -269,7 +303,7 @@ extension Parser {
     let result = startsType ? type() : nil
     let body = initializer()
     let function = Expression.Function(parameters: parameters, result: result, body: body)
-    return add(Declaration(.function(name, function), span(first)))
+    return add(.function(name, function), from: first)
   }
 
   /// `type T …`
@@ -277,18 +311,17 @@ extension Parser {
     advance()
     guard let name = expectName("the name of the type") else {
       skip(to: [.semicolon])
-      return add(Declaration(.error, span(first)))
+      return errorDeclaration(first)
     }
-    if current.kind == .assign {
-      let place = range(of: here)
-      let extent = range(previousEnd, Int(current.upper))
-      report(
-        "language.syntax", "a type is declared without '='", at: place,
-        fixIts: [FixIt("remove '='", [.init(extent, "")])])
-      advance()
-    }
+    if current.kind == .assign { reportTypeAssignment() }
     let type = self.type()
-    return add(Declaration(.type(name, type), span(first)))
+    return add(.type(name, type), from: first)
+  }
+
+  private mutating func reportTypeAssignment() {
+    let extent = range(previousEnd, Int(current.upper))
+    report("language.syntax", "a type is declared without '='", fixIts: [FixIt("remove '='", [.init(extent, "")])])
+    advance()
   }
 
   /// A name, or a diagnostic that says why what stands here is none.

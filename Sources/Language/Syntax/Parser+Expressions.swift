@@ -1,6 +1,11 @@
-import Diagnostics
-
 extension Parser {
+  /// A left operand and its operator, until the right operand is known.
+  struct Waiting {
+    var first: TokenIndex
+    var left: ExpressionID
+    var symbol: BinaryOperator
+  }
+
   static let expressionStarts: TokenSet = [
     .identifier, .integer, .float, .string, .true, .false, .file, .dir, .int, .floatKeyword, .leftParen, .leftBracket,
     .leftBrace, .func, .if, .switch, .exec, .make, .hash, .not, .minus,
@@ -11,39 +16,29 @@ extension Parser {
   /// Operands that wait for an operator that binds less tightly are kept on a stack of our own: a chain of operators
   /// costs no recursion. All operators are left associative.
   mutating func expression() -> ExpressionID {
-    guard depth < Self.nestingLimit else {
-      let first = here
-      tooDeep(first)
-      return add(.error, span(first))
-    }
-    depth += 1
-    defer { depth -= 1 }
     var first = here
+    guard enter() else { return error(first) }
+    let base = waiting.count
     var left = operand()
-    guard current.kind.binary != nil else { return left }
-    var waiting: [(first: TokenIndex, left: ExpressionID, operator: BinaryOperator)] = []
-    while true {
-      let next = current.kind.binary
-      while let top = waiting.last, next.map({ $0.level <= top.operator.level }) ?? true {
-        left = add(.binary(top.operator, top.left, left), span(top.first))
-        first = top.first
-        waiting.removeLast()
-      }
-      guard let next else { return left }
-      waiting.append((first, left, next))
+    while let next = current.kind.binary {
+      reduce(&left, &first, to: base, before: next.level)
+      waiting.append(Waiting(first: first, left: left, symbol: next))
       advance()
       first = here
       left = operand()
     }
+    reduce(&left, &first, to: base, before: -1)
+    depth -= 1
+    return left
   }
 
-  func tooDeepMessage(_ what: String, _ limit: Int) -> String {
-    "\(what) here are more than \(limit) deep; give inner parts names of their own"
-  }
-
-  mutating func tooDeep(_ first: TokenIndex) {
-    report("language.nesting-too-deep", tooDeepMessage("the nested parts", Self.nestingLimit))
-    skip(to: [.comma, .semicolon, .colon, .assign, .else, .case])
+  /// Applies the operators that wait and bind at least as tightly as `level`.
+  private mutating func reduce(_ left: inout ExpressionID, _ first: inout TokenIndex, to base: Int, before level: Int) {
+    while waiting.count > base, let top = waiting.last, level <= top.symbol.level {
+      left = add(.binary(top.symbol, top.left, left), span(top.first))
+      first = top.first
+      waiting.removeLast()
+    }
   }
 
   /// A term with what stands before and after it.
@@ -51,34 +46,49 @@ extension Parser {
     if current.kind == .not || current.kind == .minus { return prefixed() }
     let first = here
     var result = term()
-    while true {
-      if current.kind == .dot {
-        advance()
-        guard let name = expectName("the name of a field") else { return result }
-        result = add(.member(result, name), span(first))
-      } else if current.kind == .leftParen {
-        result = call(result, first)
-      } else if current.kind == .leftBracket {
-        result = subscripted(result, first)
-      } else {
-        return result
-      }
+    while current.kind == .dot || current.kind == .leftParen || current.kind == .leftBracket {
+      result = suffixed(result, first)
     }
+    return result
+  }
+
+  private mutating func suffixed(_ base: ExpressionID, _ first: TokenIndex) -> ExpressionID {
+    if current.kind == .leftParen { return call(base, first) }
+    if current.kind == .leftBracket { return subscripted(base, first) }
+    return member(base, first)
+  }
+
+  private mutating func member(_ base: ExpressionID, _ first: TokenIndex) -> ExpressionID {
+    advance()
+    guard let name = expectName("the name of a field") else { return base }
+    return add(.member(base, name), span(first))
   }
 
   private mutating func prefixed() -> ExpressionID {
-    var operators: [(UnaryOperator, TokenIndex)] = []
+    let first = here
+    var operators: [UnaryOperator] = []
     while current.kind == .not || current.kind == .minus {
-      guard operators.count < Self.nestingLimit - depth else {
-        let first = here
-        tooDeep(first)
-        return add(.error, span(first))
-      }
-      operators.append((current.kind == .not ? .not : .negate, here))
+      operators.append(current.kind == .not ? .not : .negate)
       advance()
     }
-    var result = operand()
-    for (symbol, first) in operators.reversed() { result = add(.unary(symbol, result), span(first)) }
+    let outer = depth
+    depth += operators.count - 1
+    guard enter() else {
+      depth = outer
+      return error(first)
+    }
+    let operand = operand()
+    depth = outer
+    return apply(operators, to: operand, first)
+  }
+
+  private mutating func apply(
+    _ operators: [UnaryOperator], to operand: ExpressionID, _ first: TokenIndex
+  ) -> ExpressionID {
+    var result = operand
+    for (distance, symbol) in operators.enumerated().reversed() {
+      result = add(.unary(symbol, result), span(first + TokenIndex(distance)))
+    }
     return result
   }
 
@@ -86,10 +96,13 @@ extension Parser {
     let group = begin(.rightParen, of: Self.expressionStarts, trailingComma: true)
     var arguments: [ExpressionID] = []
     if current.kind != .rightParen {
-      repeat { arguments.append(expression()) } while continues(group)
+      repeat {
+        let argument = expression()
+        arguments.append(argument)
+      } while continues(group)
     }
     end(group)
-    return add(.call(function, arguments), span(first))
+    return add(.call(function, arguments), from: first)
   }
 
   /// `xs[i]`, `xs[a:b]`, `xs[a:]`, `xs[:b]` or `xs[:]`
@@ -99,8 +112,14 @@ extension Parser {
     let isSlice = accept(.colon)
     let upper = isSlice && current.kind != .rightBracket ? expression() : nil
     finish(group)
-    let kind: Expression.Kind = isSlice ? .slice(base, lower: lower, upper: upper) : .index(base, lower!)
-    return add(kind, span(first))
+    return subscripted(base, lower, upper, isSlice: isSlice, first)
+  }
+
+  private mutating func subscripted(
+    _ base: ExpressionID, _ lower: ExpressionID?, _ upper: ExpressionID?, isSlice: Bool, _ first: TokenIndex
+  ) -> ExpressionID {
+    guard !isSlice, let lower else { return add(.slice(base, lower: lower, upper: upper), span(first)) }
+    return add(.index(base, lower), span(first))
   }
 
   /// Closes a group that has a fixed number of elements, all of them read.
@@ -111,161 +130,6 @@ extension Parser {
       skip(to: [group.closer])
     }
     end(group)
-  }
-}
-
-// MARK: - Branches
-
-extension Parser {
-  /// `if c {…} else if … else {…}`, the whole chain in one loop.
-  mutating func conditional() -> ExpressionID {
-    var arms: [(first: TokenIndex, condition: ExpressionID, then: ExpressionID)] = []
-    var otherwise: ExpressionID?
-    while otherwise == nil {
-      let first = here
-      guard arms.count < Self.chainLimit else {
-        report("language.nesting-too-deep", tooDeepMessage("the 'else if' branches", Self.chainLimit))
-        skip(to: [.comma, .semicolon])
-        otherwise = add(.error, span(first))
-        break
-      }
-      advance()
-      let condition = expression()
-      arms.append((first, condition, branch()))
-      if current.isInserted, peek().kind == .else { joinLines("'else' stands on the line of the '}' before it") }
-      let place = here
-      if accept(.else) {
-        if current.isInserted, [.if, .leftBrace].contains(peek().kind) {
-          joinLines("'\(peek().kind == .if ? "if" : "{")' stands on the line of the 'else' before it")
-        }
-        if current.kind != .if { otherwise = branch() }
-      } else {
-        reportExpected("'else': every 'if' has one", id: "language.missing-else")
-        otherwise = add(.error, span(place))
-      }
-    }
-    var result = otherwise!
-    for arm in arms.reversed() {
-      result = add(.conditional(condition: arm.condition, then: arm.then, else: result), span(arm.first))
-    }
-    return result
-  }
-
-  /// Reports a line break that may not be there, and goes over it.
-  private mutating func joinLines(_ message: String) {
-    let next = Int(peek().lower)
-    report(
-      "language.line-break", message,
-      fixIts: onlySpace(previousEnd, next)
-        ? [FixIt("remove the line break", [.init(range(previousEnd, next), " ")])] : [])
-    advance()
-  }
-
-  /// `{…}` after a condition or `else`: a block, in which the declarations may be missing.
-  private mutating func branch() -> ExpressionID {
-    let first = here
-    guard current.kind == .leftBrace else {
-      reportExpected("'{' and a value")
-      skip(to: [.else, .semicolon, .comma])
-      return add(.error, span(first))
-    }
-    if peek(2).kind == .colon, peek().kind == .identifier || peek().kind.isKeyword {
-      let errors = diagnostics.count
-      report(
-        "language.syntax", "these braces belong to the branch: a struct needs its own, '{{\(spelling(peek())): …}}'",
-        at: range(of: here + 1))
-      let value = braced()
-      if errors < diagnostics.count {
-        let place = range(of: first)
-        diagnostics[errors].fixIts = [
-          FixIt(
-            "add braces", [.init(range(place.lower, place.lower), "{"), .init(range(previousEnd, previousEnd), "}")])
-        ]
-      }
-      return add(.block(declarations: [], value: value), span(first))
-    }
-    return block()
-  }
-
-  /// `{ declarations; value }`
-  mutating func block() -> ExpressionID {
-    let first = here
-    let group = begin(.rightBrace, of: [], trailingComma: false)
-    let (declarations, value) = statements()
-    if current.kind != .rightBrace, current.kind != .end, !isAtBoundary() {
-      reportExpected("'}' after the value of the block")
-      skip(to: [.rightBrace])
-    }
-    end(group)
-    return add(.block(declarations: declarations, value: value), span(first))
-  }
-
-  /// Declarations and the value after them, of a block or a case.
-  private mutating func statements() -> ([DeclarationID], ExpressionID) {
-    var declarations: [DeclarationID] = []
-    while startsDeclaration() {
-      declarations.append(declaration())
-      while current.kind == .semicolon, peek().kind == .semicolon { advance() }
-      if accept(.semicolon) { continue }
-      if current.kind == .rightBrace || current.kind == .case || current.kind == .end { break }
-      let insert = FixIt("insert ';'", [.init(range(previousEnd, previousEnd), ";")])
-      let goesOn = startsDeclaration() || Self.expressionStarts.contains(current.kind)
-      reportExpected("';' or a line break after the declaration", fixIts: goesOn ? [insert] : [])
-      if goesOn { continue }
-      skip(to: [.semicolon, .rightBrace, .case])
-      if !accept(.semicolon) { break }
-    }
-    let first = here
-    if current.kind == .rightBrace || current.kind == .case || current.kind == .end {
-      reportExpected("a value: the last thing in a block is its value")
-      return (declarations, add(.error, span(first)))
-    }
-    let value = expression()
-    _ = accept(.semicolon)
-    return (declarations, value)
-  }
-
-  /// `switch e { case p: … }`
-  mutating func switchExpression() -> ExpressionID {
-    let first = here
-    advance()
-    let subject = expression()
-    var cases: [Expression.Case] = []
-    guard current.kind == .leftBrace else {
-      reportExpected("'{' and the cases")
-      return add(.switch(subject, cases), span(first))
-    }
-    let group = begin(.rightBrace, of: [], trailingComma: false)
-    while current.kind != .rightBrace, current.kind != .end {
-      guard accept(.case) else {
-        if isAtBoundary() { break }
-        reportExpected("'case' or '}'")
-        skip(to: [.case, .rightBrace])
-        guard current.kind == .case else { break }
-        continue
-      }
-      cases.append(caseAfterKeyword())
-    }
-    end(group)
-    return add(.switch(subject, cases), span(first))
-  }
-
-  private mutating func caseAfterKeyword() -> Expression.Case {
-    let pattern = self.pattern()
-    if !accept(.colon) {
-      if current.kind == .fatArrow || current.kind == .define || current.kind == .assign {
-        reportExpected("':'", fixIts: [FixIt("write ':'", [.init(range(of: here), ":")])])
-        advance()
-      } else {
-        reportExpected("':' after the pattern")
-        skip(to: [.colon, .case, .rightBrace, .semicolon])
-        _ = accept(.colon)
-      }
-    }
-    let first = here
-    let (declarations, value) = statements()
-    guard !declarations.isEmpty else { return .init(pattern: pattern, body: value) }
-    return .init(pattern: pattern, body: add(.block(declarations: declarations, value: value), span(first)))
   }
 }
 

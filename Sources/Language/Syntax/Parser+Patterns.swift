@@ -8,55 +8,61 @@ extension Parser {
 
   mutating func pattern() -> PatternID {
     let first = here
-    guard depth < Self.nestingLimit else {
-      tooDeep(first)
-      return add(.error, span(first))
-    }
-    depth += 1
+    guard enter() else { return errorPattern(first) }
     defer { depth -= 1 }
-    switch current.kind {
-    case .identifier:
-      advance()
-      return add(.identifier(name(at: first)), span(first))
-    case .underscore:
-      advance()
-      return add(.wildcard, span(first))
-    case .leftParen: return tuplePattern()
-    case .leftBracket: return listPattern()
-    case .leftBrace: return structurePattern()
-    case .hash: return variantPattern()
-    case .integer, .float, .string, .true, .false:
+    return switch current.kind {
+    case .leftParen: tuplePattern()
+    case .leftBracket: listPattern()
+    case .leftBrace: structurePattern()
+    case .hash: variantPattern()
+    case .identifier, .underscore: nameOrWildcard()
+    case .integer, .float, .string, .true, .false, .minus: literalPattern()
+    case _: wrongPattern()
+    }
+  }
+
+  private mutating func nameOrWildcard() -> PatternID {
+    let first = here
+    let kind: Pattern.Kind = current.kind == .underscore ? .wildcard : .identifier(name(at: first))
+    advance()
+    return add(kind, span(first))
+  }
+
+  private mutating func literalPattern() -> PatternID {
+    let first = here
+    guard accept(.minus) else {
       let literal = term()
       return add(.literal(literal), span(first))
-    case .minus:
-      advance()
-      guard current.kind == .integer || current.kind == .float else {
-        reportExpected("a number")
-        return add(.error, span(first))
-      }
-      let number = term()
-      let negated = add(.unary(.negate, number), span(first))
-      return add(.literal(negated), span(first))
-    case .reserved, .character:
+    }
+    guard current.kind == .integer || current.kind == .float else { return missingPattern("a number", first) }
+    let number = term()
+    let negated = add(.unary(.negate, number), from: first)
+    return add(.literal(negated), span(first))
+  }
+
+  /// What is meant to be a pattern and is none is taken, unless it is where a declaration or a case goes on.
+  private mutating func wrongPattern() -> PatternID {
+    let first = here
+    if current.kind == .reserved || current.kind == .character || current.kind == .error {
       reportExpected("a pattern")
       advance()
-      return add(.error, span(first))
-    case let kind where kind.isKeyword && !startsDeclaration() && kind != .case:
+    } else if current.kind.isKeyword, current.kind != .case, !startsDeclaration() {
       report("language.syntax", "expected a pattern, found \(describeCurrent()), which cannot be a name")
       advance()
-      return add(.error, span(first))
-    case _:
+    } else {
       reportExpected("a pattern")
-      if current.kind == .error { advance() }
-      return add(.error, span(first))
     }
+    return errorPattern(first)
   }
 
   private mutating func tuplePattern() -> PatternID {
     let first = here
     let group = begin(.rightParen, of: Self.patternStarts, trailingComma: false)
     var elements: [PatternID] = []
-    repeat { elements.append(pattern()) } while continues(group)
+    repeat {
+      let element = pattern()
+      elements.append(element)
+    } while continues(group)
     end(group)
     return add(.tuple(elements), span(first))
   }
@@ -70,20 +76,30 @@ extension Parser {
     if current.kind != .rightBracket {
       repeat {
         if current.kind == .ellipsis {
-          if elements.isEmpty { report("language.syntax", "'...' needs an element before it") }
-          advance()
-          tail = current.kind == .rightBracket || current.kind == .comma ? .anything : .pattern(pattern())
-          if current.kind != .rightBracket {
-            reportExpected("']': '...' comes last")
-            skip(to: [.rightBracket])
-          }
+          tail = self.tail(isFirst: elements.isEmpty)
           break
         }
-        elements.append(pattern())
+        let element = pattern()
+        elements.append(element)
       } while continues(group)
     }
     end(group)
     return add(.list(elements, tail: tail), span(first))
+  }
+
+  /// `...` or `...rest`
+  private mutating func tail(isFirst: Bool) -> Pattern.Tail {
+    if isFirst { report("language.syntax", "'...' needs an element before it") }
+    advance()
+    let isBare = current.kind == .rightBracket || current.kind == .comma
+    let tail = isBare ? Pattern.Tail.anything : .pattern(pattern())
+    if current.kind != .rightBracket { skipToLast("']': '...' comes last") }
+    return tail
+  }
+
+  private mutating func skipToLast(_ what: String) {
+    reportExpected(what)
+    skip(to: [.rightBracket])
   }
 
   private mutating func structurePattern() -> PatternID {
@@ -95,7 +111,8 @@ extension Parser {
         skip(to: [.comma, .rightBrace])
         continue
       }
-      fields.append(.init(name: name, pattern: accept(.colon) ? pattern() : nil))
+      let pattern = accept(.colon) ? self.pattern() : nil
+      fields.append(.init(name: name, pattern: pattern))
     } while continues(group)
     end(group)
     return add(.structure(fields), span(first))
@@ -104,15 +121,11 @@ extension Parser {
   private mutating func variantPattern() -> PatternID {
     let first = here
     advance()
-    guard let tag = expectName("the tag of a variant") else { return add(.error, span(first)) }
+    guard let tag = expectName("the tag of a variant") else { return errorPattern(first) }
     guard current.kind == .leftParen else { return add(.variant(tag: tag, nil), span(first)) }
     let group = begin(.rightParen, of: Self.patternStarts, trailingComma: false)
     let element = pattern()
-    if current.kind != .rightParen {
-      reportExpected("')'")
-      skip(to: [.rightParen])
-    }
-    end(group)
+    finish(group)
     return add(.variant(tag: tag, element), span(first))
   }
 }

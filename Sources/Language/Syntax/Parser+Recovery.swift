@@ -37,7 +37,7 @@ extension Parser {
     fixIts: [FixIt] = []
   ) {
     defer { quietUntil = index }
-    guard index > quietUntil, current.kind != .error else { return }
+    guard index > quietUntil, current.kind != .error, !isAbandoned else { return }
     diagnostics.append(Diagnostic(id, message, at: place ?? placeOfCurrent(), notes: notes, fixIts: fixIts))
   }
 
@@ -154,6 +154,22 @@ extension Parser {
       advance()
     }
     quietUntil = index
+  }
+
+  /// Skips to the end of a declaration of the module from wherever in it the parser is.
+  mutating func skipDeclaration() {
+    var groups = open
+    while current.kind != .end, !isAtBoundary() {
+      switch current.kind {
+      case .leftParen: groups.parens += 1
+      case .leftBracket: groups.brackets += 1
+      case .leftBrace: groups.braces += 1
+      case .rightParen, .rightBracket, .rightBrace: groups[current.kind] = max(0, groups[current.kind] - 1)
+      case .semicolon where groups.parens == 0 && groups.brackets == 0 && groups.braces == 0: return
+      case _: break
+      }
+      advance()
+    }
   }
 
   /// Skips a template that begins at the current `{`, up to the first `"}`.

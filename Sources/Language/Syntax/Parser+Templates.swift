@@ -6,32 +6,35 @@ extension Parser {
   mutating func exec() -> ExpressionID {
     let first = here
     advance()
-    var arguments: [DeclarationID] = []
-    if current.kind == .leftParen {
-      let group = begin(.rightParen, of: Self.argumentStarts, trailingComma: false)
-      arguments = self.arguments(group)
-      end(group)
-    } else {
-      reportExpected("'(' after 'exec'")
-    }
+    let arguments = execArguments()
     let outputs = type()
-    if current.isInserted, peek().kind == .leftBrace {
-      let end = Int(peek().lower)
-      report(
-        "language.line-break", "the template '{\"' stands on the line of the outputs before it",
-        fixIts: onlySpace(previousEnd, end)
-          ? [FixIt("remove the line break", [.init(range(previousEnd, end), " ")])] : [])
-      advance()
-    }
-    guard current.kind == .leftBrace, isFollowed(by: UInt8(ascii: "\"")) else {
-      reportExpected("the template, '{\"' … '\"}', with nothing between brace and quote")
-      if current.kind == .leftBrace { skip(to: [.semicolon, .comma]) }
-      return add(.error, span(first))
-    }
+    guard findsTemplate() else { return error(first) }
     let templateToken = here
     let parts = template()
     return add(
-      .exec(.init(arguments: arguments, outputs: outputs, template: parts, templateToken: templateToken)), span(first))
+      .exec(.init(arguments: arguments, outputs: outputs, template: parts, templateToken: templateToken)), from: first)
+  }
+
+  private mutating func execArguments() -> [DeclarationID] {
+    guard current.kind == .leftParen else {
+      reportExpected("'(' after 'exec'")
+      return []
+    }
+    let group = begin(.rightParen, of: Self.argumentStarts, trailingComma: false)
+    let arguments = self.arguments(group)
+    end(group)
+    return arguments
+  }
+
+  /// Whether a template begins at the current token, or on the next line, which is reported.
+  private mutating func findsTemplate() -> Bool {
+    if current.isInserted, peek().kind == .leftBrace {
+      joinLines("the template '{\"' stands on the line of the outputs before it")
+    }
+    if current.kind == .leftBrace, isFollowed(by: UInt8(ascii: "\"")) { return true }
+    reportExpected("the template, '{\"' … '\"}', with nothing between brace and quote")
+    if current.kind == .leftBrace { skip(to: [.semicolon, .comma]) }
+    return false
   }
 
   /// A piece of a template and how it ends.
@@ -49,7 +52,7 @@ extension Parser {
     let outer = lexer.interpolations
     var piece = templatePiece(at: opener)
     open.braces += 1
-    while true {
+    while !isAbandoned {
       replaceTokens(from: index, with: piece.token)
       let lower = Int(piece.token.lower) + 2
       let upper = Int(piece.token.upper) - (piece.end == .missing ? 0 : 2)
@@ -63,8 +66,7 @@ extension Parser {
     }
     open.braces -= 1
     if piece.end == .missing, !piece.isCut {
-      complain(
-        "language.unterminated-template", "this template has no end: expected '\"}'", at: range(opener, opener + 2))
+      reportUnterminated("template", "'\"}'", opener, "language.unterminated-template")
     }
     advance()
     return parts
@@ -83,26 +85,37 @@ extension Parser {
     let outside = open
     let piece = index
     advance()
-    var value = expression()
+    let value = expression()
+    if isAbandoned { return (value, Piece(token: current, end: .missing, isCut: true)) }
     if current.kind == .rightBrace, isFollowed(by: UInt8(ascii: "}")) {
       return (value, templatePiece(at: Int(current.lower)))
     }
     open = outside
+    return resume(value, since: before, errors: errors, piece: piece, opener)
+  }
+
+  private mutating func reportUnterminated(_ what: String, _ end: String, _ opener: Int, _ id: Diagnostic.ID) {
+    complain(id, "this \(what) has no end: expected \(end)", at: range(opener, opener + 2))
+  }
+
+  /// Finds the way back into the template from an interpolation that is wrong.
+  private mutating func resume(
+    _ expression: ExpressionID, since before: Mark, errors: Int, piece: Int, _ opener: Int
+  ) -> (ExpressionID, Piece) {
+    var value = expression
     // After a mistake in the expression its tokens say little: reading goes on at the first end of an interpolation.
     let (place, end) = lexer.interpolationEnd(from: diagnostics.count == errors ? previousEnd : opener + 2)
     diagnostics.removeAll(from: errors) { ($0.range?.lower ?? 0) >= place }
     if end == .interpolation {
       reportExpected("'}}' at the end of the interpolation")
     } else if diagnostics.count == errors {
-      complain(
-        "language.unterminated-interpolation", "this interpolation has no end: expected '}}'",
-        at: range(opener, opener + 2))
+      reportUnterminated("interpolation", "'}}'", opener, "language.unterminated-interpolation")
     }
     if place < previousEnd {
       removeNodes(after: before)
       goBack(to: piece)
       advance()
-      value = add(.error, TokenSpan(TokenIndex(piece), TokenIndex(piece)))
+      value = error(TokenIndex(piece))
     }
     if end == .interpolation { return (value, templatePiece(at: place)) }
     lexer.rewind(to: place, index: here)

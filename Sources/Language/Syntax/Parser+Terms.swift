@@ -5,11 +5,8 @@ import Diagnostics
 extension Parser {
   /// An operand without the operators around it.
   mutating func term() -> ExpressionID {
-    let first = here
     switch current.kind {
-    case .identifier, .file, .dir:
-      advance()
-      return add(.identifier(name(at: first)), span(first))
+    case .identifier, .file, .dir: return identifier()
     case .integer, .float, .string, .true, .false: return literal()
     case .leftParen: return parenthesized()
     case .leftBracket: return bracketed()
@@ -21,25 +18,31 @@ extension Parser {
     case .make: return make()
     case .hash: return variant()
     case .int, .floatKeyword: return conversion()
-    case .reserved, .character:
-      reportExpected("an expression")
-      advance()
-      return add(.error, span(first))
-    case .stringKeyword, .bool, .struct, .module, .requires:
-      report("language.syntax", "expected an expression, found \(describeCurrent()), which cannot be a name")
-      advance()
-      return add(.error, span(first))
-    case .error:
-      quietUntil = index
-      advance()
-      return add(.error, span(first))
+    case .reserved, .character, .stringKeyword, .bool, .struct, .module, .requires, .error: return wrongTerm()
     case .template, .val, .keyspace, .param, .else, .case, .type, .plus, .minus, .star, .slash, .percent, .ampersand,
       .shiftLeft, .shiftRight, .andAnd, .orOr, .not, .equal, .notEqual, .less, .greater, .lessEqual, .greaterEqual,
       .tildeArrow, .fatArrow, .define, .assign, .leftArrow, .colon, .semicolon, .comma, .dot, .ellipsis, .rightParen,
       .rightBracket, .rightBrace, .bar, .at, .underscore, .caret, .end:
-      reportExpected("an expression")
-      return add(.error, span(first))
+      return missing("an expression", here)
     }
+  }
+
+  private mutating func identifier() -> ExpressionID {
+    let place = here
+    advance()
+    return add(.identifier(name(at: place)), span(place))
+  }
+
+  /// What was meant to be a term, but can be none; it is taken, since what follows goes on as after a term.
+  private mutating func wrongTerm() -> ExpressionID {
+    let first = here
+    if current.kind == .reserved || current.kind == .character {
+      reportExpected("an expression")
+    } else {
+      report("language.syntax", "expected an expression, found \(describeCurrent()), which cannot be a name")
+    }
+    advance()
+    return error(first)
   }
 
   private mutating func literal() -> ExpressionID {
@@ -70,13 +73,24 @@ extension Parser {
   private mutating func parenthesized() -> ExpressionID {
     let first = here
     let group = begin(.rightParen, of: Self.expressionStarts, trailingComma: true)
-    guard current.kind != .rightParen else {
-      reportExpected("an expression: there is no empty tuple")
-      end(group)
-      return add(.error, span(first))
+    guard current.kind != .rightParen else { return emptyTuple(group) }
+    let head = expression()
+    var elements = [head]
+    while continues(group) {
+      let element = expression()
+      elements.append(element)
     }
-    var elements = [expression()]
-    while continues(group) { elements.append(expression()) }
+    endTuple(group, elements)
+    return add(elements.count == 1 ? .parenthesized(elements[0]) : .tuple(elements), from: first)
+  }
+
+  private mutating func emptyTuple(_ group: Group) -> ExpressionID {
+    reportExpected("an expression: there is no empty tuple")
+    end(group)
+    return error(group.opener)
+  }
+
+  private mutating func endTuple(_ group: Group, _ elements: [ExpressionID]) {
     if elements.count == 1, tree.tokens[index - 1].kind == .comma {
       let comma = range(of: here - 1)
       complain(
@@ -84,7 +98,6 @@ extension Parser {
         fixIts: [FixIt("remove the comma", [.init(comma, "")])])
     }
     end(group)
-    return add(elements.count == 1 ? .parenthesized(elements[0]) : .tuple(elements), span(first))
   }
 
   private mutating func functionLiteral() -> ExpressionID {
@@ -92,55 +105,56 @@ extension Parser {
     advance()
     let parameters = self.parameters()
     let result = startsType ? type() : nil
-    if !accept(.fatArrow) {
-      if current.kind == .assign || current.kind == .define || current.kind == .leftArrow {
-        reportExpected("'=>'", fixIts: [FixIt("write '=>'", [.init(range(of: here), "=>")])])
-        advance()
-      } else {
-        reportExpected("'=>' and the value of the function")
-        if !Self.expressionStarts.contains(current.kind) {
-          return add(
-            .function(.init(parameters: parameters, result: result, body: add(.error, span(here)))), span(first))
-        }
-      }
+    let body = findsBody() ? expression() : error(here)
+    return add(.function(.init(parameters: parameters, result: result, body: body)), from: first)
+  }
+
+  /// Takes the arrow of a function literal, or what stands for it, and tells whether a body follows.
+  private mutating func findsBody() -> Bool {
+    if accept(.fatArrow) { return true }
+    if current.kind == .assign || current.kind == .define || current.kind == .leftArrow {
+      reportExpected("'=>'", fixIts: [FixIt("write '=>'", [.init(range(of: here), "=>")])])
+      advance()
+      return true
     }
-    let body = expression()
-    return add(.function(.init(parameters: parameters, result: result, body: body)), span(first))
+    reportExpected("'=>' and the value of the function")
+    return Self.expressionStarts.contains(current.kind)
   }
 
   /// `make("path", name := e, …)`
   private mutating func make() -> ExpressionID {
     let first = here
     advance()
-    guard current.kind == .leftParen else {
-      reportExpected("'(' after 'make'")
-      return add(.error, span(first))
-    }
+    guard current.kind == .leftParen else { return missing("'(' after 'make'", first) }
     let group = begin(.rightParen, of: Self.argumentStarts, trailingComma: true)
-    var path: ByteString?
-    if current.kind == .string {
-      let token = current
-      path = StringLiteral.value(text[Int(token.lower)..<Int(token.upper)]) { _, _, _ in }
-      advance()
-    } else {
+    let path = modulePath()
+    let arguments = continues(group) ? self.arguments(group) : []
+    end(group)
+    guard let path else { return error(first) }
+    return add(.make(path: path, arguments: arguments), from: first)
+  }
+
+  private mutating func modulePath() -> ByteString? {
+    guard current.kind == .string else {
       reportExpected("the path of the module, a string literal")
       if current.kind == .error { advance() }
       skip(to: [.comma, .rightParen])
+      return nil
     }
-    let arguments = continues(group) ? self.arguments(group) : []
-    end(group)
-    return add(path.map { .make(path: $0, arguments: arguments) } ?? .error, span(first))
+    let token = current
+    advance()
+    return StringLiteral.value(text[Int(token.lower)..<Int(token.upper)]) { _, _, _ in }
   }
 
   private mutating func variant() -> ExpressionID {
     let first = here
     advance()
-    guard let tag = expectName("the tag of a variant") else { return add(.error, span(first)) }
-    guard current.kind == .leftParen else { return add(.variant(tag: tag, nil), span(first)) }
+    guard let tag = expectName("the tag of a variant") else { return error(first) }
+    guard current.kind == .leftParen else { return add(.variant(tag: tag, nil), from: first) }
     let group = begin(.rightParen, of: Self.expressionStarts, trailingComma: false)
     let element = expression()
     finish(group)
-    return add(.variant(tag: tag, element), span(first))
+    return add(.variant(tag: tag, element), from: first)
   }
 
   /// `int(e)` or `float(e)`
@@ -148,14 +162,11 @@ extension Parser {
     let first = here
     let isInteger = current.kind == .int
     advance()
-    guard current.kind == .leftParen else {
-      reportExpected("'(' after '\(isInteger ? "int" : "float")', which converts a value")
-      return add(.error, span(first))
-    }
+    guard current.kind == .leftParen else { return missing("'(' and the number to convert", first) }
     let group = begin(.rightParen, of: Self.expressionStarts, trailingComma: false)
     let value = expression()
     finish(group)
-    return add(isInteger ? .toInteger(value) : .toFloat(value), span(first))
+    return add(isInteger ? .toInteger(value) : .toFloat(value), from: first)
   }
 }
 
@@ -169,68 +180,77 @@ extension Parser {
       .rightBracket, of: Self.expressionStarts.union([.ellipsis]), trailingComma: true)
     if accept(.colon) {
       finish(group)
-      return add(.map([], spreads: []), span(first))
+      return add(.map([], spreads: []), from: first)
     }
     var elements: [ExpressionID] = []
-    var pairs: [Expression.Pair] = []
-    var isMap = false
     if current.kind != .ellipsis, current.kind != .rightBracket {
       let head = expression()
       if current.kind == .bar { return comprehension(head, group) }
-      isMap = current.kind == .colon
-      if isMap {
-        pairs.append(pair(head))
-      } else {
-        elements.append(head)
-      }
-      while current.kind != .ellipsis, continues(group, or: "']'"), current.kind != .ellipsis {
+      if current.kind == .colon { return map(head, group) }
+      elements.append(head)
+      while goesOn(group) {
         let next = expression()
-        if isMap {
-          pairs.append(pair(next))
-        } else {
-          elements.append(next)
-          if current.kind == .colon {
-            reportExpected("',' or ']': the elements before have no keys")
-            advance()
-            _ = expression()
-          }
+        elements.append(next)
+        if current.kind == .colon {
+          reportExpected("',' or ']': the elements before have no keys")
+          advance()
+          _ = expression()
         }
       }
     }
     let spreads = self.spreads(group)
     end(group)
-    return add(isMap ? .map(pairs, spreads: spreads) : .list(elements, spreads: spreads), span(first))
+    return add(.list(elements, spreads: spreads), from: first)
   }
 
-  private mutating func pair(_ key: ExpressionID) -> Expression.Pair {
-    if !accept(.colon) {
-      reportExpected("':' and the value of the key")
-      return .init(key: key, value: add(.error, span(here)))
+  /// After an element of a list or map: whether another one follows, and not a spread.
+  private mutating func goesOn(_ group: Group) -> Bool {
+    current.kind != .ellipsis && continues(group) && current.kind != .ellipsis
+  }
+
+  /// A map, from the colon after its first key on.
+  private mutating func map(_ head: ExpressionID, _ group: Group) -> ExpressionID {
+    var key = head
+    var pairs: [Expression.Pair] = []
+    while true {
+      let value = accept(.colon) ? expression() : missing("':' and the value of the key", here)
+      pairs.append(.init(key: key, value: value))
+      guard goesOn(group) else { break }
+      key = expression()
     }
-    return .init(key: key, value: expression())
+    let spreads = self.spreads(group)
+    end(group)
+    return add(.map(pairs, spreads: spreads), from: group.opener)
   }
 
   /// `...x ...y`, each perhaps on a line of its own.
   private mutating func spreads(_ group: Group) -> [ExpressionID] {
     var spreads: [ExpressionID] = []
     while accept(.ellipsis) {
-      spreads.append(expression())
-      if current.kind == .semicolon { advance() }
-      if current.kind == .comma {
-        let comma = range(of: here)
-        advance()
-        if current.kind == .ellipsis {
-          complain(
-            "language.syntax", "no comma stands between spreads", at: comma,
-            fixIts: [FixIt("remove the comma", [.init(comma, "")])])
-        }
-      }
+      let spread = expression()
+      spreads.append(spread)
+      endSpread()
     }
-    if !spreads.isEmpty, current.kind != .rightBracket, current.kind != .end, !isAtBoundary() {
+    if !spreads.isEmpty { endSpreads() }
+    return spreads
+  }
+
+  private mutating func endSpread() {
+    if current.kind == .semicolon { advance() }
+    guard current.kind == .comma else { return }
+    let comma = range(of: here)
+    advance()
+    guard current.kind == .ellipsis else { return }
+    complain(
+      "language.syntax", "no comma stands between spreads", at: comma,
+      fixIts: [FixIt("remove the comma", [.init(comma, "")])])
+  }
+
+  private mutating func endSpreads() {
+    if current.kind != .rightBracket, current.kind != .end, !isAtBoundary() {
       reportExpected("'...' or ']': spreads come last")
       skip(to: [.rightBracket])
     }
-    return spreads
   }
 
   private mutating func comprehension(_ head: ExpressionID, _ group: Group) -> ExpressionID {
@@ -240,22 +260,20 @@ extension Parser {
     let clauseGroup = Group(
       opener: group.opener, closer: group.closer, elements: elements, allowsTrailingComma: false)
     repeat {
-      if accept(.if) {
-        clauses.append(.filter(expression()))
-        continue
-      }
-      let pattern = self.pattern()
-      if accept(.leftArrow) {
-        clauses.append(.enumeration(pattern, expression()))
-      } else {
-        reportExpected("'<-' and what is enumerated")
-        skip(to: [.leftArrow, .comma, .rightBracket])
-        let source = accept(.leftArrow) ? expression() : add(.error, span(here))
-        clauses.append(.enumeration(pattern, source))
-      }
+      let isFilter = accept(.if)
+      let pattern = isFilter ? nil : self.pattern()
+      let source = isFilter || findsSource() ? expression() : error(here)
+      clauses.append(pattern.map { .enumeration($0, source) } ?? .filter(source))
     } while continues(clauseGroup)
     end(group)
-    return add(.comprehension(head, clauses), span(group.opener))
+    return add(.comprehension(head, clauses), from: group.opener)
+  }
+
+  private mutating func findsSource() -> Bool {
+    if accept(.leftArrow) { return true }
+    reportExpected("'<-' and what is enumerated")
+    skip(to: [.leftArrow, .comma, .rightBracket])
+    return accept(.leftArrow)
   }
 
   /// A block, if a declaration follows the brace; else a struct.
@@ -265,9 +283,7 @@ extension Parser {
     let next = peek().kind
     let after = peek(2)
     let isField = next == .identifier || next.isKeyword
-    guard isField, [.colon, .comma, .rightBrace].contains(after.kind) || after.isInserted else {
-      return looseBlock()
-    }
+    guard isField, [.colon, .comma, .rightBrace].contains(after.kind) || after.isInserted else { return looseBlock() }
     let group = begin(.rightBrace, of: [.identifier], trailingComma: true)
     var fields: [Expression.Field] = []
     repeat {
@@ -275,10 +291,11 @@ extension Parser {
         skip(to: [.comma, .rightBrace])
         continue
       }
-      fields.append(.init(name: name, value: accept(.colon) ? expression() : nil))
+      let value = accept(.colon) ? expression() : nil
+      fields.append(.init(name: name, value: value))
     } while continues(group)
     end(group)
-    return add(.structure(fields), span(first))
+    return add(.structure(fields), from: first)
   }
 
   /// Braces that hold neither a field nor a declaration.
@@ -293,7 +310,7 @@ extension Parser {
     }
     if current.kind != .rightBrace { skip(to: [.rightBrace]) }
     end(group)
-    guard let value else { return add(.error, span(first)) }
-    return add(.block(declarations: [], value: value), span(first))
+    guard let value else { return error(first) }
+    return add(.block(declarations: [], value: value), from: first)
   }
 }

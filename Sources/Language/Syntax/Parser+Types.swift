@@ -10,51 +10,58 @@ extension Parser {
 
   mutating func type() -> TypeSyntaxID {
     let first = here
-    guard depth < Self.nestingLimit else {
-      tooDeep(first)
-      return add(.error, span(first))
-    }
-    depth += 1
+    guard enter() else { return errorType(first) }
     defer { depth -= 1 }
-    switch current.kind {
-    case .int: return simpleType(.int)
-    case .floatKeyword: return simpleType(.float)
-    case .stringKeyword: return simpleType(.string)
-    case .bool: return simpleType(.bool)
-    case .file: return simpleType(.file)
-    case .dir: return simpleType(.dir)
-    case .identifier: return alias()
-    case .leftBracket: return listOrMapType()
-    case .leftBrace: return add(.structure(fieldTypes()), span(first))
-    case .module:
-      advance()
-      guard current.kind == .leftBrace else {
-        reportExpected("'{' after 'module'")
-        return add(.error, span(first))
-      }
-      return add(.module(fieldTypes()), span(first))
-    case .leftParen: return tupleType()
-    case .func: return functionType()
-    case .hash: return sumType()
-    case .struct:
-      report("language.syntax", "a struct type is written '{name type, …}', without 'struct'")
-      advance()
-      return startsType ? type() : add(.error, span(first))
-    case .reserved, .character:
-      reportExpected("a type")
-      advance()
-      return add(.error, span(first))
-    case _:
-      reportExpected("a type")
-      if current.kind == .error { advance() }
-      return add(.error, span(first))
+    return switch current.kind {
+    case .leftBracket: listOrMapType()
+    case .leftBrace: structureType()
+    case .module: moduleType()
+    case .leftParen: tupleType()
+    case .func: functionType()
+    case .hash: sumType()
+    case .identifier: alias()
+    case .int, .floatKeyword, .stringKeyword, .bool, .file, .dir: simpleType()
+    case .struct: typeAfterStruct()
+    case _: wrongType()
     }
   }
 
-  private mutating func simpleType(_ kind: TypeSyntax.Kind) -> TypeSyntaxID {
+  private mutating func simpleType() -> TypeSyntaxID {
     let first = here
+    let kinds: [Token.Kind: TypeSyntax.Kind] = [
+      .int: .int, .floatKeyword: .float, .stringKeyword: .string, .bool: .bool, .file: .file, .dir: .dir,
+    ]
+    let kind = kinds[current.kind]!
     advance()
     return add(kind, span(first))
+  }
+
+  private mutating func typeAfterStruct() -> TypeSyntaxID {
+    let first = here
+    report("language.syntax", "a struct type is written '{name type, …}', without 'struct'")
+    advance()
+    return startsType ? type() : errorType(first)
+  }
+
+  private mutating func wrongType() -> TypeSyntaxID {
+    let first = here
+    reportExpected("a type")
+    if current.kind == .reserved || current.kind == .character || current.kind == .error { advance() }
+    return errorType(first)
+  }
+
+  private mutating func structureType() -> TypeSyntaxID {
+    let first = here
+    let fields = fieldTypes()
+    return add(.structure(fields), span(first))
+  }
+
+  private mutating func moduleType() -> TypeSyntaxID {
+    let first = here
+    advance()
+    guard current.kind == .leftBrace else { return missingType("'{' after 'module'", first) }
+    let fields = fieldTypes()
+    return add(.module(fields), span(first))
   }
 
   private mutating func alias() -> TypeSyntaxID {
@@ -73,21 +80,17 @@ extension Parser {
     let first = here
     let group = begin(.rightBracket, of: Self.typeStarts, trailingComma: false)
     let key = type()
-    if current.kind != .colon, current.kind != .rightBracket {
-      reportExpected("':' or ']'")
-      skip(to: [.colon, .rightBracket, .assign, .semicolon])
-    }
-    guard accept(.colon) else {
-      end(group)
-      return add(.list(key), span(first))
-    }
-    let value = type()
-    if current.kind != .rightBracket {
-      reportExpected("']'")
-      skip(to: [.rightBracket, .assign, .semicolon])
-    }
+    skipAfterType(group, or: .colon)
+    let value = accept(.colon) ? type() : nil
+    skipAfterType(group, or: .rightBracket)
     end(group)
-    return add(.map(key: key, value: value), span(first))
+    return add(value.map { .map(key: key, value: $0) } ?? .list(key), span(first))
+  }
+
+  private mutating func skipAfterType(_ group: Group, or other: Token.Kind) {
+    guard current.kind != other, current.kind != group.closer else { return }
+    reportExpected(other == group.closer ? "']'" : "':' or ']'")
+    skip(to: [.colon, .rightBracket, .assign, .semicolon])
   }
 
   /// `{a, b int, c string}`
@@ -124,18 +127,13 @@ extension Parser {
       untyped.append(name)
       // After a comma the next name shares the type that is still to come.
       if current.kind == .comma, peek().kind == .identifier { continue }
-      let type: TypeSyntaxID
-      if startsType {
-        type = self.type()
-      } else {
-        reportExpected("the type of '\(name.text)'")
-        type = add(.error, span(here))
-      }
+      let type = startsType ? self.type() : missingType("the type of '\(name.text)'", here)
       result += untyped.map { TypedName(name: $0, type: type) }
       untyped = []
     } while continues(group)
-    if let last = untyped.last {
-      let type: TypeSyntaxID = add(.error, TokenSpan(last.token, last.token))
+    // Names that the list broke off after.
+    if !untyped.isEmpty {
+      let type = errorType(here)
       result += untyped.map { TypedName(name: $0, type: type) }
     }
     return result
@@ -171,8 +169,13 @@ extension Parser {
     guard current.kind != group.closer else { return [] }
     repeat {
       let first = type()
-      arguments.append((first, startsType ? type() : nil))
+      let second = startsType ? type() : nil
+      arguments.append((first, second))
     } while continues(group)
+    return named(arguments)
+  }
+
+  private mutating func named(_ arguments: [(first: TypeSyntaxID, second: TypeSyntaxID?)]) -> [TypedName] {
     guard arguments.contains(where: { $0.second != nil }) else {
       return arguments.map { TypedName(name: nil, type: $0.first) }
     }
@@ -203,23 +206,22 @@ extension Parser {
     let first = here
     var variants: [TypeSyntax.Variant] = []
     repeat {
-      guard accept(.hash) else {
-        reportExpected("'#' and the tag of a variant")
-        break
-      }
-      guard let tag = expectName("the tag of a variant") else { break }
-      var element: TypeSyntaxID?
-      if current.kind == .leftParen {
-        let group = begin(.rightParen, of: Self.typeStarts, trailingComma: false)
-        element = type()
-        if current.kind != .rightParen {
-          reportExpected("')'")
-          skip(to: [.rightParen])
-        }
-        end(group)
-      }
+      guard let tag = expectTag() else { break }
+      let element = current.kind == .leftParen ? variantElement() : nil
       variants.append(.init(tag: tag, element: element))
     } while accept(.bar)
     return add(variants.isEmpty ? .error : .sum(variants), span(first))
+  }
+
+  private mutating func expectTag() -> Name? {
+    if !accept(.hash) { reportExpected("'#' and the tag of a variant") }
+    return expectName("the tag of a variant")
+  }
+
+  private mutating func variantElement() -> TypeSyntaxID {
+    let group = begin(.rightParen, of: Self.typeStarts, trailingComma: false)
+    let element = type()
+    finish(group)
+    return element
   }
 }

@@ -32,7 +32,7 @@ package func parseExpression(_ source: SourceFile) -> (SyntaxTree, ExpressionID,
 /// See <doc:Language>, "How the parser recovers".
 package struct Parser: ~Copyable {
   /// How deep expressions, patterns and types may nest: as deep as half a mebibyte of stack holds in a debug build.
-  package static let nestingLimit = 256
+  package static let nestingLimit = 128
   /// How long an `else if` chain may be.
   package static let chainLimit = 4096
 
@@ -46,6 +46,10 @@ package struct Parser: ~Copyable {
   /// Up to this token nothing more is reported: what follows from an error that is known is not news.
   var quietUntil = -1
   var depth = 0
+  /// The rest of this declaration of the module has been skipped; until it is left, the file seems to end here.
+  private(set) var isAbandoned = false
+  /// Left operands of operators that wait for their right one; see ``expression()``.
+  var waiting: [Waiting] = []
   /// How many groups of each closing token are open around the current token.
   var open = OpenGroups()
 
@@ -102,6 +106,7 @@ extension Parser {
   }
 
   mutating func peek(_ distance: Int = 1) -> Token {
+    if isAbandoned { return current }
     while index + distance >= tree.tokens.count {
       if let last = tree.tokens.last, last.kind == .end { return last }
       tree.tokens.append(lexer.next(TokenIndex(tree.tokens.count)))
@@ -164,6 +169,67 @@ extension Parser {
   mutating func add(_ declaration: Declaration) -> DeclarationID {
     tree.declarations.append(declaration)
     return DeclarationID(index: Int32(tree.declarations.count - 1))
+  }
+
+  // In a debug build every node and every message that a function makes has room of its own in the function's frame.
+  // What recursion goes through therefore leaves that to functions that return at once.
+
+  mutating func error(_ first: TokenIndex) -> ExpressionID { add(.error, span(first)) }
+
+  mutating func missing(_ what: String, _ first: TokenIndex) -> ExpressionID {
+    reportExpected(what)
+    return error(first)
+  }
+
+  mutating func errorType(_ first: TokenIndex) -> TypeSyntaxID { add(.error, span(first)) }
+
+  mutating func missingType(_ what: String, _ first: TokenIndex) -> TypeSyntaxID {
+    reportExpected(what)
+    return errorType(first)
+  }
+
+  mutating func errorPattern(_ first: TokenIndex) -> PatternID { add(.error, span(first)) }
+
+  mutating func missingPattern(_ what: String, _ first: TokenIndex) -> PatternID {
+    reportExpected(what)
+    return errorPattern(first)
+  }
+
+  mutating func add(_ kind: Expression.Kind, from first: TokenIndex) -> ExpressionID { add(kind, span(first)) }
+
+  /// Goes one level deeper, or tells that there are too many.
+  mutating func enter() -> Bool {
+    guard depth < Self.nestingLimit else {
+      tooDeep()
+      return false
+    }
+    depth += 1
+    return true
+  }
+
+  private mutating func tooDeep() {
+    abandon("more than \(Self.nestingLimit) parts are nested here; give inner parts names of their own")
+  }
+
+  /// Reports something that makes the rest of this declaration of the module unreadable, and skips it.
+  ///
+  /// Then every loop of the parser ends as at the end of the file, and nothing is reported, until
+  /// ``endOfDeclaration()`` goes on from there.
+  mutating func abandon(_ message: String) {
+    guard !isAbandoned else { return }
+    report("language.nesting-too-deep", message)
+    let known = lexer.diagnostics.count
+    skipDeclaration()
+    lexer.forgetDiagnostics(after: known)
+    isAbandoned = true
+    current = Token(kind: .end, lower: current.lower, upper: current.lower)
+  }
+
+  /// At the end of a declaration of the module: what follows is read again.
+  mutating func recover() {
+    guard isAbandoned else { return }
+    isAbandoned = false
+    goBack(to: index)
   }
 
   /// The sizes of the arenas, to which a part that is read anew is taken back.
