@@ -1,7 +1,7 @@
 package import BuildGraph
 
 /// Demand goes down, keys and artifacts come up. See <doc:Engine>, "Two demands".
-extension Engine {
+extension BuildEngine {
   // MARK: Down
 
   mutating func demandKey(_ node: NodeID) {

@@ -16,7 +16,7 @@ package struct Tally: Hashable, Sendable {
 package struct DesiredOutput: Hashable, Sendable {
   package enum Content: Hashable, Sendable {
     /// - Parameter origin: where the bytes are now; a source is no object yet.
-    case file(Artifact, Origin)
+    case file(Artifact, ContentOrigin)
     case link(target: ByteString)
     case emptyFolder
   }
@@ -32,7 +32,7 @@ package struct DesiredOutput: Hashable, Sendable {
   }
 }
 
-extension Engine {
+extension BuildEngine {
   /// - Complexity: O(steps).
   package var tally: Tally {
     var tally = Tally()
@@ -52,7 +52,9 @@ extension Engine {
   }
 
   /// Whether something that was demanded cannot be had.
-  package var hasFailures: Bool { progress.failedSteps > 0 || !missingOutputs.isEmpty }
+  package var hasFailures: Bool {
+    progress.failedSteps > 0 || (!options.isDryRun && !missingOutputs.isEmpty)
+  }
 
   /// The declared outputs that could not be made in this run; what lies there stays.
   package var missingOutputs: [OutputEntry] {
@@ -84,7 +86,7 @@ extension Engine {
     }
   }
 
-  private func content(of entry: FolderManifest.Entry, in folder: Origin) -> DesiredOutput.Content {
+  private func content(of entry: FolderManifest.Entry, in folder: ContentOrigin) -> DesiredOutput.Content {
     switch entry.content {
     case .file(let artifact): return .file(artifact, folder.member(entry.path, artifact))
     case .link(let target): return .link(target: target)
@@ -93,9 +95,9 @@ extension Engine {
   }
 }
 
-extension Origin {
+extension ContentOrigin {
   /// Where a file of a folder lies.
-  func member(_ path: ByteString, _ artifact: Artifact) -> Origin {
+  func member(_ path: ByteString, _ artifact: Artifact) -> ContentOrigin {
     switch self {
     case .source(let folder): return .source(folder.appending(path))
     case .object: return .object(artifact)

@@ -1,7 +1,7 @@
 package import BuildGraph
 
 /// What is remembered of a step, and what it is called.
-extension Engine {
+extension BuildEngine {
   mutating func record(
     _ step: StepID, _ exec: Exec, result: [Artifact]?, isSandboxed: Bool, readSet: Record.ReadSet?, contentKey: Digest
   ) {
@@ -112,6 +112,9 @@ extension Engine {
     return manifest.lines
   }
 
+  /// Where an exec finds its inputs and makes its outputs.
+  package mutating func staging(of step: StepID, _ exec: Exec) -> Staging { graph.plan(of: step, exec: exec).staging }
+
   // MARK: Names
 
   func name(of step: StepID) -> String { graph.steps[Int(step.index)].name }
@@ -154,7 +157,7 @@ extension Engine {
   // MARK: Origins
 
   /// Where a step finds the content of a resolved reference.
-  func origin(of reference: ArtifactReference) -> Origin? {
+  func origin(of reference: ArtifactReference) -> ContentOrigin? {
     switch reference {
     case .source(let id):
       guard case .path(let path) = graph.sources[Int(id.index)].place else { return nil }
@@ -164,10 +167,10 @@ extension Engine {
       return artifact(of: reference).map { .object($0) }
     case .member, .literal: return artifact(of: reference).map { .object($0) }
     case .assembly(let id):
-      var members: [Origin.ViewMember] = []
+      var members: [ContentOrigin.ViewMember] = []
       for member in graph.assemblies[Int(id.index)] {
         guard let origin = origin(of: member.reference) else { return nil }
-        members.append(Origin.ViewMember(path: member.name, origin: origin))
+        members.append(ContentOrigin.ViewMember(path: member.name, origin: origin))
       }
       return .view(members)
     }

@@ -1,7 +1,7 @@
 import BuildGraph
 
 /// A step's way from its key to its result. See <doc:BuildStates>.
-extension Engine {
+extension BuildEngine {
   func exec(of step: StepID) -> Exec? {
     guard case .exec(let exec) = graph.steps[Int(step.index)].work else { return nil }
     return exec

@@ -1,7 +1,7 @@
 package import BuildGraph
 
 /// What was seen of the world, and what an evaluation asks about it.
-extension Engine {
+extension BuildEngine {
   // MARK: Sources
 
   mutating func observe(_ id: SourceID, _ observation: SourceObservation) {

@@ -4,7 +4,7 @@ import BuildGraph
 ///
 /// What the program says (``Graph``), what was seen of the world (``Observed``) and how far this run has come
 /// (``Progress``) are three values. See <doc:Engine> for the way of a step through its states.
-package struct Engine: ~Copyable {
+package struct BuildEngine: ~Copyable {
   package struct Options: Hashable, Sendable {
     package var keepsGoing: Bool
     /// Only results made in the sandbox count.
@@ -73,6 +73,7 @@ package struct Engine: ~Copyable {
     case .launched(let step): if progress[step].state == .queued { transition(step, to: .running) }
     case .runEnded(let step, let report): ended(step, report)
     case .exported(let step, let ending): exported(step, ending)
+    case .stopped: stop()
     case .interrupted: interrupt()
     }
   }

@@ -152,11 +152,13 @@ package enum Event: Sendable {
   case launched(StepID)
   case runEnded(StepID, RunReport)
   case exported(StepID, ExportEnding)
+  /// Launch nothing more; what runs may end.
+  case stopped
   case interrupted
 }
 
 /// Where the content of an input lies.
-package enum Origin: Hashable, Sendable {
+package enum ContentOrigin: Hashable, Sendable {
   case source(Path)
   case object(Artifact)
   /// A folder that the program put together.
@@ -164,9 +166,9 @@ package enum Origin: Hashable, Sendable {
 
   package struct ViewMember: Hashable, Sendable {
     package var path: ByteString
-    package var origin: Origin
+    package var origin: ContentOrigin
 
-    package init(path: ByteString, origin: Origin) {
+    package init(path: ByteString, origin: ContentOrigin) {
       self.path = path
       self.origin = origin
     }
@@ -178,9 +180,9 @@ package struct Launch: Hashable, Sendable {
   package struct Input: Hashable, Sendable {
     package var stagedPath: ByteString
     package var kind: ArtifactKind
-    package var origin: Origin
+    package var origin: ContentOrigin
 
-    package init(stagedPath: ByteString, kind: ArtifactKind, origin: Origin) {
+    package init(stagedPath: ByteString, kind: ArtifactKind, origin: ContentOrigin) {
       self.stagedPath = stagedPath
       self.kind = kind
       self.origin = origin
@@ -283,11 +285,11 @@ package enum Effect: Hashable, Sendable {
   /// End a run; `runEnded` follows all the same.
   case cancel(StepID)
   /// Bring an artifact to a mapped place unless it is there; answers `exported`.
-  case export(StepID, Artifact, Origin, to: Path)
+  case export(StepID, Artifact, ContentOrigin, to: Path)
   case record(Record)
   case answer(Need, Answer)
   /// Answer with the bytes of a file.
-  case answerText(Need, Origin)
+  case answerText(Need, ContentOrigin)
   /// The step's result was there.
   case reused(StepID, key: Digest)
   /// A run was a success.

@@ -1,0 +1,202 @@
+package import BuildGraph
+package import Diagnostics
+package import Ports
+package import Scheduling
+
+/// What the user asked for.
+package struct BuildOptions {
+  /// The program's path as the user wrote it; names it in messages and, with the target, owns its outputs.
+  package var program: String
+  /// The values to build: `["Main"]`, or the names after `--target`.
+  package var targets: [String]
+  /// What, beyond program and targets, the result depends on: arguments, configuration, version, output folder. The
+  /// nothing-changed check is valid for one such digest only.
+  package var configuration: Digest
+  /// Files outside the program that shape it, such as `reflow.toml`; whether they exist or not.
+  package var configurationFiles: [Path]
+  package var jobs: Int
+  package var pools: [Pool]
+  package var keepsGoing: Bool
+  package var isDryRun: Bool
+  package var explains: Bool
+  package var isForced: Bool
+  package var sandbox: SandboxMode
+  package var logLimitBytes: Int64
+
+  package init(
+    program: String, targets: [String] = ["Main"], configuration: Digest = Digest(high: 0, low: 0),
+    configurationFiles: [Path] = [], jobs: Int,
+    pools: [Pool], keepsGoing: Bool = false, isDryRun: Bool = false,
+    explains: Bool = false, isForced: Bool = false, sandbox: SandboxMode = .auto, logLimitBytes: Int64 = 64 << 20
+  ) {
+    self.program = program
+    self.targets = targets
+    self.configuration = configuration
+    self.configurationFiles = configurationFiles
+    self.jobs = jobs
+    self.pools = pools
+    self.keepsGoing = keepsGoing
+    self.isDryRun = isDryRun
+    self.explains = explains
+    self.isForced = isForced
+    self.sandbox = sandbox
+    self.logLimitBytes = logLimitBytes
+  }
+}
+
+/// The doors that a build goes through.
+package struct World {
+  package var fileSystem: any FileSystem
+  package var objects: any ObjectStore
+  package var outputs: any OutputTree
+  package var runner: any StepRunner
+  package var exporter: any Exporter
+  package var snapshot: any Snapshot
+  package var lock: any StateLock
+  package var clock: any Clock
+  /// Opens the state; called once, with the lock held, and not at all where nothing changed.
+  package var openStore: () throws(SystemError) -> any Store
+  package var concurrency: Concurrency
+
+  package init(
+    fileSystem: any FileSystem, objects: any ObjectStore, outputs: any OutputTree, runner: any StepRunner,
+    exporter: any Exporter, snapshot: any Snapshot, lock: any StateLock, clock: any Clock,
+    openStore: @escaping () throws(SystemError) -> any Store, concurrency: Concurrency = .threads
+  ) {
+    self.fileSystem = fileSystem
+    self.objects = objects
+    self.outputs = outputs
+    self.runner = runner
+    self.exporter = exporter
+    self.snapshot = snapshot
+    self.lock = lock
+    self.clock = clock
+    self.openStore = openStore
+    self.concurrency = concurrency
+  }
+}
+
+/// Who does what blocks.
+package enum Concurrency {
+  case threads
+  /// One thread does everything, one piece at a time: the given function chooses among the pieces that are under way.
+  case simulated(choose: (_ count: Int) -> Int)
+}
+
+/// What became of reading and checking a program.
+package enum ProgramLoading {
+  case loaded(LoadedProgram)
+  case failed([Diagnostic])
+}
+
+/// Brings the output tree up to date.
+///
+/// Ends with `buildFinished`, whatever happens. `load` reads and checks the program; it is not called where nothing changed,
+/// and again where the evaluation has to begin anew.
+package func build(
+  _ options: BuildOptions, world: World, interruption: Interruption = Interruption(), sink: any EventSink,
+  load: () -> ProgramLoading
+) -> BuildEvent.Summary {
+  let started = world.clock.monotonic
+  func finish(_ summary: BuildEvent.Summary) -> BuildEvent.Summary {
+    var summary = summary
+    summary.seconds = world.clock.monotonic - started
+    sink.receive(.buildFinished(summary))
+    return summary
+  }
+  func refuse(_ error: SystemError) -> BuildEvent.Summary {
+    sink.receive(.diagnostic(Diagnostic(Diagnostic.ID("system.\(error.code)"), error.message)))
+    return finish(BuildEvent.Summary(status: .refused, steps: 0, run: 0, cached: 0, failed: 0, seconds: 0))
+  }
+  sink.receive(.buildStarted(program: options.program))
+  let key = options.snapshotKey
+  if !options.isDryRun, case .unchanged(let bytes) = world.snapshot.check(key: key, generation: nil),
+    let memory = SnapshotSummary(encoded: bytes)
+  {
+    for line in memory.printed { sink.receive(.printed(line)) }
+    return finish(
+      BuildEvent.Summary(
+        status: .succeeded, steps: memory.steps, run: 0, cached: memory.steps, failed: 0, seconds: 0))
+  }
+  do throws(SystemError) {
+    try world.lock.acquire { holder in
+      sink.receive(
+        .diagnostic(Diagnostic("build.waiting", .note, "another build is at work (\(holder)); waiting for it to end")))
+    }
+  } catch {
+    return refuse(error)
+  }
+  defer { world.lock.release() }
+  do throws(SystemError) {
+    let store = try world.openStore()
+    // What an evaluation was told may turn out to be another thing; each time something is learned, so a few times do.
+    let restartLimit = 4
+    for attempt in 0...restartLimit {
+      let loadedAt = Int64(world.clock.now * 1e9)
+      switch load() {
+      case .failed(let diagnostics):
+        for diagnostic in diagnostics { sink.receive(.diagnostic(diagnostic)) }
+        return finish(
+          BuildEvent.Summary(status: .invalid, steps: 0, run: 0, cached: 0, failed: 0, seconds: 0))
+      case .loaded(let program):
+        let run = BuildRun(
+          options, world: world, store: store, program: program, loadedAt: loadedAt,
+          interruption: interruption, sink: sink)
+        if let summary = try run.perform(mayRestart: attempt < restartLimit) { return finish(summary) }
+      }
+    }
+  } catch {
+    return refuse(error)
+  }
+  return refuse(SystemError(.other, "the inputs keep changing while they are read; try again when they rest"))
+}
+
+extension BuildOptions {
+  /// Names the combination of program, targets and all else that decides the outputs.
+  package var snapshotKey: Digest {
+    var manifest = DigestManifest()
+    manifest.write(.program, program)
+    for target in targets { manifest.write(.name, target) }
+    manifest.write(.identity, configuration)
+    return manifest.finish()
+  }
+
+  /// Whose an output is.
+  package func owner(of path: ByteString) -> ByteString {
+    if targets == ["Main"] { return Self.owner(program: program, target: "Main") }
+    let slash = path.bytes.firstIndex(of: UInt8(ascii: "/")) ?? path.bytes.endIndex
+    let target = ByteString(bytes: Array(path.bytes[..<slash]))
+    return Self.owner(program: program, target: target.display)
+  }
+
+  package static func owner(program: String, target: String) -> ByteString { ByteString("\(target) of \(program)") }
+}
+
+/// What a build says when it finds that nothing changed.
+struct SnapshotSummary {
+  var steps: Int
+  var printed: [String]
+
+  init(steps: Int, printed: [String]) {
+    self.steps = steps
+    self.printed = printed
+  }
+
+  var encoded: [UInt8] {
+    var writer = BinaryWriter()
+    writer.write(UInt32(steps))
+    for line in printed { writer.write(line) }
+    return writer.bytes
+  }
+
+  init?(encoded bytes: [UInt8]) {
+    var reader = BinaryReader(bytes)
+    guard let steps = reader.readUInt32() else { return nil }
+    var printed: [String] = []
+    while !reader.isAtEnd {
+      guard let line = reader.readString() else { return nil }
+      printed.append(line)
+    }
+    self.init(steps: Int(steps), printed: printed)
+  }
+}

@@ -1,0 +1,152 @@
+import BuildGraph
+import Diagnostics
+import Engine
+import Ports
+import Scheduling
+
+/// Each effect of the engine, done.
+extension BuildRun {
+  /// Does what the engine says. Decides nothing.
+  func perform(_ effect: Effect) throws(SystemError) {
+    switch effect {
+    case .look(let ids): look(ids)
+    case .list(let ids): for id in ids { list(id) }
+    case .observe(let ids): observe(ids)
+    case .storeLiterals(let ids): storeLiterals(ids)
+    case .loadManifest(let step, let output, let folder): loadManifest(step, output, folder)
+    case .lookUpDerivations(let lookups): try lookUpDerivations(lookups)
+    case .loadReadSets(let step, let key):
+      let sets = try store.readSets(for: key)
+      pending.append(.readSetsFound(step, key: key, sets: sets.map(\.paths)))
+    case .lookUpResults(let lookups): try lookUpResults(lookups)
+    case .launch(let launch): submit(launch)
+    case .withdraw(let step):
+      scheduler.withdraw(step)
+      launches[step] = nil
+    case .cancel(let step): if let run = runs[step]?.run { world.runner.cancel(run) }
+    case .export(let step, let artifact, let origin, let path): export(step, artifact, origin, path)
+    case .record(let record): keep(record)
+    case .answer(let need, let answer): answers.append((need, answer))
+    case .answerText(let need, let origin): readText(need, origin)
+    case .reused(let step, let key): tell(step, key, .cached)
+    case .succeeded(let step): tellEnd(of: step, .run)
+    case .discarded(let step): tellEnd(of: step, .cancelled)
+    case .failed(let step, let failure): tell(step, failure)
+    case .wouldRun(let step, let key, let reason):
+      let label = labels.label(of: step, in: graph)
+      sink.receive(.wouldRun(step: Self.name(key), label: label, reason: reason.description))
+      if options.explains { explain(step, key, label) }
+    case .sourceFailed(let id, let message): tell(id, message)
+    case .restart: mustRestart = true
+    }
+  }
+
+  func inBackground(_ work: @escaping @Sendable () -> Inbox.Message) {
+    underWay += 1
+    let inbox = inbox
+    readers.submit { inbox.post(work()) }
+  }
+
+  func look(_ ids: [SourceID]) {
+    var paths: [Path] = []
+    var mapped: [SourceID] = []
+    for id in ids {
+      switch graph.sources[Int(id.index)].place {
+      case .path(let path):
+        paths.append(path)
+        mapped.append(id)
+      case .unmapped(let url): pending.append(.sourceLooked(id, failure: SourceReader.unmapped(url)))
+      }
+    }
+    for (id, (path, look)) in zip(mapped, zip(paths, world.fileSystem.look(at: paths))) {
+      looks[id] = look
+      let kind = graph.sources[Int(id.index)].kind
+      switch (look, kind) {
+      case (.file, .file), (.folder, .folder): pending.append(.sourceLooked(id, failure: nil))
+      case (.missing, _), (.file, _), (.folder, _), (.special, _), (.refused, _):
+        pending.append(.sourceLooked(id, failure: SourceReader.refusal(of: path, as: kind, look).message))
+      }
+    }
+  }
+
+  func list(_ id: SourceID) {
+    guard case .path(let path) = graph.sources[Int(id.index)].place else {
+      pending.append(.sourceListed(id, paths: nil, failure: "its URL is not mapped"))
+      return
+    }
+    do throws(SystemError) {
+      listingTimes[id] = Int64(world.clock.now * 1e9)
+      let listing = try world.fileSystem.list(folder: path)
+      listings[id] = listing
+      var files: [ByteString] = []
+      for entry in listing.entries {
+        switch entry.look {
+        case .file: files.append(entry.path)
+        case .folder: continue
+        case .missing, .special, .refused:
+          throw SourceReader.refusal(of: path.appending(entry.path), as: .file, entry.look)
+        }
+      }
+      pending.append(.sourceListed(id, paths: files, failure: ""))
+    } catch {
+      pending.append(.sourceListed(id, paths: nil, failure: error.message))
+    }
+  }
+
+  var reader: SourceReader {
+    SourceReader(fileSystem: world.fileSystem, now: Int64(world.clock.now * 1e9))
+  }
+
+  func observe(_ ids: [SourceID]) {
+    let requests = ids.map { id in
+      let source = graph.sources[Int(id.index)]
+      return SourceReader.Request(id: id, source: source, known: known)
+    }
+    let reader = reader
+    inBackground { .read(reader.read(requests)) }
+  }
+
+  func storeLiterals(_ ids: [LiteralID]) {
+    let literals = ids.map { ($0, graph.literals[Int($0.index)].bytes) }
+    let objects = world.objects
+    inBackground {
+      do throws(SystemError) {
+        var events: [Event] = []
+        for (id, bytes) in literals {
+          _ = try objects.store(bytes)
+          events.append(.literalStored(id, failure: nil))
+        }
+        return .events(events)
+      } catch {
+        return .failed(error)
+      }
+    }
+  }
+
+  func loadManifest(_ step: StepID, _ output: Int, _ folder: Artifact) {
+    let objects = world.objects
+    inBackground {
+      let manifest = try? objects.manifest(of: folder)
+      return .events([.manifestLoaded(step, output: output, manifest)])
+    }
+  }
+
+  func readText(_ need: Need, _ origin: ContentOrigin) {
+    let world = (files: world.fileSystem, objects: world.objects)
+    // As a value of the program, a text lives in memory several times.
+    let limit = 256 << 20
+    inBackground {
+      do throws(SystemError) {
+        switch origin {
+        case .source(let path):
+          return .text(need, .text(ByteString(bytes: try world.files.read(file: path, limitBytes: limit))))
+        case .object(let artifact):
+          return .text(need, .text(ByteString(bytes: try world.objects.read(artifact, limitBytes: limit))))
+        case .view: return .text(need, .failed(message: "a folder has no text", isReported: false))
+        }
+      } catch {
+        return .text(need, .failed(message: error.message, isReported: false))
+      }
+    }
+  }
+}

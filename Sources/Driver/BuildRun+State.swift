@@ -1,0 +1,162 @@
+import BuildGraph
+import Diagnostics
+import Engine
+import Ports
+
+/// What the state knows, and what it must remember.
+extension BuildRun {
+  func lookUpDerivations(_ lookups: [DerivationLookup]) throws(SystemError) {
+    let derivations = try store.derivations(for: lookups.map(\.key))
+    let results = try store.results(
+      for: derivations.isEmpty ? [] : lookups.compactMap { derivations[$0.key]?.contentKey })
+    let traces = try store.traces(for: lookups.map(\.identity))
+    let whole = presence(of: lookups.map { derivations[$0.key].flatMap { results[$0.contentKey] }?.outputs ?? [] })
+    var found: [DerivationAnswer] = []
+    found.reserveCapacity(lookups.count)
+    for (index, lookup) in lookups.enumerated() {
+      var hit: DerivationHit?
+      if let derivation = derivations[lookup.key], let result = results[derivation.contentKey], whole[index] {
+        hit = DerivationHit(
+          contentKey: derivation.contentKey, inputs: derivation.inputs, outputs: result.outputs,
+          isSandboxed: result.isSandboxed)
+      }
+      found.append(
+        DerivationAnswer(
+          step: lookup.step, key: lookup.key, hit: hit, trace: traces[lookup.identity].flatMap(StepTrace.init(encoded:))
+        ))
+    }
+    pending.append(.derivationsFound(found))
+  }
+
+  func lookUpResults(_ lookups: [ResultLookup]) throws(SystemError) {
+    let results = try store.results(for: lookups.flatMap(\.keys))
+    let traces = try store.traces(for: lookups.compactMap(\.identity))
+    // The first of a step's keys that has a result decides; the others only count where its objects are gone.
+    let candidates = lookups.map { lookup in
+      lookup.keys.compactMap { key in results[key].map { (key: key, result: $0) } }
+    }
+    let whole = presence(of: candidates.flatMap { $0.map(\.result.outputs) })
+    var position = 0
+    var found: [ResultAnswer] = []
+    found.reserveCapacity(lookups.count)
+    for (lookup, candidates) in zip(lookups, candidates) {
+      var answer = ResultAnswer.Found.nothing
+      for candidate in candidates {
+        defer { position += 1 }
+        if case .result = answer { continue }
+        answer =
+          whole[position]
+          ? .result(key: candidate.key, outputs: candidate.result.outputs, isSandboxed: candidate.result.isSandboxed)
+          : .gone
+      }
+      found.append(
+        ResultAnswer(
+          step: lookup.step, keys: lookup.keys, found: answer,
+          trace: lookup.identity.flatMap { traces[$0] }.flatMap(StepTrace.init(encoded:))))
+    }
+    pending.append(.resultsFound(found))
+  }
+
+  /// For each list whether all its objects are there.
+  private func presence(of lists: [[Artifact]]) -> [Bool] {
+    let all = world.objects.contains(lists.flatMap { $0 })
+    var position = 0
+    return lists.map { list in
+      defer { position += list.count }
+      return all[position..<position + list.count].allSatisfy { $0 }
+    }
+  }
+
+  func keep(_ record: Record) {
+    if let outputs = record.result, let end = ended[record.step] {
+      note(
+        .setResult(
+          contentKey: record.contentKey,
+          StepResult(
+            outputs: outputs, isSandboxed: record.isSandboxed, run: end.run, usage: end.outcome.usage)))
+    }
+    if let derivation = record.derivation {
+      note(
+        .setDerivation(
+          key: derivation.key, Derivation(contentKey: record.contentKey, inputs: derivation.inputs)))
+    }
+    if let set = record.readSet {
+      note(.addReadSet(declaredKey: set.declaredKey, ReadSet(paths: set.paths)))
+    }
+    if let trace = record.trace { note(.setTrace(identity: record.identity, bytes: trace.encoded)) }
+  }
+
+  // MARK: Snapshot
+
+  /// Writes down all that must look the same for the next build to have nothing to do.
+  func writeSnapshot(isValid: Bool, steps: Int) {
+    let key = options.snapshotKey
+    // What was said about the program must be said again, so it has to be evaluated again.
+    guard isValid, canSnapshot, !hasDiagnostics, let entries = snapshotEntries() else {
+      try? world.snapshot.remove(key: key)
+      return
+    }
+    let summary = SnapshotSummary(steps: steps, printed: printed)
+    // It only saves time: without it the next build looks everything up.
+    try? world.snapshot.write(
+      key: key, generation: store.generation, entries: entries, summary: summary.encoded)
+  }
+
+  private func snapshotEntries() -> [SnapshotEntry]? {
+    var entries: [SnapshotRoot: [ByteString: SnapshotExpectation]] = [:]
+    func add(_ path: Path, _ expectation: SnapshotExpectation) {
+      entries[.source(path.root), default: [:]][path.bytes] = expectation
+    }
+    func add(_ path: Path, _ observation: Observation) {
+      add(path, .file(observation.hint, rehash: observation.isTrusted ? nil : observation.artifact.digest))
+    }
+    func add(_ path: Path, _ listing: FolderListing, _ listedAt: Int64) -> Bool {
+      for folder in listing.folders {
+        guard case .folder(let hint) = folder.look else { return false }
+        add(path.appending(relative: folder.path), .folder(hint, isTrusted: hint.hasRested(before: listedAt)))
+      }
+      return true
+    }
+    for (id, look) in looks {
+      guard case .path(let path) = graph.sources[Int(id.index)].place else { continue }
+      switch look {
+      case .file(let hint): add(path, .file(hint, rehash: nil))
+      // That a folder is there follows from what is looked at inside it, if its listing was asked for; else any folder does.
+      case .folder: continue
+      case .missing: add(path, .missing)
+      case .special, .refused: return nil
+      }
+    }
+    for (id, listing) in listings {
+      guard case .path(let path) = graph.sources[Int(id.index)].place else { continue }
+      guard add(path, listing, listingTimes[id] ?? 0) else { return nil }
+    }
+    for record in records.values {
+      switch record {
+      case .file(let path, let observation): add(path, observation)
+      case .folder(let path, let folder):
+        guard add(path, folder.listing, folder.listedAt) else { return nil }
+        for (entry, file) in zip(folder.listing.entries, folder.files) {
+          if let file { add(path.appending(entry.path), file) }
+        }
+      }
+    }
+    for path in program.files + options.configurationFiles {
+      guard let expectation = programFile(path) else { return nil }
+      add(path, expectation)
+    }
+    for output in published { entries[.output, default: [:]][output.path] = output.expectation }
+    return entries.keys.sorted().flatMap { root in
+      entries[root]!.sorted { $0.key < $1.key }.map { SnapshotEntry(root: root, path: $0.key, expectation: $0.value) }
+    }
+  }
+
+  /// What a file of the program must look like; nil where it may have changed since it was read.
+  private func programFile(_ path: Path) -> SnapshotExpectation? {
+    switch world.fileSystem.look(at: path) {
+    case .missing: return .missing
+    case .file(let hint): return hint.hasRested(before: loadedAt) ? .file(hint, rehash: nil) : nil
+    case .folder, .special, .refused: return nil
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import BuildGraph
+import Diagnostics
+import Engine
+import Ports
+import Scheduling
+
+/// Steps on their way through the scheduler and the workers, and what people are told of them.
+extension BuildRun {
+  func submit(_ launch: Launch) {
+    guard case .exec(let exec) = graph.steps[Int(launch.step.index)].work else { return }
+    launches[launch.step] = launch
+    if let refusal = scheduler.refusal(of: exec.resources) {
+      let usage = RunOutcome.Usage(
+        wallSeconds: 0, cpuSeconds: 0, peakMemoryBytes: 0, memoryMeasure: .processMaximum)
+      let outcome = RunOutcome(ending: .refused(message: refusal), usage: usage, isSandboxed: false)
+      ended[launch.step] = (RunID(number: 0), outcome)
+      pending.append(.launched(launch.step))
+      pending.append(.runEnded(launch.step, RunReport(ending: .failed(isTemporary: false), isSandboxed: false)))
+      return
+    }
+    scheduler.submit(launch.step, exec.resources, rank: launch.rank)
+  }
+
+  func startSteps() throws(SystemError) {
+    var hasStarted = false
+    while let step = scheduler.next() {
+      guard let launch = launches[step], case .exec(let exec) = graph.steps[Int(step.index)].work else { continue }
+      let run = try store.nextRun()
+      runs[step] = (run, world.clock.now)
+      let label = labels.label(of: step, in: graph)
+      sink.receive(
+        .stepStarted(step: Self.name(launch.key), label: label, reason: launch.reason.description))
+      if options.explains { explain(step, launch.key, label) }
+      let job = StepJob(
+        step: step,
+        request: RunRequest(launch, exec: exec, staging: engine.staging(of: step, exec), run: run, options: options),
+        checks: launch.sources.compactMap { id in
+          records[id].map { StepJob.Check(id: id, source: graph.sources[Int(id.index)], record: $0) }
+        })
+      start(job)
+      pending.append(.launched(step))
+      hasStarted = true
+    }
+    if hasStarted { try drain() }
+  }
+
+  func start(_ job: StepJob) {
+    underWay += 1
+    let (inbox, runner, reader) = (inbox, world.runner, reader)
+    steps.submit {
+      do throws(SystemError) {
+        inbox.post(.ran(try job.perform(runner, reader)))
+      } catch {
+        inbox.post(.failed(error))
+      }
+    }
+  }
+
+  func export(_ step: StepID, _ artifact: Artifact, _ origin: ContentOrigin, _ path: Path) {
+    let job = ExportJob(
+      step: step, artifact: artifact, origin: origin, destination: path, isDryRun: options.isDryRun, reader: reader,
+      objects: world.objects, exporter: world.exporter)
+    if !options.isDryRun {
+      let label = labels.label(of: step, in: graph)
+      sink.receive(
+        .stepStarted(
+          step: Self.name(artifact.digest), label: label, reason: Reason.destinationDiffers.description))
+    }
+    inBackground { job.perform() }
+  }
+
+  func exported(_ step: StepID, _ ending: ExportEnding, _ message: String?) {
+    let label = labels.label(of: step, in: graph)
+    let status: BuildEvent.StepStatus? =
+      switch ending {
+      case .unchanged: .cached
+      case .written: .run
+      case .failed: .failed
+      case .wouldWrite: nil
+      }
+    if let status {
+      sink.receive(
+        .stepFinished(BuildEvent.StepEnd(step: label, label: label, status: status, message: message)))
+    }
+    pending.append(.exported(step, ending))
+  }
+
+  // MARK: Telling
+
+  /// Names a step in events and logs: the first digits of its key.
+  static func name(_ key: Digest) -> String { String(key.description.prefix(12)) }
+
+  func tell(_ step: StepID, _ key: Digest, _ status: BuildEvent.StepStatus) {
+    let label = labels.label(of: step, in: graph)
+    sink.receive(.stepFinished(BuildEvent.StepEnd(step: Self.name(key), label: label, status: status)))
+  }
+
+  func tellEnd(of step: StepID, _ status: BuildEvent.StepStatus) {
+    guard let outcome = ended.removeValue(forKey: step)?.outcome, let launch = launches[step] else { return }
+    var message: String?
+    if status == .run, !outcome.undeclaredOutputs.isEmpty {
+      message =
+        "made files that it does not declare, and they were dropped: "
+        + outcome.undeclaredOutputs.map(\.display).joined(separator: ", ")
+    }
+    tell(launch, outcome, status, message)
+  }
+
+  func tell(_ step: StepID, _ failure: StepFailure) {
+    let outcome = ended.removeValue(forKey: step)?.outcome
+    let message =
+      switch failure {
+      case .ran: outcome?.message ?? "failed"
+      case .refused(let message): message
+      case .inputKeepsChanging(let name): "the input '\(name)' keeps changing while the step runs"
+      }
+    if let launch = launches[step], let outcome {
+      tell(launch, outcome, .failed, message)
+    } else {
+      let label = labels.label(of: step, in: graph)
+      sink.receive(.stepFinished(BuildEvent.StepEnd(step: label, label: label, status: .failed, message: message)))
+    }
+  }
+
+  func tell(
+    _ launch: Launch, _ outcome: RunOutcome, _ status: BuildEvent.StepStatus, _ message: String?
+  ) {
+    var exitCode: Int32?
+    if case .exited(let code) = outcome.ending { exitCode = code }
+    sink.receive(
+      .stepFinished(
+        BuildEvent.StepEnd(
+          step: Self.name(launch.key), label: labels.label(of: launch.step, in: graph), status: status,
+          usage: outcome.usage, exitCode: exitCode, message: message,
+          logTail: status == .failed ? outcome.logTail : "")))
+  }
+
+  func tell(_ source: SourceID, _ message: String) {
+    let location = graph.sources[Int(source.index)].location
+    report(Diagnostic("build.input", "\(location.map { "\($0.file):\($0.line):\($0.column): " } ?? "")\(message)"))
+  }
+
+  func explain(_ step: StepID, _ key: Digest, _ label: String) {
+    sink.receive(.explained(step: Self.name(key), label: label, lines: engine.explanation(of: step)))
+  }
+}

@@ -1,0 +1,355 @@
+import BuildGraph
+import Diagnostics
+import Engine
+import Ports
+import Scheduling
+
+/// One build, from a loaded program to a published tree: the loop that owns the engine.
+///
+/// Everything here runs on the thread that calls ``perform(mayRestart:)``. Workers only ever post messages.
+final class BuildRun {
+  let options: BuildOptions
+  let world: World
+  let store: any Store
+  let program: LoadedProgram
+  /// When the reading of the program was begun, nanoseconds since 1970.
+  let loadedAt: Int64
+  let sink: any EventSink
+  let interruption: Interruption
+
+  var engine: BuildEngine
+  var scheduler: Scheduler
+  let inbox = Inbox()
+  let steps: any WorkPool
+  let readers: any WorkPool
+
+  /// Events for the engine that came of performing its effects.
+  var pending: [Event] = []
+  var answers: [(need: Need, answer: Answer)] = []
+  var asked: Set<Need> = []
+  var isEvaluated = false
+  var hasInvalidProgram = false
+  /// Whether the evaluation has ended, one way or the other.
+  var isEvaluationOver = false
+  var seen = (sources: 0, steps: 0, literals: 0, assemblies: 0)
+
+  var graph = FlowGraph()
+  var labels = Labels()
+  var launches: [StepID: Launch] = [:]
+  var runs: [StepID: (run: RunID, startedAt: Double)] = [:]
+  var ended: [StepID: (run: RunID, outcome: RunOutcome)] = [:]
+  /// When each listing was begun, nanoseconds since 1970.
+  var listingTimes: [SourceID: Int64] = [:]
+  var published: [(path: ByteString, expectation: SnapshotExpectation)] = []
+  var records: [SourceID: SourceRecord] = [:]
+  var looks: [SourceID: Look] = [:]
+  var listings: [SourceID: FolderListing] = [:]
+  var known: [Path: Observation] = [:]
+  var printed: [String] = []
+  var hasDiagnostics: Bool
+  /// Whether the nothing-changed check can cover all that was published.
+  var canSnapshot = true
+
+  var batch = Batch()
+  var isSyncing = false
+  /// Work that has been given to a pool and has not answered.
+  var underWay = 0
+  var lastPlanned = -1
+  var mustRestart = false
+  var wasInterrupted = false
+  var buildNumber: Int64 = 0
+  var hasWarnedOfSandbox = false
+
+  init(
+    _ options: BuildOptions, world: World, store: any Store, program: LoadedProgram, loadedAt: Int64,
+    interruption: Interruption, sink: any EventSink
+  ) {
+    self.loadedAt = loadedAt
+    self.options = options
+    self.world = world
+    self.store = store
+    self.program = program
+    self.interruption = interruption
+    self.sink = sink
+    hasDiagnostics = !program.diagnostics.isEmpty
+    engine = BuildEngine(
+      options: BuildEngine.Options(
+        keepsGoing: options.keepsGoing, isStrict: options.sandbox == .strict, isDryRun: options.isDryRun))
+    scheduler = Scheduler(pools: options.pools)
+    switch world.concurrency {
+    case .threads:
+      steps = ThreadPool(limit: options.jobs)
+      // One hashes or flushes while another answers; hashing itself uses all cores.
+      readers = ThreadPool(limit: 2)
+    case .simulated:
+      let pool = ChosenOrderPool()
+      steps = pool
+      readers = pool
+    }
+  }
+
+  /// - Returns: nil if the evaluation has to begin anew.
+  /// - Throws: what no build can go on after: the state or the disk refused.
+  func perform(mayRestart: Bool) throws(SystemError) -> BuildEvent.Summary? {
+    defer {
+      steps.shutDown()
+      readers.shutDown()
+    }
+    do throws(SystemError) {
+      return try performLoop(mayRestart: mayRestart)
+    } catch {
+      // Nothing may outlive the loop that it reports to.
+      world.runner.cancelAll()
+      while underWay > 0 { for message in wait(seconds: nil) where message.endsWork { underWay -= 1 } }
+      throw error
+    }
+  }
+
+  func performLoop(mayRestart: Bool) throws(SystemError) -> BuildEvent.Summary? {
+    for diagnostic in program.diagnostics { sink.receive(.diagnostic(diagnostic)) }
+    known = try store.sources()
+    let inbox = inbox
+    interruption.onInterrupt { inbox.post(.interrupted) }
+    if !options.isDryRun {
+      buildNumber = try store.nextBuild()
+      let program = ByteString(options.program)
+      note(.beginBuild(number: buildNumber, program: program, startedAt: world.clock.now))
+    }
+    advanceEvaluation()
+    while true {
+      try drain()
+      if mustRestart { break }
+      try startSteps()
+      flushIfDue()
+      if isFinished { break }
+      for message in wait(seconds: batch.due(now: world.clock.monotonic).map { $0 - world.clock.monotonic }) {
+        try take(message)
+      }
+    }
+    return try finish(mayRestart: mayRestart)
+  }
+
+  // MARK: The loop
+
+  var isFinished: Bool {
+    underWay == 0 && pending.isEmpty && !scheduler.hasWaiting
+  }
+
+  func wait(seconds: Double?) -> [Inbox.Message] {
+    switch world.concurrency {
+    case .threads: return inbox.take(atMostSeconds: isSyncing ? nil : seconds)
+    case .simulated(let choose):
+      guard let pool = steps as? ChosenOrderPool else { return [] }
+      let ready = inbox.take(atMostSeconds: 0)
+      if !ready.isEmpty { return ready }
+      _ = pool.step(choose)
+      return inbox.take(atMostSeconds: 0)
+    }
+  }
+
+  /// Lets the engine and the evaluation go on until both wait for the world.
+  func drain() throws(SystemError) {
+    while true {
+      var next = 0
+      while next < pending.count {
+        let event = pending[next]
+        next += 1
+        for effect in engine.handle(event) { try perform(effect) }
+      }
+      pending.removeAll(keepingCapacity: true)
+      guard !mustRestart, !answers.isEmpty, !isEvaluated, !isEvaluationOver else { return }
+      advanceEvaluation()
+    }
+  }
+
+  func advanceEvaluation() {
+    let given = answers
+    answers = []
+    let progress = program.evaluation.resume(given)
+    takeGraph()
+    switch progress {
+    case .needs(let needs):
+      let new = needs.filter { asked.insert($0).inserted }
+      if !new.isEmpty { pending.append(.needed(new)) }
+    case .done(let outputs, let lines, let diagnostics):
+      isEvaluated = true
+      printed = lines
+      for diagnostic in diagnostics { report(diagnostic) }
+      for line in lines { sink.receive(.printed(line)) }
+      pending.append(.outputsDeclared(outputs))
+    case .failed(let diagnostics):
+      isEvaluationOver = true
+      // Where all that went wrong are steps, the program is not to blame.
+      hasInvalidProgram = diagnostics.contains { $0.severity == .error }
+      for diagnostic in diagnostics { report(diagnostic) }
+      // What runs may end; nothing more begins.
+      pending.append(.stopped)
+    }
+  }
+
+  func report(_ diagnostic: Diagnostic) {
+    hasDiagnostics = true
+    sink.receive(.diagnostic(diagnostic))
+  }
+
+  func takeGraph() {
+    graph = program.evaluation.graph
+    let now = (
+      sources: graph.sources.count, steps: graph.steps.count, literals: graph.literals.count,
+      assemblies: graph.assemblies.count
+    )
+    guard now != seen else { return }
+    labels.extend(by: graph.steps[seen.steps...], in: graph)
+    pending.append(
+      .graphExtended(
+        GraphExtension(
+          sources: graph.sources[seen.sources...], steps: graph.steps[seen.steps...],
+          literals: graph.literals[seen.literals...], assemblies: graph.assemblies[seen.assemblies...])))
+    seen = now
+    if now.steps != lastPlanned {
+      lastPlanned = now.steps
+      sink.receive(.planned(steps: now.steps))
+    }
+  }
+
+  // MARK: Messages
+
+  func take(_ message: Inbox.Message) throws(SystemError) {
+    if message.endsWork { underWay -= 1 }
+    switch message {
+    case .interrupted:
+      wasInterrupted = true
+      pending.append(.interrupted)
+    case .ran(let end): try take(end)
+    case .events(let events): pending += events
+    case .read(let replies): for reply in replies { take(reply, isFirst: true) }
+    case .text(let need, let answer): answers.append((need, answer))
+    case .synced(let changes):
+      isSyncing = false
+      try store.commit(changes)
+    case .exported(let step, let ending, let message): exported(step, ending, message)
+    case .failed(let error): throw error
+    }
+  }
+
+  func take(_ reply: SourceReader.Reply, isFirst: Bool) {
+    records[reply.id] = reply.record
+    for (path, observation) in reply.news where known[path] != observation {
+      known[path] = observation
+      note(.setSource(path, observation))
+    }
+    if isFirst { pending.append(.sourceObserved(reply.id, reply.observation)) }
+  }
+
+  func take(_ end: StepJob.Ended) throws(SystemError) {
+    scheduler.finished(end.step)
+    var changes: [RunReport.Change] = []
+    for reply in end.changes {
+      take(reply, isFirst: false)
+      changes.append(RunReport.Change(source: reply.id, observation: reply.observation))
+    }
+    if let launch = launches[end.step], let (run, startedAt) = runs.removeValue(forKey: end.step) {
+      ended[end.step] = (run, end.outcome)
+      note(.addRun(record(of: launch, run, startedAt, end.outcome)))
+    }
+    warnOfSandbox(end.outcome)
+    pending.append(
+      .runEnded(
+        end.step,
+        RunReport(
+          ending: end.outcome.report, isSandboxed: end.outcome.isSandboxed, changes: changes,
+          depfile: end.outcome.depfile)))
+  }
+
+  func record(of launch: Launch, _ run: RunID, _ startedAt: Double, _ outcome: RunOutcome) -> RunRecord {
+    var command = ByteString()
+    if case .exec(let exec) = graph.steps[Int(launch.step.index)].work {
+      command = engine.staging(of: launch.step, exec).script(of: exec)
+    }
+    return RunRecord(
+      run: run, build: buildNumber, contentKey: launch.key, label: labels.label(of: launch.step, in: graph),
+      command: command, reason: launch.reason.description, ending: outcome.ending, usage: outcome.usage,
+      startedAt: startedAt)
+  }
+
+  func warnOfSandbox(_ outcome: RunOutcome) {
+    guard options.sandbox == .auto, !outcome.isSandboxed, !hasWarnedOfSandbox else { return }
+    guard case .exited = outcome.ending else { return }
+    hasWarnedOfSandbox = true
+    sink.receive(
+      .diagnostic(
+        Diagnostic(
+          "system.no-sandbox", .warning,
+          "this system allows no sandbox: steps can read what they do not declare; silence this with --sandbox=off")))
+  }
+
+  // MARK: State
+
+  func note(_ change: StoreChange) {
+    // A dry run leaves no trace.
+    if !options.isDryRun { batch.append(change, now: world.clock.monotonic) }
+  }
+
+  func flushIfDue() {
+    let now = world.clock.monotonic
+    guard !isSyncing, let due = batch.due(now: now), due <= now else { return }
+    let (changes, namesObjects) = batch.take()
+    isSyncing = true
+    let objects = world.objects
+    inBackground {
+      do throws(SystemError) {
+        if namesObjects { try objects.sync() }
+        return .synced(changes)
+      } catch {
+        return .failed(error)
+      }
+    }
+  }
+
+  /// Writes what is left, here and now.
+  func flush() throws(SystemError) {
+    let (changes, namesObjects) = batch.take()
+    guard !changes.isEmpty else { return }
+    if namesObjects { try world.objects.sync() }
+    try store.commit(changes)
+  }
+
+  // MARK: The end
+
+  func finish(mayRestart: Bool) throws(SystemError) -> BuildEvent.Summary? {
+    if mustRestart {
+      world.runner.cancelAll()
+      while underWay > 0 {
+        for message in wait(seconds: nil) {
+          if message.endsWork { underWay -= 1 } else { wasInterrupted = true }
+          if case .synced(let changes) = message { try store.commit(changes) }
+        }
+      }
+      try flush()
+      if mayRestart, !wasInterrupted { return nil }
+    }
+    try flush()
+    let tally = engine.tally
+    var status = BuildEvent.BuildStatus.succeeded
+    if engine.hasFailures { status = .failed }
+    if hasInvalidProgram { status = .invalid }
+    if wasInterrupted { status = .interrupted }
+    if status == .succeeded, !isEvaluated {
+      status = .failed
+      if !options.isDryRun {
+        report(Diagnostic("build.incomplete", "the program was not evaluated to its end; please report this"))
+      }
+    }
+    if !options.isDryRun {
+      if isEvaluated, !wasInterrupted, !mustRestart {
+        let publisher = Publisher(self)
+        if try !publisher.publish(), status == .succeeded { status = .refused }
+      }
+      note(.endBuild(number: buildNumber, summary: "\(status)", succeeded: status == .succeeded))
+      try flush()
+      writeSnapshot(isValid: status == .succeeded, steps: tally.steps)
+    }
+    return BuildEvent.Summary(
+      status: status, steps: tally.steps, run: tally.run, cached: tally.cached, failed: tally.failed, seconds: 0)
+  }
+}

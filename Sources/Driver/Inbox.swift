@@ -1,0 +1,46 @@
+import BuildGraph
+import Diagnostics
+import Engine
+import Ports
+
+/// What the workers, and whoever interrupts, have to say to the loop.
+///
+/// `@unchecked Sendable`: `messages` is touched inside `monitor.withLock` only.
+final class Inbox: @unchecked Sendable {
+  enum Message: Sendable {
+    case ran(StepJob.Ended)
+    case read([SourceReader.Reply])
+    case events([Event])
+    case text(Need, Answer)
+    case synced([StoreChange])
+    case exported(StepID, ExportEnding, message: String?)
+    /// What no build can go on after.
+    case failed(SystemError)
+    /// The only one that no work was given out for.
+    case interrupted
+
+    var endsWork: Bool {
+      if case .interrupted = self { return false }
+      return true
+    }
+  }
+
+  private let monitor = Monitor()
+  private var messages: [Message] = []
+
+  func post(_ message: Message) {
+    monitor.withLock {
+      messages.append(message)
+      monitor.signal()
+    }
+  }
+
+  /// All messages so far, in order; waits for one, or until the time is over.
+  func take(atMostSeconds seconds: Double?) -> [Message] {
+    monitor.withLock {
+      if messages.isEmpty, seconds.map({ $0 > 0 }) ?? true { monitor.wait(atMostSeconds: seconds) }
+      defer { messages = [] }
+      return messages
+    }
+  }
+}

@@ -1,0 +1,214 @@
+import BuildGraph
+import Diagnostics
+import Engine
+import Ports
+
+/// Brings the output tree to what the engine made, so that a crash at any point leaves each file old or new and the next build
+/// knows which are ours.
+struct Publisher {
+  let run: BuildRun
+
+  init(_ run: BuildRun) { self.run = run }
+
+  private var tree: any OutputTree { run.world.outputs }
+
+  /// - Returns: false if something foreign is in the way; it was said, and nothing was done.
+  func publish() throws(SystemError) -> Bool {
+    let desired = run.engine.desiredOutputs
+    let missing = run.engine.missingOutputs
+    let claims = try claims()
+    let looks = try looks(desired: desired, claims: claims)
+    let options = run.options
+    let publication = Publication(
+      desired: desired, kept: missing.map(\.path), owner: options.owner(of:),
+      owners: Set(options.targets.map { BuildOptions.owner(program: options.program, target: $0) }),
+      claims: claims.byPath, looks: looks.content, isForced: options.isForced)
+    reportStale(missing, claims)
+    guard publication.refusals.isEmpty else {
+      for refusal in publication.refusals { run.report(diagnostic(for: refusal)) }
+      return false
+    }
+    var hints = looks.hints
+    if !publication.actions.isEmpty { try perform(publication.actions, &hints) }
+    try settleIntents(claims, publication.actions)
+    remember(desired, claims, hints)
+    return true
+  }
+
+  // MARK: Looking
+
+  private struct Claims {
+    var byPath: [ByteString: Publication.Claim] = [:]
+    var owned: [ByteString: OwnedOutput] = [:]
+    var intents: [Intent] = []
+  }
+
+  private struct Looks {
+    var content: [ByteString: TreeContent] = [:]
+    var hints: [ByteString: FileHint] = [:]
+  }
+
+  private func claims() throws(SystemError) -> Claims {
+    var claims = Claims()
+    for output in try run.store.outputs() {
+      claims.owned[output.path] = output
+      claims.byPath[output.path] = Publication.Claim(
+        owner: output.owner, artifacts: [output.artifact], isSettled: true)
+    }
+    claims.intents = try run.store.intents()
+    for intent in claims.intents {
+      let either = [intent.old, intent.new].compactMap { $0 }
+      claims.byPath[
+        intent.path, default: Publication.Claim(owner: intent.owner, artifacts: [], isSettled: false)
+      ].artifacts += either
+    }
+    // A crash in the middle of a write leaves a temporary name.
+    if !claims.intents.isEmpty { try tree.sweep() }
+    return claims
+  }
+
+  private func looks(desired: [DesiredOutput], claims: Claims) throws(SystemError) -> Looks {
+    let owners = Set(run.options.targets.map { BuildOptions.owner(program: run.options.program, target: $0) })
+    var asked: [OwnedOutput] = []
+    var seen: Set<ByteString> = []
+    for output in desired where seen.insert(output.path).inserted {
+      asked.append(
+        claims.owned[output.path]
+          ?? OwnedOutput(path: output.path, owner: "", artifact: output.artifact, hint: nil))
+    }
+    for (path, claim) in claims.byPath where owners.contains(claim.owner) && seen.insert(path).inserted {
+      let artifact = claims.owned[path]?.artifact ?? claim.artifacts[0]
+      asked.append(claims.owned[path] ?? OwnedOutput(path: path, owner: "", artifact: artifact, hint: nil))
+    }
+    var looks = Looks()
+    for (output, look) in zip(asked, try tree.look(at: asked)) {
+      switch look {
+      case .missing: looks.content[output.path] = .missing
+      case .file(let artifact, let hint, let isTrusted):
+        looks.content[output.path] = .holds(artifact)
+        if isTrusted { looks.hints[output.path] = hint }
+      case .emptyFolder: looks.content[output.path] = .holds(DesiredOutput.emptyFolder)
+      case .folder: looks.content[output.path] = .folder
+      case .link(let target): looks.content[output.path] = .holds(DesiredOutput.link(to: target))
+      case .other: looks.content[output.path] = .other
+      case .blocked(let path): looks.content[output.path] = .blocked(by: path)
+      }
+    }
+    return looks
+  }
+
+  // MARK: Doing
+
+  private func perform(_ actions: [Publication.Action], _ hints: inout [ByteString: FileHint]) throws(SystemError) {
+    let materializer = Materializer(fileSystem: run.world.fileSystem, objects: run.world.objects)
+    var intents: [Intent] = []
+    for action in actions {
+      switch action {
+      case .write(let output, let old):
+        if case .file(let artifact, let origin) = output.content {
+          try materializer.materialize(artifact, origin)
+        }
+        let owner = run.options.owner(of: output.path)
+        intents.append(Intent(path: output.path, owner: owner, old: old, new: output.artifact))
+      case .remove(let path, let old):
+        intents.append(Intent(path: path, owner: run.options.owner(of: path), old: old, new: nil))
+      case .displace, .adopt, .forget: continue
+      }
+    }
+    if !intents.isEmpty {
+      run.note(.setIntents(intents))
+      try run.flush()
+    }
+    for action in actions { try perform(action, &hints) }
+    if !intents.isEmpty { run.note(.removeIntents(intents.map(\.path))) }
+    try run.flush()
+  }
+
+  private func perform(_ action: Publication.Action, _ hints: inout [ByteString: FileHint]) throws(SystemError) {
+    switch action {
+    case .displace(let path):
+      let place = try tree.displace(path)
+      run.note(.removeOutput(path: path))
+      run.sink.receive(.outputDisplaced(path: path, to: place))
+    case .write(let output, _):
+      var hint: FileHint?
+      switch output.content {
+      case .file(let artifact, _): hint = try tree.write(artifact, to: output.path)
+      case .link(let target): try tree.writeLink(target: target, to: output.path)
+      case .emptyFolder: try tree.makeFolder(output.path)
+      }
+      hints[output.path] = hint
+      own(output, hint)
+      run.sink.receive(.outputWritten(path: output.path))
+    case .remove(let path, _):
+      try tree.remove(path)
+      run.note(.removeOutput(path: path))
+      run.sink.receive(.outputRemoved(path: path))
+    case .adopt(let output): own(output, hints[output.path])
+    case .forget(let path): run.note(.removeOutput(path: path))
+    }
+  }
+
+  private func own(_ output: DesiredOutput, _ hint: FileHint?) {
+    run.note(
+      .setOutput(
+        OwnedOutput(
+          path: output.path, owner: run.options.owner(of: output.path), artifact: output.artifact, hint: hint)))
+  }
+
+  /// Intents that a crash left are finished by now, one way or the other.
+  private func settleIntents(_ claims: Claims, _ actions: [Publication.Action]) throws(SystemError) {
+    guard !claims.intents.isEmpty else { return }
+    let owners = Set(run.options.targets.map { BuildOptions.owner(program: run.options.program, target: $0) })
+    run.note(.removeIntents(claims.intents.filter { owners.contains($0.owner) }.map(\.path)))
+    try run.flush()
+  }
+
+  /// Notes what the next build must find for having nothing to do, and figures that are new.
+  private func remember(_ desired: [DesiredOutput], _ claims: Claims, _ hints: [ByteString: FileHint]) {
+    for output in desired {
+      guard case .file(let artifact, _) = output.content, let hint = hints[output.path] else {
+        run.canSnapshot = false
+        continue
+      }
+      run.published.append((output.path, .file(hint, rehash: nil)))
+      if let owned = claims.owned[output.path], owned.artifact == artifact, owned.hint != hint { own(output, hint) }
+    }
+  }
+
+  // MARK: Telling
+
+  private func reportStale(_ missing: [OutputEntry], _ claims: Claims) {
+    for entry in missing where claims.owned.keys.contains(where: { Publication.isAt($0, orBelow: entry.path) }) {
+      run.report(
+        Diagnostic(
+          "build.stale-output", .warning,
+          "output '\(entry.path.display)' is of an earlier build: what makes it failed"))
+    }
+  }
+
+  private func diagnostic(for refusal: Publication.Refusal) -> Diagnostic {
+    func place(_ location: ProgramLocation?) -> String {
+      location.map { " (\($0.file):\($0.line):\($0.column))" } ?? ""
+    }
+    switch refusal {
+    case .foreign(let path, let wanted):
+      let purpose = path == wanted ? "" : ", where '\(wanted.display)' has to go"
+      return Diagnostic(
+        "output.foreign-file",
+        "'\(path.display)' in the output tree was not made by reflow\(purpose): move it away, or move it aside with --force"
+      )
+    case .twoOwners(let path, let other):
+      return Diagnostic(
+        "output.two-owners",
+        "output '\(path.display)' belongs to \(other.display): give one of them another path, or clean the other first")
+    case .twice(let path, let first, let second):
+      return Diagnostic(
+        "output.same-path", "two outputs have the path '\(path.display)'\(place(first))\(place(second)): rename one")
+    case .fileAndFolder(let file, let inside):
+      return Diagnostic(
+        "output.same-path",
+        "'\(file.display)' would have to be a file, and a folder for '\(inside.display)': rename one")
+    }
+  }
+}

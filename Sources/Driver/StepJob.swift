@@ -1,0 +1,86 @@
+import BuildGraph
+import Diagnostics
+import Engine
+import Ports
+
+/// One run of one step, as a worker thread does it: run, then look again at every source that the step could read.
+struct StepJob: Sendable {
+  struct Check: Sendable {
+    var id: SourceID
+    var source: Source
+    var record: SourceRecord
+  }
+
+  struct Ended: Sendable {
+    var step: StepID
+    var outcome: RunOutcome
+    var changes: [SourceReader.Reply]
+  }
+
+  var step: StepID
+  var request: RunRequest
+  var checks: [Check]
+
+  func perform(_ runner: any StepRunner, _ reader: SourceReader) throws(SystemError) -> Ended {
+    let outcome = try runner.run(request)
+    var changes: [SourceReader.Reply] = []
+    if outcome.ending != .cancelled {
+      changes = checks.compactMap { reader.change(of: $0.id, $0.source, since: $0.record) }
+    }
+    return Ended(step: step, outcome: outcome, changes: changes)
+  }
+}
+
+extension RunRequest {
+  /// - Parameter exec: The step's command, staged as `launch` says.
+  init(_ launch: Launch, exec: Exec, staging: Staging, run: RunID, options: BuildOptions) {
+    let script = staging.script(of: exec)
+    // An image may hold another shell and other commands: what runs there is the runtime's business.
+    let words = exec.image == nil ? DirectCommand.words(of: script) : nil
+    self.init(
+      run: run, command: words.map { .direct($0) } ?? .shell(script),
+      inputs: launch.inputs.map {
+        Input(stagedPath: $0.stagedPath, kind: $0.kind, origin: Origin($0.origin))
+      },
+      outputs: zip(exec.outputs, staging.outputs).map {
+        Output(stagedPath: $1, kind: $0.kind, isMentioned: $0.isMentioned)
+      },
+      image: exec.image, environment: exec.environment, network: exec.network, timeoutSeconds: exec.timeoutSeconds,
+      depfile: exec.depfile, resources: exec.resources, sandbox: options.sandbox,
+      logLimitBytes: options.logLimitBytes)
+  }
+}
+
+extension RunRequest.Origin {
+  init(_ origin: ContentOrigin) {
+    switch origin {
+    case .source(let path): self = .source(path)
+    case .object(let artifact): self = .object(artifact)
+    case .view(let members):
+      self = .view(members.map { RunRequest.ViewMember(path: $0.path, origin: RunRequest.Origin($0.origin)) })
+    }
+  }
+}
+
+extension RunOutcome {
+  /// What to tell people about a run that did not succeed.
+  var message: String {
+    switch ending {
+    case .exited(let code): return "exit status \(code)"
+    case .signaled(let signal): return "killed by signal \(signal)"
+    case .timedOut: return "ran out of its time"
+    case .cancelled: return "cancelled"
+    case .refused(let message): return message
+    }
+  }
+
+  var report: RunReport.Ending {
+    switch ending {
+    case .exited(0): return .succeeded(outputs)
+    // EX_TEMPFAIL: try again.
+    case .exited(75): return .failed(isTemporary: true)
+    case .exited, .signaled, .timedOut, .refused: return .failed(isTemporary: false)
+    case .cancelled: return .cancelled
+    }
+  }
+}
