@@ -86,6 +86,14 @@ package struct Resources: Hashable, Sendable {
     self.disk = disk
     self.cpuFeatures = cpuFeatures
   }
+
+  /// Asks for whatever is asked for by either, the larger of each.
+  package mutating func formMaximum(_ other: Resources) {
+    cpu = [cpu, other.cpu].compactMap { $0 }.max()
+    memory = [memory, other.memory].compactMap { $0 }.max()
+    disk = [disk, other.disk].compactMap { $0 }.max()
+    for feature in other.cpuFeatures where !cpuFeatures.contains(feature) { cpuFeatures.append(feature) }
+  }
 }
 
 /// A command: what it says, what it sees, and what it makes.
@@ -173,7 +181,8 @@ package struct Exec: Hashable, Sendable {
 package struct Step: Hashable, Sendable {
   package enum Work: Hashable, Sendable {
     case exec(Exec)
-    /// `files.Copy` and `dirs.Copy`: brings an artifact to a mapped place outside the output tree.
+    /// `files.Copy` and `dirs.Copy`: brings an artifact to a mapped place outside the output tree. What is copied counts
+    /// as its output 0, so that an evaluation that must know that it is done asks for that artifact.
     case copy(ArtifactReference, kind: ArtifactKind, to: Source.Place)
   }
 
@@ -231,12 +240,28 @@ package struct FlowGraph: Sendable {
     return id
   }
 
+  /// Steps that differ in their resources only are one step, which gets the larger of each.
   package mutating func addStep(_ step: Step) -> StepID {
-    if let id = stepIDs[step.work] { return id }
+    var key = step.work
+    if case .exec(var exec) = key {
+      exec.resources = Resources()
+      key = .exec(exec)
+    }
+    if let id = stepIDs[key] {
+      if case .exec(let exec) = step.work { raise(exec.resources, of: id) }
+      return id
+    }
     let id = StepID(index: UInt32(steps.count))
     steps.append(step)
-    stepIDs[step.work] = id
+    stepIDs[key] = id
     return id
+  }
+
+  /// Lets an exec ask for no less than these resources.
+  package mutating func raise(_ resources: Resources, of step: StepID) {
+    guard case .exec(var exec) = steps[Int(step.index)].work else { return }
+    exec.resources.formMaximum(resources)
+    steps[Int(step.index)].work = .exec(exec)
   }
 
   package mutating func addLiteral(_ bytes: ByteString) -> LiteralID {
