@@ -1,0 +1,413 @@
+import BuildGraph
+import Diagnostics
+
+/// Bounds of an evaluation; beyond them a program gets a diagnostic.
+package struct EvaluationLimits: Hashable, Sendable {
+  /// Calls within calls, and nodes that make nodes.
+  package var depth: Int
+  /// Elements of a list that a builtin makes at once.
+  package var elements: Int
+  /// Errors after which no more are looked for.
+  package var failures: Int
+  /// Bytes of a file made by `files.Create`.
+  package var createdBytes: Int
+
+  package init(
+    depth: Int = 1_000_000, elements: Int = 100_000_000, failures: Int = 100, createdBytes: Int = 10 << 20
+  ) {
+    self.depth = depth
+    self.elements = elements
+    self.failures = failures
+    self.createdBytes = createdBytes
+  }
+}
+
+/// Runs code. All that a run needs lies in its own stacks, so no program can exhaust the stack of the thread.
+struct Machine {
+  /// A unit that is being run.
+  struct Activation {
+    var code: CodeUnit
+    var position: Int
+    /// Where to stop, or -1 to run to the unit's end.
+    var end: Int
+    var frame: Frame
+    /// The heights of the stack and of the collectors when it began.
+    var height: Int
+    var collectors: Int
+    /// Index in ``Machine/requirements``.
+    var requirement: Int32
+  }
+
+  /// The list of a comprehension as far as it is made.
+  struct Collector {
+    /// Finished pieces, some of them delayed lists, and after them the elements.
+    var pieces: [Value] = []
+    var elements: ContiguousArray<Value> = []
+
+    mutating func append(piece: Value) {
+      if !elements.isEmpty {
+        pieces.append(.list(elements))
+        elements = []
+      }
+      pieces.append(piece)
+    }
+  }
+
+  let limits: EvaluationLimits
+  let resolve: (ByteString) -> Source.Place
+  var graph = FlowGraph()
+  var symbols = SymbolTable()
+  let graveyard = Graveyard()
+
+  // The running unit, those that wait for it to return, and the operands of all of them.
+  var current: Activation
+  var activations: ContiguousArray<Activation> = []
+  var stack: ContiguousArray<Value> = []
+  var collectors: [Collector] = []
+  /// What `@requires` asks for around the running expression; the first is nothing.
+  var requirements: [Resources] = [Resources()]
+  /// The depth of the node that is being run.
+  var nodeDepth: Int32 = 0
+
+  var nodes: ContiguousArray<Node> = []
+  /// Nodes that can go on, first come, first served.
+  var ready: [NodeID] = []
+  var needNodes: [Need: NodeID] = [:]
+  var answers: [Need: Answer] = [:]
+  /// Every need in the order in which it arose.
+  var dependencies: [Need] = []
+  /// Needs that the caller has not been told of.
+  var unasked: [Need] = []
+  /// Needs that have arisen and are not answered; and those of them that need no step.
+  var outstanding = 0
+  var outstandingSources = 0
+  /// Where a source was named first, by its need.
+  var presenceRanges: [Need: SourceRange?] = [:]
+  var listings: [ArtifactReference: MapNode?] = [:]
+
+  var failures: [Diagnostic] = []
+  private var knownFailures: Set<Diagnostic> = []
+  var hasReportedFailure = false
+  var traces: [Diagnostic] = []
+  private var modules: [ObjectIdentifier: ModuleCode] = [:]
+  private var systemModules: [String: Record] = [:]
+
+  init(limits: EvaluationLimits, resolve: @escaping (ByteString) -> Source.Place, root: CheckedModule) {
+    self.limits = limits
+    self.resolve = resolve
+    let code = Compiler.compile(root, symbols: &symbols)
+    modules[ObjectIdentifier(root)] = code
+    let frame = Frame(code.main.slotCount, parent: nil, graveyard: graveyard)
+    current = Activation(code: code.main, position: 0, end: -1, frame: frame, height: 0, collectors: 0, requirement: 0)
+  }
+
+  // MARK: Running
+
+  /// Runs what is current, until it ends.
+  ///
+  /// - Returns: its value.
+  mutating func run(collects: Bool = false) throws(Failure) -> Value {
+    let stackHeight = stack.count
+    if collects { collectors.append(Collector()) }
+    while true {
+      do {
+        let value = try execute()
+        return value
+      } catch {
+        try recover(error, stackHeight: stackHeight)
+      }
+    }
+  }
+
+  /// Goes on behind the innermost declaration of a module, leaving its variables failed; so that one mistake does not hide
+  /// others.
+  private mutating func recover(_ failure: Failure, stackHeight: Int) throws(Failure) {
+    while true {
+      if current.end < 0, current.code === current.code.module.main, failures.count < limits.failures {
+        let position = current.position - 1
+        if let declaration = current.code.declarations.first(where: { $0.range.contains(position) }) {
+          let poison = add(Node(state: .failed(failure)))
+          for slot in declaration.slots { current.frame.slots[slot] = .delayed(poison) }
+          collectors.removeLast(collectors.count - current.collectors)
+          current.requirement = 0
+          stack.removeLast(stack.count - current.height)
+          current.position = declaration.range.upperBound
+          return
+        }
+      }
+      guard let caller = activations.popLast() else { break }
+      current = caller
+    }
+    stack.removeLast(max(0, stack.count - stackHeight))
+    collectors = []
+    throw failure
+  }
+
+  /// - Complexity: what the program costs.
+  private mutating func execute() throws(Failure) -> Value {
+    var instructions = current.code.instructions
+    while true {
+      if current.position == current.end { return finishRegion() }
+      let instruction = instructions[current.position]
+      current.position += 1
+      switch instruction {
+      case .constant(let index): stack.append(current.code.module.constants[Int(index)])
+      case .local(let slot): stack.append(current.frame.slots[Int(slot)])
+      case .outer(let depth, let slot):
+        var frame = current.frame
+        for _ in 0..<depth {
+          guard let parent = frame.parent else { preconditionFailure("a variable lies in an enclosing unit") }
+          frame = parent
+        }
+        stack.append(frame.slots[Int(slot)])
+      case .store(let slot): current.frame.slots[Int(slot)] = pop()
+      case .bind(let matcher): try bind(pop(), current.code.module.matchers[Int(matcher)])
+      case .jump(let target): current.position = Int(target)
+      case .branch(let otherwise, let end): branch(otherwise: Int(otherwise), end: Int(end))
+      case .select(let table): try select(current.code.module.selections[Int(table)])
+
+      case .unary(let op): unary(op)
+      case .binary(let op, let type): try binary(op, type: type)
+      case .sequence(let end): try sequence(end: Int(end))
+      case .index: try index()
+      case .slice(let hasLower, let hasUpper): try slice(hasLower: hasLower, hasUpper: hasUpper)
+      case .member(let name): member(name)
+      case .toInteger: toInteger()
+      case .toFloat: toFloat()
+
+      case .tuple(let count): stack.append(.tuple(TupleValue(pop(Int(count)))))
+      case .record(let shape):
+        let shape = current.code.module.shapes[Int(shape)]
+        stack.append(.record(Record(shape, pop(shape.names.count))))
+      case .list(let count): stack.append(.list(pop(Int(count))))
+      case .map(let count): try makeMap(pairs: Int(count))
+      case .mergeUnder: mergeUnder()
+      case .variant(let tag, let hasElement):
+        let element = hasElement ? pop() : nil
+        stack.append(.variant(VariantValue(tag, element)))
+      case .closure(let unit):
+        stack.append(.closure(Closure(current.code.module.units[Int(unit)], current.frame)))
+
+      case .call(let count):
+        if try call(Int(count)) { instructions = current.code.instructions }
+      case .builtin(let builtin, let count, let type): try perform(builtin, Int(count), type: type)
+      case .system(let function, let count, let type): try perform(function, Int(count), type: type)
+
+      case .foldStart(let end): foldStart(end: Int(end))
+      case .reduceStart(let end): try reduceStart(end: Int(end))
+      case .foldNext(let end): foldNext(end: Int(end))
+      case .foldStep(let start): foldStep(start: Int(start))
+      case .sortStart(let end): sortStart(end: Int(end))
+      case .sortNext(let finish): sortNext(finish: Int(finish))
+      case .sortStep(let start): sortStep(start: Int(start))
+      case .sortFinish: sortFinish()
+
+      case .collect: collectors.append(Collector())
+      case .iterate(let end): try iterate(end: Int(end))
+      case .iterateNext(let unit, let end):
+        if try iterateNext(unit: Int(unit), end: Int(end)) { instructions = current.code.instructions }
+      case .filter(let end): filter(end: Int(end))
+      case .yield: collectors[collectors.count - 1].elements.append(pop())
+      case .endIteration:
+        guard let caller = activations.popLast() else { preconditionFailure("a loop's unit has a caller") }
+        current = caller
+        instructions = current.code.instructions
+      case .collected: stack.append(finishCollector())
+
+      case .exec(let index): try exec(current.code.module.execs[Int(index)])
+      case .make(let index):
+        if try make(current.code.module.makes[Int(index)]) { instructions = current.code.instructions }
+      case .parameter(let slot, let given):
+        if case .absent = current.frame.slots[Int(slot)] { continue }
+        current.position = Int(given)
+      case .missingParameter(let slot):
+        let name = current.code.module.checked.params[Int(slot)].name
+        throw fail(.missingParameter, "missing required parameter \(name)")
+      case .enterRequirements(let index): try enterRequirements(current.code.module.requirements[Int(index)])
+      case .leaveRequirements: leaveRequirements()
+      case .endModule:
+        stack.append(moduleValue())
+        if let value = leave() { return value }
+        instructions = current.code.instructions
+      case .return:
+        if let value = leave() { return value }
+        instructions = current.code.instructions
+      }
+    }
+  }
+
+  /// Returns to the caller, to whom the value on the stack then belongs.
+  ///
+  /// - Returns: the value, if there is no caller.
+  private mutating func leave() -> Value? {
+    guard let caller = activations.popLast() else { return pop() }
+    current = caller
+    return nil
+  }
+
+  private mutating func finishRegion() -> Value {
+    if let suspended = resumed, suspended.collects { return finishCollector() }
+    return pop()
+  }
+
+  /// The suspension that is being run.
+  var resumed: Suspension?
+
+  private mutating func finishCollector() -> Value {
+    var collector = collectors.removeLast()
+    if collector.pieces.isEmpty { return .list(collector.elements) }
+    if !collector.elements.isEmpty { collector.pieces.append(.list(collector.elements)) }
+    return .delayed(add(Node(state: .idle(.concatenate(collector.pieces)))))
+  }
+
+  private func moduleValue() -> Value {
+    let exports = current.code.module.exports
+    return .record(Record(exports.shape, ContiguousArray(exports.slots.map { current.frame.slots[$0] })))
+  }
+
+  // MARK: Stack
+
+  mutating func pop() -> Value { stack.removeLast() }
+
+  /// The top values, the lowest first.
+  mutating func pop(_ count: Int) -> ContiguousArray<Value> {
+    let result = ContiguousArray(stack.suffix(count))
+    stack.removeLast(count)
+    return result
+  }
+
+  /// The n-th value from the top, which is 0, with what is known of it.
+  mutating func operand(_ depth: Int) -> Value {
+    let index = stack.count - 1 - depth
+    guard case .delayed = stack[index] else { return stack[index] }
+    let value = resolved(stack[index])
+    stack[index] = value
+    return value
+  }
+
+  /// Puts off the current instruction, and all up to `end`, until the nodes are done.
+  mutating func suspend(_ operands: Int, end: Int? = nil, on dependencies: [NodeID], collects: Bool = false) {
+    let suspension = Suspension(
+      code: current.code, position: current.position - 1, end: end ?? current.position, frame: current.frame,
+      operands: Array(pop(operands)), collects: collects, requirement: current.requirement,
+      dependencies: dependencies, depth: nodeDepth + 1)
+    let node = add(Node(state: .idle(.resume(suspension))))
+    current.position = end ?? current.position
+    if collects {
+      collectors[collectors.count - 1].append(piece: .delayed(node))
+    } else {
+      stack.append(.delayed(node))
+    }
+  }
+
+  // MARK: Calls and modules
+
+  /// - Returns: whether another unit is running now.
+  private mutating func call(_ count: Int) throws(Failure) -> Bool {
+    switch operand(count) {
+    case .closure(let closure):
+      let frame = Frame(closure.code.slotCount, parent: closure.frame, graveyard: graveyard)
+      let first = stack.count - count
+      for index in 0..<count { frame.slots[index] = stack[first + index] }
+      stack.removeLast(count + 1)
+      try enter(closure.code, frame)
+      return true
+    case .native(let function):
+      let arguments = pop(count)
+      stack[stack.count - 1] = .native(function)
+      stack.append(contentsOf: arguments)
+      try perform(function, count)
+      return false
+    case .delayed(let node):
+      suspend(count + 1, on: [node])
+      return false
+    case .unit, .bool, .int, .big, .float, .string, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant,
+      .absent:
+      preconditionFailure("the checker admits calls of functions only")
+    }
+  }
+
+  mutating func enter(_ code: CodeUnit, _ frame: Frame) throws(Failure) {
+    guard activations.count < limits.depth else {
+      throw fail(
+        .recursionTooDeep, "more than \(limits.depth) calls within calls",
+        notes: [Diagnostic.Note("a recursive function needs a case that does not call it")])
+    }
+    activations.append(current)
+    current = Activation(
+      code: code, position: 0, end: -1, frame: frame, height: stack.count, collectors: collectors.count,
+      requirement: current.requirement)
+  }
+
+  private mutating func make(_ make: ModuleCode.MakeCode) throws(Failure) -> Bool {
+    let arguments = pop(make.arguments.count)
+    switch make.target {
+    case .system(let module):
+      stack.append(.record(record(of: module)))
+      return false
+    case .module(let checked):
+      let code = moduleCode(checked)
+      let prefix = current.frame.modulePrefix + (make.name.isEmpty ? "" : make.name + ".")
+      let frame = Frame(code.main.slotCount, parent: nil, graveyard: graveyard, prefix: prefix)
+      for (name, value) in zip(make.arguments, arguments) {
+        guard let slot = checked.params.firstIndex(where: { $0.name == name }) else { continue }
+        frame.slots[slot] = value
+      }
+      try enter(code.main, frame)
+      return true
+    }
+  }
+
+  private mutating func moduleCode(_ checked: CheckedModule) -> ModuleCode {
+    if let code = modules[ObjectIdentifier(checked)] { return code }
+    let code = Compiler.compile(checked, symbols: &symbols)
+    modules[ObjectIdentifier(checked)] = code
+    return code
+  }
+
+  private mutating func record(of module: SystemModule) -> Record {
+    if let record = systemModules[module.name] { return record }
+    let shape = Shape(module.functions.map { symbols.symbol($0.name) })
+    let record = Record(shape, ContiguousArray(module.functions.map { .native(.system($0)) }))
+    systemModules[module.name] = record
+    return record
+  }
+
+  // MARK: Failures
+
+  /// The place of the current instruction.
+  var range: SourceRange? { current.code.range(at: current.position - 1) }
+
+  /// What is being declared around the current instruction.
+  var identifier: String {
+    current.frame.modulePrefix + current.code.declaredName(at: current.position - 1)
+  }
+
+  mutating func fail(_ kind: EvaluationMessage, _ message: String, notes: [Diagnostic.Note] = []) -> Failure {
+    fail(Diagnostic(kind.id, message, at: range, notes: notes + callTrace()))
+  }
+
+  mutating func fail(_ diagnostic: Diagnostic) -> Failure {
+    if knownFailures.insert(diagnostic).inserted { failures.append(diagnostic) }
+    let index = failures.firstIndex(of: diagnostic) ?? 0
+    return .diagnostic(index)
+  }
+
+  /// The innermost calls around the current instruction.
+  private func callTrace() -> [Diagnostic.Note] {
+    var notes: [Diagnostic.Note] = []
+    var callee = current.code
+    for activation in activations.reversed() {
+      if notes.count == 8 {
+        notes.append(Diagnostic.Note("and \(activations.count - 8) calls more"))
+        break
+      }
+      if callee.isFunction {
+        let name = callee.name.isEmpty ? "a function" : callee.name
+        notes.append(Diagnostic.Note("in a call of \(name)", at: activation.code.range(at: activation.position - 1)))
+      }
+      callee = activation.code
+    }
+    return notes
+  }
+}

@@ -1,0 +1,206 @@
+import BuildGraph
+import Diagnostics
+
+@testable import Language
+
+/// Answers an evaluation from memory: sources are texts by path, and a step's output is what a closure says.
+struct MemoryWorld {
+  /// Files by their path in the workspace; or behind the root of a mapping.
+  var files: [String: String] = [:]
+  /// What an output of a step holds: a file's text, or a folder's files. By default a file with the rendered command in it.
+  var output: (Step, Int, MemoryWorld, FlowGraph) -> Content = { step, index, world, graph in
+    guard case .exec(let exec) = step.work else { return .file("copy") }
+    let text = world.rendered(exec, graph) + (exec.outputs.count > 1 ? "#\(index)" : "")
+    return exec.outputs[index].kind == .file ? .file(text) : .folder(["a.txt": text + "a", "b.txt": text + "b"])
+  }
+  /// Steps that fail, by name.
+  var failing: Set<String> = []
+  /// URLs by prefix, and the folder in the workspace that stands for them.
+  var mappings: [String: String] = [:]
+
+  enum Content {
+    case file(String)
+    case folder([String: String])
+  }
+
+  func resolve(_ name: ByteString) -> Source.Place {
+    for (prefix, folder) in mappings.sorted(by: { $0.key < $1.key }) where name.display.hasPrefix(prefix) {
+      return .path(Path(ByteString(folder + name.display.dropFirst(prefix.count))))
+    }
+    return name.bytes.first == UInt8(ascii: "/") ? .path(Path(name)) : .unmapped(url: name)
+  }
+
+  func answer(_ need: Need, _ graph: FlowGraph) -> Answer {
+    switch need {
+    case .presence(let id):
+      let source = graph.sources[Int(id.index)]
+      guard case .path(let path) = source.place else { return .present }
+      return content(of: .source(id), graph) == nil
+        ? .failed(message: "open \(path.bytes.display): no such file or directory", isReported: false) : .present
+    case .artifact(let reference):
+      if let failure = failure(of: reference, graph) { return failure }
+      switch content(of: reference, graph) {
+      case .file(let text)?:
+        return .artifact(Artifact(digest: Digest(hashing: Array(text.utf8)), size: Int64(text.utf8.count)))
+      case .folder(let files)?: return .artifact(Self.manifest(files).artifact)
+      case nil: return .failed(message: "there is no such file", isReported: false)
+      }
+    case .listing(let reference):
+      if let failure = failure(of: reference, graph) { return failure }
+      guard case .folder(let files)? = content(of: reference, graph) else {
+        return .failed(message: "there is no such folder", isReported: false)
+      }
+      return .listing(files.keys.map { ByteString($0) }.sorted())
+    case .text(let reference):
+      if let failure = failure(of: reference, graph) { return failure }
+      guard case .file(let text)? = content(of: reference, graph) else {
+        return .failed(message: "there is no such file", isReported: false)
+      }
+      return .text(ByteString(text))
+    }
+  }
+
+  private func failure(of reference: ArtifactReference, _ graph: FlowGraph) -> Answer? {
+    guard let step = reference.step, failing.contains(graph.steps[Int(step.index)].name) else { return nil }
+    return .failed(message: "the step failed", isReported: true)
+  }
+
+  static func manifest(_ files: [String: String]) -> FolderManifest {
+    FolderManifest(
+      entries: files.sorted { $0.key < $1.key }.map { name, text in
+        FolderManifest.Entry(
+          path: ByteString(name),
+          content: .file(Artifact(digest: Digest(hashing: Array(text.utf8)), size: Int64(text.utf8.count))))
+      })
+  }
+
+  func content(of reference: ArtifactReference, _ graph: FlowGraph) -> Content? {
+    switch reference {
+    case .source(let id):
+      let source = graph.sources[Int(id.index)]
+      guard case .path(let path) = source.place else { return nil }
+      let name = path.bytes.display
+      if source.kind == .file { return files[name].map { .file($0) } }
+      let prefix = name.isEmpty ? "" : name + "/"
+      let inside = files.filter { $0.key.hasPrefix(prefix) }
+      guard !inside.isEmpty else { return nil }
+      return .folder(Dictionary(uniqueKeysWithValues: inside.map { (String($0.dropFirst(prefix.count)), $1) }))
+    case .output(let step, let index): return output(graph.steps[Int(step.index)], index, self, graph)
+    case .member(let step, let index, let path):
+      guard case .folder(let files) = output(graph.steps[Int(step.index)], index, self, graph) else { return nil }
+      return files[path.display].map { .file($0) }
+    case .literal(let id): return .file(graph.literals[Int(id.index)].display)
+    case .assembly(let id):
+      var files: [String: String] = [:]
+      for member in graph.assemblies[Int(id.index)] {
+        if case .file(let text)? = content(of: member.reference, graph) { files[member.name.display] = text }
+      }
+      return .folder(files)
+    }
+  }
+
+  /// The command with its inputs' contents in angle brackets.
+  func rendered(_ exec: Exec, _ graph: FlowGraph) -> String {
+    exec.template.map { fragment in
+      switch fragment {
+      case .text(let text): return text.display
+      case .output(let index): return ">" + exec.outputs[index].label
+      case .input(let index):
+        switch content(of: exec.inputs[index].reference, graph) {
+        case .file(let text)?: return "<" + text + ">"
+        case .folder(let files)?:
+          return "<" + files.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",") + ">"
+        case nil: return "<?>"
+        }
+      }
+    }.joined()
+  }
+}
+
+/// What came of evaluating a program.
+struct Evaluated {
+  var results: [GoalResult] = []
+  var failures: [Diagnostic]?
+  var graph = FlowGraph()
+  var dependencies: [Need] = []
+  var traces: [Diagnostic] = []
+
+  /// A goal's value as text.
+  subscript(_ name: String) -> String? {
+    guard let result = results.first(where: { $0.name == name }) else { return nil }
+    if case .value(let text, json: _) = result.content { return text }
+    return nil
+  }
+
+  func json(_ name: String) -> String? {
+    guard let result = results.first(where: { $0.name == name }) else { return nil }
+    if case .value(text: _, let json) = result.content { return json }
+    return nil
+  }
+
+  var entries: [OutputEntry] {
+    if case .outputs(let entries, printed: _)? = results.first?.content { return entries }
+    return []
+  }
+
+  var printed: [String] {
+    if case .outputs(_, let printed)? = results.first?.content { return printed }
+    return []
+  }
+
+  /// Errors as `line: message`.
+  var faults: [String] { (failures ?? []).map { "\($0.range?.start.line ?? 0): \($0.message)" } }
+}
+
+/// Evaluates a checked program to its end.
+///
+/// - Parameter backwards: whether answers are given one at a time, the last first.
+func evaluate(
+  _ program: CheckedProgram, goals: [EvaluationGoal], in world: MemoryWorld = MemoryWorld(),
+  arguments: [String: ByteString] = [:], limits: EvaluationLimits = EvaluationLimits(), keepsGoing: Bool = false,
+  backwards: Bool = false
+) -> Evaluated {
+  guard let entry = program.entry, !program.hasErrors else {
+    return Evaluated(failures: program.diagnostics.filter { $0.severity == .error })
+  }
+  var evaluation = Evaluation(
+    module: entry, arguments: arguments, goals: goals, limits: limits, keepsGoing: keepsGoing,
+    resolve: { world.resolve($0) })
+  var evaluated = Evaluated()
+  var open: [Need] = []
+  var answers: [(need: Need, answer: Answer)] = []
+  loop: while true {
+    switch evaluation.resume(answers) {
+    case .done(let results):
+      evaluated.results = results
+      break loop
+    case .failed(let failures):
+      evaluated.failures = failures
+      break loop
+    case .needs(let needs):
+      open += needs
+      precondition(!open.isEmpty, "an evaluation that waits has asked for something")
+      let now = backwards ? [open.removeLast()] : open
+      if !backwards { open = [] }
+      answers = now.map { ($0, world.answer($0, evaluation.graph)) }
+    }
+  }
+  evaluated.graph = evaluation.graph
+  evaluated.dependencies = evaluation.dependencies
+  evaluated.traces = evaluation.traces
+  return evaluated
+}
+
+/// Evaluates exported values of a program of one file, all unless some are named.
+func evaluate(
+  _ text: String, _ names: String..., in world: MemoryWorld = MemoryWorld(), arguments: [String: ByteString] = [:]
+) -> Evaluated {
+  let program = check(text)
+  let names = names.isEmpty ? program.entry?.exports.map(\.name) ?? [] : names
+  return evaluate(program, goals: names.map { .value($0) }, in: world, arguments: arguments)
+}
+
+/// What `Main` of a program of one file becomes in the output tree.
+func outputs(_ text: String, in world: MemoryWorld = MemoryWorld()) -> Evaluated {
+  evaluate(check(text), goals: [.outputs("Main")], in: world)
+}
