@@ -2,10 +2,13 @@ import Differential
 import Testing
 
 /// Sees every value, so that any wrong group shows.
-private let listing = ClosureReduction<UInt8, UInt8, Int, Int, Int> { _, group, results in
-  results.append(group.reduce(0) { $0 * 31 + Int($1.value) * 7 + $1.difference }, 1)
-  results.append(group.count, group[0].difference)
+private struct Listing: Reduction {
+  func reduce(_ key: UInt8, _ group: Group<UInt8, Int>, into results: inout Results<Int, Int>) {
+    results.append(group.reduce(0) { $0 * 31 + Int($1.value) * 7 + $1.difference }, 1)
+    results.append(group.count, group[0].difference)
+  }
 }
+private let listing = Listing()
 
 private func flat(_ history: [Change]) -> [Update<KeyValue, UInt32, Int>] {
   history.map { Update(Pair($0.key, $0.value), $0.epoch, $0.difference) }
@@ -34,12 +37,19 @@ private func checkFlat(_ history: [Change], _ steps: [UInt32]) {
 }
 
 /// A count as a reduction, for the reference.
-private let counting = ClosureReduction<KeyValue, Unit, Int, Int, Int> { _, group, results in
-  results.append(group[0].difference, 1)
+private struct Counting: Reduction {
+  func reduce(_ key: KeyValue, _ group: Group<Unit, Int>, into results: inout Results<Int, Int>) {
+    results.append(group[0].difference, 1)
+  }
 }
-private let distinguishing = ClosureReduction<KeyValue, Unit, Int, Unit, Int> { _, group, results in
-  if group[0].difference > 0 { results.append(Unit(), 1) }
+private let counting = Counting()
+
+private struct Distinguishing: Reduction {
+  func reduce(_ key: KeyValue, _ group: Group<Unit, Int>, into results: inout Results<Unit, Int>) {
+    if group[0].difference > 0 { results.append(Unit(), 1) }
+  }
 }
+private let distinguishing = Distinguishing()
 
 private func keysOnly<T: Timestamp>(_ updates: [Update<KeyValue, T, Int>]) -> [Update<Pair<KeyValue, Unit>, T, Int>] {
   updates.map { Update(Pair($0.data, Unit()), $0.time, $0.difference) }

@@ -70,7 +70,11 @@ func runNested<Out: Record>(
       recorder = Recorder(body(entered.enterAt(inner) { $0.first.second }.map { $0.second }))
     }
   }
-  feed(input, history, ends) { Pair(Pair($0.outer, $0.inner), Pair($0.key, $0.value)) } step: { flow.step() }
+  feed(input, history, ends) {
+    Pair(Pair($0.outer, $0.inner), Pair($0.key, $0.value))
+  } step: {
+    flow.step()
+  }
   return recorder!.consolidatedUpdates
 }
 
@@ -82,7 +86,11 @@ func runFlat<Out: Record>(
   let flow = Dataflow<UInt32>()
   let (input, records) = flow.input(KeyValue.self)
   let recorder = Recorder(body(records))
-  feed(input, history, ends) { Pair($0.key, $0.value) } step: { flow.step() }
+  feed(input, history, ends) {
+    Pair($0.key, $0.value)
+  } step: {
+    flow.step()
+  }
   return recorder.consolidatedUpdates
 }
 

@@ -15,7 +15,8 @@ public struct Counted<Value, Diff> {
 public struct Group<Value: Record, Diff: Difference>: RandomAccessCollection {
   @usableFromInline let values: UnsafeBufferPointer<Counted<Value, Diff>>
 
-  @inlinable init(_ values: UnsafeBufferPointer<Counted<Value, Diff>>) { self.values = values }
+  /// A group of values that are ascending, each once and with a multiplicity other than zero.
+  @inlinable public init(_ values: UnsafeBufferPointer<Counted<Value, Diff>>) { self.values = values }
 
   @inlinable public var startIndex: Int { 0 }
   @inlinable public var endIndex: Int { values.count }
@@ -26,7 +27,11 @@ public struct Group<Value: Record, Diff: Difference>: RandomAccessCollection {
 public struct Results<Output: Record, Diff: Difference> {
   @usableFromInline var list: Scratch<Counted<Output, Diff>>
 
-  @inlinable init() { list = Scratch() }
+  /// No results. Whoever makes them, the engine or a reference, frees them by ``deallocate()``.
+  @inlinable public init() { list = Scratch() }
+
+  /// Frees the memory. The results may not be used afterwards.
+  @inlinable public func deallocate() { list.deallocate() }
 
   /// What has been added so far.
   public var contents: [Counted<Output, Diff>] { Array(list.buffer) }
