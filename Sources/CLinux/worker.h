@@ -16,8 +16,4 @@ int reflow_box_build(const char *texts, size_t length, char *message, size_t mes
 /// Gives up every capability, for good. Called in the child that becomes a step. Returns 0 or an errno.
 int reflow_drop_capabilities(void);
 
-/// Reads or writes exactly `length` bytes. 0, or an errno; EPIPE at the end of the stream.
-int reflow_read_exactly(int fd, void *buffer, size_t length);
-int reflow_write_exactly(int fd, const void *buffer, size_t length);
-
 #endif

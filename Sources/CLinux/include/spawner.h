@@ -1,6 +1,7 @@
 #ifndef REFLOW_SPAWNER_H
 #define REFLOW_SPAWNER_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 // The spawner is a copy of this process, made while it is small and has one thread. It makes workers; a worker runs one
@@ -97,5 +98,9 @@ struct reflow_report {
   uint32_t stage_dirty;  // 1: something in `in/` is not as it was made
   uint32_t tail_length;
 };
+
+/// Reads or writes, on a socket, exactly `length` bytes. 0, or an errno; EPIPE at the end of the stream.
+int reflow_read_exactly(int fd, void *buffer, size_t length);
+int reflow_write_exactly(int fd, const void *buffer, size_t length);
 
 #endif
