@@ -62,7 +62,7 @@ extension Checker {
       checkRequires(declaration.requires, of: range(name.token))
       let (type, flow, measure) = closeFunction()
       guard let checked = within(type, measure, range(id)) else {
-        bind(name, to: .error, .immediate, .scalar, warns: false, exported: isTop)
+        bind(name, to: .error, .immediate, .refused, warns: false, exported: isTop)
         return
       }
       declarationTypes[Int(id.index)] = type
@@ -102,7 +102,11 @@ extension Checker {
   /// function open, for whoever finishes it.
   mutating func openFunction(_ function: Expression.Function, named declared: (name: Name, id: DeclarationID)?) {
     var measure = TypeMeasure.scalar
-    let parameters = labelled(function.parameters, &measure)
+    let parameters = function.parameters.map { parameter in
+      let (type, inner) = resolve(parameter.type)
+      measure.include(inner)
+      return Type.Labelled(parameter.name?.text, type.unlabelled)
+    }
     var result: Type?
     if let syntax = function.result {
       let (type, inner) = resolve(syntax)
@@ -115,7 +119,7 @@ extension Checker {
       let isTooLarge = !measure.isWithinLimit && type.measured() == nil
       scope.bind(
         Scope.Binding(
-          name: name.text, type: isTooLarge ? .error : type, measure: isTooLarge ? .scalar : measure,
+          name: name.text, type: isTooLarge ? .error : type, measure: isTooLarge ? .refused : measure,
           flow: .immediate, token: name.token,
           meaning: result == nil ? .untypedRecursion : .recursive(id), warns: false))
     }

@@ -8,14 +8,14 @@ extension Checker {
     case .broken?, nil: set(id, .error)
     case .system(let module):
       checkArguments(given, params: [], at: id)
-      set(id, module.type, .system(module), bound: TypeMeasure(nodes: .max, depth: .max))
+      set(id, module.type, .system(module), bound: .unknown)
     case .module(let module):
       checkArguments(given, params: module.params, at: id)
       let delayed = module.delayedExports
       let flow: Flow =
         delayed.isEmpty ? .immediate : .fields(Dictionary(uniqueKeysWithValues: delayed.map { ($0, .delayed) }))
       // The limit holds for each export but not yet for all of them together.
-      set(id, module.type, flow, bound: TypeMeasure(nodes: .max, depth: .max))
+      set(id, module.type, flow, bound: .unknown)
     }
   }
 

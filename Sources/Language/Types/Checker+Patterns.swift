@@ -140,7 +140,8 @@ extension Checker {
     let isWrong = if case .error = type { true } else { false }
     scope.bind(
       Scope.Binding(
-        name: name.text, type: type, measure: type.isScalar ? .scalar : measure, flow: flow, token: name.token,
+        name: name.text, type: type, measure: type.isScalar && measure != .refused ? .scalar : measure, flow: flow,
+        token: name.token,
         meaning: .variable, warns: warns && !isExport && !isWrong))
     if isExport { export(name.text, type, flow) }
   }

@@ -3,15 +3,36 @@ import Diagnostics
 extension Checker {
   /// The type that is written; `.error`, after a report, for what does not exist. A label at its top is kept.
   ///
-  /// The measure is an upper bound and within the limit. The parser bounds the recursion.
+  /// The measure is an upper bound and within the limit. Parts come before what they are part of, so nothing recurs.
   mutating func resolve(_ id: TypeSyntaxID) -> (type: Type, measure: TypeMeasure) {
-    let (type, bound) = resolveParts(id)
-    if type.isScalar { return (type, .scalar) }
-    guard let measure = within(type, bound, range(id)) else { return (.error, .scalar) }
-    return (type, measure)
+    if tree[id].parts.isEmpty { return compose(id) }
+    var order = [id]
+    var next = 0
+    while next < order.count {
+      order += tree[order[next]].parts
+      next += 1
+    }
+    for part in order.reversed() {
+      let (type, bound) = compose(part)
+      var measure = TypeMeasure.scalar
+      var result = type
+      if case .error = type {
+        if bound == .refused { measure = .refused }
+      } else if !type.isScalar {
+        if let found = within(type, bound, range(part)) {
+          measure = found
+        } else {
+          result = .error
+          measure = .refused
+        }
+      }
+      writtenTypes[part] = (result, measure)
+    }
+    defer { writtenTypes.removeAll(keepingCapacity: true) }
+    return writtenTypes[id] ?? (.error, .scalar)
   }
 
-  private mutating func resolveParts(_ id: TypeSyntaxID) -> (type: Type, measure: TypeMeasure) {
+  private mutating func compose(_ id: TypeSyntaxID) -> (type: Type, measure: TypeMeasure) {
     var measure = TypeMeasure.scalar
     switch tree[id].kind {
     case .error: return (.error, .scalar)
@@ -40,7 +61,7 @@ extension Checker {
       return (.tuple(resolved), measure)
     case .function(let parameters, let result):
       let resolved = labelled(parameters, &measure)
-      let (resultType, resultMeasure) = resolve(result)
+      let (resultType, resultMeasure) = writtenTypes[result] ?? (.error, .scalar)
       measure.include(resultMeasure)
       return (.function(resolved, resultType), measure)
     case .sum(let variants):
@@ -59,12 +80,12 @@ extension Checker {
   }
 
   private mutating func part(_ id: TypeSyntaxID, _ measure: inout TypeMeasure) -> Type {
-    let (type, inner) = resolve(id)
+    let (type, inner) = writtenTypes[id] ?? (.error, .scalar)
     measure.include(inner)
     return type.unlabelled
   }
 
-  mutating func labelled(_ elements: [TypedName], _ measure: inout TypeMeasure) -> [Type.Labelled] {
+  private mutating func labelled(_ elements: [TypedName], _ measure: inout TypeMeasure) -> [Type.Labelled] {
     elements.map { Type.Labelled($0.name?.text, part($0.type, &measure)) }
   }
 
@@ -128,5 +149,19 @@ extension Checker {
         .unknownType, "type alias \(written) not found: the value before the \".\" is not a module", at: range)
     }
     return (.error, .scalar)
+  }
+}
+
+extension TypeSyntax {
+  /// The types that it is made of.
+  var parts: [TypeSyntaxID] {
+    switch kind {
+    case .error, .int, .float, .string, .bool, .file, .dir, .alias: []
+    case .list(let element): [element]
+    case .map(let key, let value): [key, value]
+    case .structure(let fields), .module(let fields), .tuple(let fields): fields.map(\.type)
+    case .function(let parameters, let result): parameters.map(\.type) + [result]
+    case .sum(let variants): variants.compactMap(\.element)
+    }
   }
 }

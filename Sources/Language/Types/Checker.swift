@@ -63,6 +63,9 @@ struct Checker {
   /// Outputs of the execs that are being checked.
   var openOutputs: [[Type.Labelled]] = []
 
+  /// The parts of the type that is being resolved.
+  var writtenTypes: [TypeSyntaxID: (type: Type, measure: TypeMeasure)] = [:]
+
   var params: [CheckedModule.Param] = []
   var exports: [(field: Type.Field, flow: Flow)] = []
   var exportedAliases: [Type.Field] = []
@@ -177,10 +180,12 @@ extension Checker {
     if type.isScalar {
       types[index] = type
       flows[index] = flow
+      if case .error = type, bound == .refused { measures[index] = .refused }
       return
     }
     guard let measure = within(type, bound, range(id)) else {
       types[index] = .error
+      measures[index] = .refused
       return
     }
     types[index] = type
@@ -191,6 +196,7 @@ extension Checker {
   /// The bound, sharpened where it is too high; nil, and a diagnostic, where the type itself is too large.
   mutating func within(_ type: Type, _ bound: TypeMeasure, _ range: SourceRange) -> TypeMeasure? {
     if bound.isWithinLimit { return bound }
+    if bound.nodes == .max, type.containsError { return nil }
     if let exact = type.measured() { return exact }
     report(
       .typeTooLarge,

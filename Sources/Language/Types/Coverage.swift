@@ -9,7 +9,7 @@ struct Coverage {
   enum Verdict: Equatable { case exhaustive, unhandled(String), tooComplex }
 
   /// Rows looked at in one `switch`, and how deep the questions nest: more than any switch that a person reads.
-  static let workLimit = 4_000_000
+  static let workLimit = 1_000_000
   static let depthLimit = 120
 
   private enum Answer { case none, witness([String]), tooComplex }

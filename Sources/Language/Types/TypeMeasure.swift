@@ -12,6 +12,11 @@ struct TypeMeasure: Hashable {
   /// Far beyond what people write; a recursion of this depth takes some 100 KiB of stack in a debug build.
   static let limit = TypeMeasure(nodes: 100_000, depth: 120)
 
+  /// Not known; to be measured.
+  static let unknown = TypeMeasure(nodes: limit.nodes + 1, depth: 1)
+  /// Of what has been reported as too large. What is made of it is so, too, and not reported again.
+  static let refused = TypeMeasure(nodes: .max, depth: .max)
+
   var isWithinLimit: Bool { nodes <= Self.limit.nodes && depth <= Self.limit.depth }
 
   /// The bound of a type that is made of parts with these bounds.
