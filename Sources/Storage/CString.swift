@@ -1,4 +1,5 @@
 package import BuildGraph
+import Glibc
 
 /// Lends the bytes with a NUL behind them, as system calls want paths. What follows a NUL inside is not seen: names that
 /// come from outside are checked before.
@@ -15,4 +16,11 @@ package func withCString<Result, Failure: Error>(
     }
   }
   return try outcome.get()
+}
+
+extension ByteString {
+  /// The bytes up to the NUL.
+  init(cString: UnsafePointer<CChar>) {
+    self.init(bytes: Array(UnsafeRawBufferPointer(start: cString, count: strlen(cString))))
+  }
 }

@@ -15,15 +15,15 @@ extension FileOutputTree {
       for isFresh in [false, true] {
         let home = try displacedHome(isFresh: isFresh)
         let target = home + "/" + path
-        if try FileStatus.of(target) != nil { continue }
-        if let slash = target.bytes.lastIndex(of: UInt8(ascii: "/")) {
-          do throws(SystemError) {
+        do throws(SystemError) {
+          if try FileStatus.of(target) != nil { continue }
+          if let slash = target.bytes.lastIndex(of: UInt8(ascii: "/")) {
             try makeFolders(ByteString(bytes: Array(target.bytes[..<slash])))
-          } catch {
-            // A file was displaced before where a folder is needed now: another home has room for both.
-            if error.code == .wrongKind, !isFresh { continue }
-            throw error
           }
+        } catch {
+          // A file was displaced before where a folder is needed now: another home has room for both.
+          guard error.code == .wrongKind, !isFresh else { throw error }
+          continue
         }
         try move(name, from: folder, to: target, path)
         try removeEmptyParents(of: path, below: root)

@@ -1,0 +1,154 @@
+/// A dataflow: inputs, operators and what holds their state, driven by one thread.
+///
+/// Build it by applying operators to the collections of its inputs, then change the inputs, advance them and call
+/// ``step()``. Dataflows do not know each other. One worker's dataflow has no locks; see ``Workers`` for several.
+///
+/// An epoch is complete when every input has advanced beyond it and a step has run: then all differences at its times
+/// have been handed out, and ``frontier`` is past it.
+public final class Dataflow<Epoch: EpochTime> {
+  /// The scope outside all loops.
+  public let root: Scope<Epoch>
+  @usableFromInline let control: Control<Epoch>
+  @usableFromInline var inputs: [AnyInput<Epoch>] = []
+
+  /// An empty dataflow.
+  @inlinable public init() {
+    control = Control()
+    root = Scope(control: control)
+  }
+
+  /// A new input with its collection.
+  @inlinable public func input<Data: Record, Diff: Difference>(
+    _ type: Data.Type = Data.self, differences: Diff.Type = Int.self
+  ) -> (session: Input<Data, Epoch, Diff>, collection: Multiset<Data, Epoch, Diff>) {
+    let port = Port<Data, Epoch, Diff>()
+    let input = Input<Data, Epoch, Diff>(port: port)
+    inputs.append(
+      AnyInput(epoch: { input.isClosed ? nil : input.epoch }, flush: { input.flush() }))
+    return (input, Multiset(scope: root, ports: [port]))
+  }
+
+  /// The least epoch that may still change; empty once all inputs are closed and worked off.
+  public var frontier: Antichain<Epoch> { isFinished ? Antichain() : Antichain([control.lower]) }
+
+  /// Whether the results at the epoch are final.
+  @inlinable public func isComplete(_ epoch: Epoch) -> Bool { isFinished || epoch < control.lower }
+
+  @inlinable var isFinished: Bool { control.lower == .max && inputs.allSatisfy { $0.epoch() == nil } }
+
+  /// How many operators have been visited since the dataflow was made.
+  @inlinable public var visits: Int { control.visits }
+
+  /// Works off all epochs that every input has advanced beyond.
+  ///
+  /// - Parameter mayContinue: Asked between operators; when it answers no, the step stops there, and the next call goes on.
+  /// - Returns: Whether the step ran to its end.
+  @inlinable @discardableResult
+  public func step(while mayContinue: @escaping () -> Bool = { true }) -> Bool {
+    control.mayContinue = mayContinue
+    control.isInterrupted = false
+    if !root.isRunning {
+      var upper = Epoch.max
+      for input in inputs {
+        input.flush()
+        if let epoch = input.epoch() { upper = min(upper, epoch) }
+      }
+      guard upper > control.lower else { return true }
+      control.upper = upper
+      let deferred = control.deferred
+      control.deferred.removeAll()
+      for again in deferred { again() }
+    }
+    guard root.run() else { return false }
+    control.lower = control.upper
+    finishStep()
+    return true
+  }
+
+  @inlinable func finishStep() {
+    for settle in control.touched { settle() }
+    control.touched.removeAll(keepingCapacity: true)
+  }
+}
+
+/// An input of any type of record, as far as the steps of a dataflow are concerned.
+@usableFromInline struct AnyInput<Epoch: EpochTime> {
+  @usableFromInline let epoch: () -> Epoch?
+  @usableFromInline let flush: () -> Void
+  @inlinable init(epoch: @escaping () -> Epoch?, flush: @escaping () -> Void) {
+    self.epoch = epoch
+    self.flush = flush
+  }
+}
+
+/// Where records enter a dataflow. Changes are made at the current epoch, which moves forward by ``advance(to:)``.
+public final class Input<Data: Record, Epoch: EpochTime, Diff: Difference> {
+  /// The epoch at which changes are made; it and all later ones may still change.
+  public private(set) var epoch: Epoch = .minimum
+  /// Whether the input has been closed: its records stay, and change no more.
+  public private(set) var isClosed = false
+  @usableFromInline let port: Port<Data, Epoch, Diff>
+  @usableFromInline var run: Updates<Data, Epoch, Diff>
+
+  @inlinable init(port: Port<Data, Epoch, Diff>) {
+    self.port = port
+    run = Updates(capacity: 4096)
+  }
+
+  deinit { run.deallocate() }
+
+  /// Changes the multiplicity of a record at the current epoch.
+  @inlinable public func update(_ data: Data, by difference: Diff) { update(data, at: epoch, by: difference) }
+
+  /// Changes the multiplicity of a record at an epoch that the input has not yet advanced beyond.
+  ///
+  /// - Precondition: The epoch is not before the current one, and the input is open.
+  @inlinable public func update(_ data: Data, at time: Epoch, by difference: Diff) {
+    precondition(!isClosed && time >= epoch, "an input changes only at epochs that are still open")
+    run.append(data, time, difference)
+    if run.isFull { flush() }
+  }
+
+  /// Hands on what has been changed so far. Steps do this too.
+  @inlinable public func flush() {
+    port.push(run)
+    run.removeAll()
+  }
+
+  /// Moves to a later epoch; the ones before are no longer going to change.
+  ///
+  /// - Precondition: The epoch is not before the current one.
+  public func advance(to epoch: Epoch) {
+    precondition(epoch >= self.epoch, "an input cannot go back")
+    self.epoch = epoch
+  }
+
+  /// Ends the input. Its records stay.
+  public func close() {
+    flush()
+    isClosed = true
+  }
+}
+
+extension Input where Diff: Weight {
+  /// Adds a record.
+  @inlinable public func insert(_ data: Data) { update(data, by: .one) }
+  /// Takes a record away.
+  @inlinable public func remove(_ data: Data) { update(data, by: .zero - .one) }
+}
+
+/// Tells how far a dataflow is. In this engine all collections are complete together, at the end of a step.
+public struct Probe<Epoch: EpochTime> {
+  @usableFromInline let control: Control<Epoch>
+  @inlinable init(control: Control<Epoch>) { self.control = control }
+
+  /// The first epoch that may still change.
+  @inlinable public var frontier: Epoch { control.lower }
+  /// Whether the results at the epoch are final.
+  @inlinable public func isPast(_ epoch: Epoch) -> Bool { epoch < control.lower }
+}
+
+extension Multiset {
+  /// A probe on the collection.
+  @inlinable public func probe() -> Probe<Time.Epoch> { Probe(control: scope.control) }
+}

@@ -1,0 +1,159 @@
+/// The operators of one scope, the root or a loop, and what they have still to do.
+///
+/// The order of visits is the design: within an epoch the phases (rounds of all loops around) are visited in their total
+/// order, and within a phase the operators in the order in which they were made, which is the order in which data
+/// flows, since only the variable of a loop is used before it is defined, and it delivers in a later round. A loop is one
+/// operator of the scope around it. So when an operator runs at a phase, all its input at that phase has
+/// arrived, and nothing earlier can come any more: no counts of messages are needed to know what is final.
+public final class Scope<Time: Timestamp> {
+  @usableFromInline var operators: [() -> Void] = []
+  @usableFromInline var names: [String] = []
+  /// One bit an operator: it has something to do at the current phase.
+  @usableFromInline var active: [UInt64] = []
+  /// The current phase, while the scope runs.
+  @usableFromInline var phase: Time = .minimum
+  @usableFromInline var isRunning = false
+  @usableFromInline var agenda = Agenda<Time>()
+  @usableFromInline let control: Control<Time.Epoch>
+  /// Asks the scope around to run this one: now, or at a later phase.
+  @usableFromInline var requestRun: (Time?) -> Void = { _ in }
+  /// The phase with which a run begins, for the current phase around; and whether a phase belongs to it.
+  @usableFromInline var firstPhase: () -> Time = { .minimum }
+  @usableFromInline var belongsToCurrentRun: (Time) -> Bool = { _ in true }
+
+  @inlinable init(control: Control<Time.Epoch>) { self.control = control }
+
+  /// Adds an operator, which runs after all those made before it.
+  @inlinable func add(_ name: String, _ run: @escaping () -> Void) -> Int {
+    operators.append(run)
+    names.append(name)
+    if operators.count > active.count * 64 { active.append(0) }
+    return operators.count - 1
+  }
+
+  /// Asks that an operator run in the current phase, or, from outside, in the first phase of the next run.
+  @inlinable func activate(_ index: Int) {
+    active[index >> 6] |= 1 << UInt64(index & 63)
+    if !isRunning { requestRun(nil) }
+  }
+
+  /// Asks that an operator run at a phase.
+  @inlinable func schedule(_ index: Int, at phase: Time) {
+    if isRunning {
+      if phase <= self.phase {
+        active[index >> 6] |= 1 << UInt64(index & 63)
+        return
+      }
+      agenda.insert(phase, index)
+      if !belongsToCurrentRun(phase) { requestRun(phase) }
+    } else {
+      agenda.insert(phase, index)
+      requestRun(phase)
+    }
+  }
+
+  @inlinable var isActive: Bool { active.contains { $0 != 0 } }
+
+  /// Runs what there is to do in the current run, phase by phase.
+  ///
+  /// - Returns: False if it was interrupted; it goes on where it stopped when called again.
+  @inlinable func run() -> Bool {
+    if !isRunning {
+      let first = firstPhase()
+      if isActive {
+        phase = first
+      } else {
+        guard let next = agenda.first, belongsToCurrentRun(next) else { return true }
+        phase = first < next ? next : first
+      }
+      isRunning = true
+    }
+    while true {
+      while let next = agenda.first, next <= phase {
+        let index = agenda.removeFirst()
+        active[index >> 6] |= 1 << UInt64(index & 63)
+      }
+      while let index = lowestActive() {
+        if !control.mayContinue() { return false }
+        active[index >> 6] &= ~(1 << UInt64(index & 63))
+        operators[index]()
+        control.visits &+= 1
+        if control.isInterrupted { return false }
+      }
+      guard let next = agenda.first, belongsToCurrentRun(next) else { break }
+      phase = next
+    }
+    isRunning = false
+    if let next = agenda.first { requestRun(next) }
+    return true
+  }
+
+  @inlinable func lowestActive() -> Int? {
+    for word in 0..<active.count where active[word] != 0 {
+      return word << 6 + active[word].trailingZeroBitCount
+    }
+    return nil
+  }
+}
+
+/// What all scopes of a dataflow share.
+@usableFromInline final class Control<Epoch: EpochTime> {
+  /// Updates before this epoch are being worked on; all epochs before `lower` are complete.
+  @usableFromInline var lower: Epoch = .minimum
+  @usableFromInline var upper: Epoch = .minimum
+  @usableFromInline var mayContinue: () -> Bool = { true }
+  /// A loop inside stopped half-way: so do all around it.
+  @usableFromInline var isInterrupted = false
+  /// How many operators have been run so far: what tests and benchmarks count.
+  @usableFromInline var visits = 0
+  /// Operators that hold updates of later epochs, to be asked again then.
+  @usableFromInline var deferred: [() -> Void] = []
+  /// Traces with fresh batches, to be settled at the end of the step.
+  @usableFromInline var touched: [() -> Void] = []
+
+  @inlinable init() {}
+}
+
+/// Operators by the phase at which they are to run: a binary heap.
+@usableFromInline struct Agenda<Time: Timestamp> {
+  @usableFromInline var entries: [(phase: Time, index: Int)] = []
+
+  @inlinable init() {}
+
+  @inlinable var first: Time? { entries.first?.phase }
+
+  @inlinable static func isBefore(_ a: (phase: Time, index: Int), _ b: (phase: Time, index: Int)) -> Bool {
+    a.phase == b.phase ? a.index < b.index : a.phase < b.phase
+  }
+
+  @inlinable mutating func insert(_ phase: Time, _ index: Int) {
+    entries.append((phase, index))
+    var child = entries.count - 1
+    while child > 0 {
+      let parent = (child - 1) / 2
+      guard Self.isBefore(entries[child], entries[parent]) else { break }
+      entries.swapAt(child, parent)
+      child = parent
+    }
+  }
+
+  /// The operator to run first.
+  ///
+  /// - Precondition: The agenda is not empty.
+  @inlinable mutating func removeFirst() -> Int {
+    let index = entries[0].index
+    let last = entries.removeLast()
+    guard !entries.isEmpty else { return index }
+    entries[0] = last
+    var parent = 0
+    while true {
+      var least = 2 * parent + 1
+      guard least < entries.count else { break }
+      if least + 1 < entries.count && Self.isBefore(entries[least + 1], entries[least]) { least += 1 }
+      guard Self.isBefore(entries[least], entries[parent]) else { break }
+      entries.swapAt(parent, least)
+      parent = least
+    }
+    return index
+  }
+}

@@ -1,0 +1,143 @@
+/// A collection indexed by key: a trace that any number of operators read, seen through a lens of time.
+///
+/// Sharing one arrangement between operators, and entering it into loops, costs no copy.
+public struct Arrangement<Key: Record, Value: Record, Diff: Difference, Lens: TimeLens> {
+  public typealias Time = Lens.Seen
+  /// The scope from which it is seen.
+  public let scope: Scope<Lens.Seen>
+  @usableFromInline let hub: TraceHub<Key, Value, Lens.Stored, Diff>
+
+  @inlinable init(scope: Scope<Lens.Seen>, hub: TraceHub<Key, Value, Lens.Stored, Diff>) {
+    self.scope = scope
+    self.hub = hub
+  }
+
+  /// How many updates the trace holds: what it costs in memory.
+  @inlinable public var heldUpdates: Int { hub.spine.rowCount }
+
+  /// How many updates the merges of the trace have moved so far.
+  @inlinable public var movedUpdates: Int { hub.spine.movedRows }
+}
+
+/// A trace with those who read it.
+@usableFromInline final class TraceHub<Key: Record, Value: Record, Time: Timestamp, Diff: Difference> {
+  @usableFromInline let spine = Spine<Key, Value, Time, Diff>()
+  @usableFromInline let control: Control<Time.Epoch>
+  /// Told of each batch in the activation in which it arrives.
+  @usableFromInline var readers: [(Batch<Key, Value, Time, Diff>) -> Void] = []
+  /// Epochs that readers of history still want to tell apart from earlier ones.
+  @usableFromInline var holds = CountedAntichain<Time.Epoch>()
+  @usableFromInline var settleAtEnd: () -> Void = {}
+  @usableFromInline var isTouched = false
+
+  @inlinable init(control: Control<Time.Epoch>) {
+    self.control = control
+    settleAtEnd = { [unowned self] in
+      isTouched = false
+      settle()
+    }
+  }
+
+  /// Settles the fresh batches; times before the least epoch of interest are merged from now on.
+  @inlinable func settle() {
+    var since = control.lower
+    if let held = holds.frontier.elements.first { since = min(since, held) }
+    spine.since = since
+    spine.settle()
+  }
+
+  /// Adds a batch and tells the readers.
+  @inlinable func publish(_ batch: Batch<Key, Value, Time, Diff>) {
+    settle()
+    spine.append(batch)
+    if !isTouched {
+      isTouched = true
+      control.touched.append(settleAtEnd)
+    }
+    for reader in readers { reader(batch) }
+  }
+}
+
+extension Multiset {
+  /// Arranges pairs by their first.
+  ///
+  /// - Complexity: An update is sorted with its batch and then moved O(log n) times by merges.
+  @inlinable public func arrangeByKey<Key: Record, Value: Record>() -> Arrangement<Key, Value, Diff, SameTime<Time>>
+  where Data == Pair<Key, Value> {
+    let hub = TraceHub<Key, Value, Time, Diff>(control: scope.control)
+    let inbox = Inbox<Data, Time, Diff>(scope)
+    inbox.index = scope.add("arrange") {
+      if let batch = makeBatch(consuming: inbox.take()) { hub.publish(batch) }
+    }
+    subscribe { inbox.accept($0) }
+    return Arrangement(scope: scope, hub: hub)
+  }
+
+  /// Arranges records by themselves: a set or multiset to look up.
+  @inlinable public func arrangeBySelf() -> Arrangement<Data, Unit, Diff, SameTime<Time>> {
+    map { Pair($0, Unit()) }.arrangeByKey()
+  }
+
+  /// The same collection with at most one update a record and time, and none that cancel.
+  ///
+  /// - Complexity: As `arrangeByKey`, without a trace.
+  @inlinable public func consolidate() -> Multiset {
+    let outlet = Outlet<Data, Time, Diff>()
+    let inbox = Inbox<Pair<Data, Unit>, Time, Diff>(scope)
+    inbox.index = scope.add("consolidate") {
+      guard let batch = makeBatch(consuming: inbox.take()) else { return }
+      emit(batch.columns, into: outlet) { key, _ in key }
+    }
+    map { Pair($0, Unit()) }.subscribe { inbox.accept($0) }
+    return Multiset(scope: scope, ports: [outlet.port])
+  }
+}
+
+/// Hands on every row of a batch as an update.
+@inlinable func emit<K: Record, V: Record, T: Timestamp, R: Difference, D: Record>(
+  _ columns: BatchColumns<K, V, T, R>, into outlet: Outlet<D, T, R>, _ record: (K, V) -> D
+) {
+  var out = Emitter(outlet)
+  for index in 0..<columns.keyCount {
+    let key = columns.keys[index]
+    for row in columns.rows(at: index) {
+      out.append(record(key, columns.values[row]), columns.time(row), columns.difference(row))
+    }
+  }
+  out.finish()
+}
+
+extension Arrangement {
+  /// The collection that is arranged, as a stream of its updates.
+  @inlinable public func asCollection<Result: Record>(
+    _ record: @escaping (Key, Value) -> Result
+  ) -> Multiset<Result, Lens.Seen, Diff> {
+    let outlet = Outlet<Result, Lens.Seen, Diff>()
+    var arrived: [Batch<Key, Value, Lens.Stored, Diff>] = []
+    let index = scope.add("asCollection") {
+      let batches = arrived
+      arrived.removeAll()
+      for batch in batches {
+        let columns = batch.columns
+        var out = Emitter(outlet)
+        for at in 0..<columns.keyCount {
+          let key = columns.keys[at]
+          for row in columns.rows(at: at) {
+            out.append(record(key, columns.values[row]), Lens.view(columns.time(row)), columns.difference(row))
+          }
+        }
+        out.finish()
+      }
+    }
+    hub.readers.append { [scope] batch in
+      arrived.append(batch)
+      scope.activate(index)
+    }
+    return Multiset(scope: scope, ports: [outlet.port])
+  }
+
+  /// The collection that is arranged, as pairs.
+  @inlinable public func asCollection() -> Multiset<Pair<Key, Value>, Lens.Seen, Diff> {
+    asCollection { Pair($0, $1) }
+  }
+}

@@ -1,0 +1,303 @@
+// Reduction when times are partially ordered.
+//
+// What is owed. The output of a key can have to change at a time where no input changes: at the least upper bound of times
+// of changes. So for each time `t` at which a key is looked at, and each update of its input or output at a time `x` that
+// does not precede `t`, the key is to be looked at again at `t ∨ x`; such *debts* wait for their phase. By this the times
+// looked at are closed under joins with all updates, and at any other time nothing can be owed: an input that
+// accumulates to the same at two times has accumulated to outputs already said.
+//
+// Within one activation all times looked at have the same phase, so they are totally ordered by epoch.
+
+/// The state of a reduction over partially ordered times.
+@usableFromInline final class GeneralReduce<Lens: TimeLens, R: Reduction> {
+  @usableFromInline typealias Time = Lens.Seen
+  @usableFromInline typealias Source = BatchColumns<R.Key, R.Value, Lens.Stored, R.Diff>
+  @usableFromInline typealias Said = BatchColumns<R.Key, R.Output, Time, R.OutDiff>
+  @usableFromInline let hub: TraceHub<R.Key, R.Value, Lens.Stored, R.Diff>
+  @usableFromInline let output: TraceHub<R.Key, R.Output, Time, R.OutDiff>
+  @usableFromInline let reduction: R
+  @usableFromInline let scope: Scope<Time>
+  @usableFromInline var index = 0
+  @usableFromInline var arrived: [Batch<R.Key, R.Value, Lens.Stored, R.Diff>] = []
+  /// Keys to look at again, by phase.
+  @usableFromInline var debts: [(phase: Time, list: Scratch<Debt>)] = []
+  @usableFromInline var tasks = Scratch<Debt>()
+  @usableFromInline var dues = Scratch<Time>()
+  @usableFromInline var group = Scratch<Counted<R.Value, R.Diff>>()
+  @usableFromInline var said = Scratch<Counted<R.Output, R.OutDiff>>()
+  @usableFromInline var produced = Scratch<(value: R.Output, time: Time, difference: R.OutDiff)>()
+  @usableFromInline var later = Scratch<Time>()
+  @usableFromInline var sourceRanges = Scratch<Range<Int>>()
+  @usableFromInline var saidRanges = Scratch<Range<Int>>()
+  @usableFromInline var new = Results<R.Output, R.OutDiff>()
+
+  /// A key and a time at which it is to be looked at.
+  @usableFromInline struct Debt: SortableRow {
+    @usableFromInline var key: R.Key
+    @usableFromInline var time: Time
+    @inlinable init(_ key: R.Key, _ time: Time) {
+      self.key = key
+      self.time = time
+    }
+    @inlinable var radix: UInt64 { key.radix }
+    @inlinable static var radixIsTotal: Bool { false }
+    @inlinable static func < (a: Debt, b: Debt) -> Bool { a.key == b.key ? a.time < b.time : a.key < b.key }
+  }
+
+  @inlinable static var block: Int { 128 }
+
+  @inlinable init(
+    _ hub: TraceHub<R.Key, R.Value, Lens.Stored, R.Diff>, _ reduction: R, _ scope: Scope<Time>
+  ) {
+    self.hub = hub
+    self.reduction = reduction
+    self.scope = scope
+    output = TraceHub(control: hub.control)
+  }
+
+  deinit {
+    for bucket in debts { bucket.list.deallocate() }
+    tasks.deallocate()
+    dues.deallocate()
+    group.deallocate()
+    said.deallocate()
+    produced.deallocate()
+    later.deallocate()
+    sourceRanges.deallocate()
+    saidRanges.deallocate()
+    new.list.deallocate()
+  }
+
+  @inlinable func run() {
+    collectTasks()
+    guard tasks.count > 0 else { return }
+    output.settle()
+    let sources = hub.spine.all
+    let outputs = output.spine.all
+    let tasks = self.tasks
+    sourceRanges.resize(max(1, sources.count * Self.block))
+    saidRanges.resize(max(1, outputs.count * Self.block))
+    var builder = BatchBuilder<R.Key, R.Output, Time, R.OutDiff>(keyCapacity: 0, rowCapacity: 0)
+    var room = 0
+    var next = 0
+    while next < tasks.count {
+      // A block of keys: look all of them up, batch by batch, then go through them.
+      var ends = next
+      var keys = 0
+      while ends < tasks.count && keys < Self.block {
+        let key = tasks[ends].key
+        let place = keys
+        for layer in 0..<sources.count { sourceRanges[layer * Self.block + place] = sources[layer].rows(of: key) }
+        for layer in 0..<outputs.count { saidRanges[layer * Self.block + place] = outputs[layer].rows(of: key) }
+        keys += 1
+        repeat { ends += 1 } while ends < tasks.count && tasks[ends].key == key
+      }
+      var place = 0
+      while next < ends {
+        let key = tasks[next].key
+        dues.count = 0
+        repeat {
+          dues.append(tasks[next].time)
+          next += 1
+        } while next < ends && tasks[next].key == key
+        evaluate(key, place, sources, outputs)
+        place += 1
+        if produced.count > 0 {
+          if builder.rowCount + produced.count > room {
+            room = max(2 * room, builder.rowCount + produced.count, tasks.count - next + 1)
+            builder.reserve(room)
+          }
+          let start = builder.rowCount
+          for i in 0..<produced.count { builder.append(produced[i].value, produced[i].time, produced[i].difference) }
+          builder.close(key, from: start)
+        }
+      }
+    }
+    if let batch = builder.finish() { output.publish(batch) }
+  }
+
+  /// The keys and times to look at in this activation: those of new updates and those owed, sorted, each once.
+  @inlinable func collectTasks() {
+    tasks.count = 0
+    for batch in arrived {
+      let columns = batch.columns
+      if columns.times == nil {
+        let time = Lens.view(columns.commonTime)
+        for i in 0..<columns.keyCount { tasks.append(Debt(columns.keys[i], time)) }
+      } else {
+        for i in 0..<columns.keyCount {
+          for row in columns.rows(at: i) { tasks.append(Debt(columns.keys[i], Lens.view(columns.time(row)))) }
+        }
+      }
+    }
+    let isSorted = arrived.count == 1 && arrived[0].columns.times == nil
+    arrived.removeAll(keepingCapacity: true)
+    if let at = debts.firstIndex(where: { $0.phase == scope.phase }) {
+      let due = debts[at].list
+      debts.remove(at: at)
+      for i in 0..<due.count { tasks.append(due[i]) }
+      due.deallocate()
+    } else if isSorted {
+      return
+    }
+    guard tasks.count > 1 else { return }
+    let scratch = UnsafeMutablePointer<Debt>.allocate(capacity: tasks.count)
+    radixSort(tasks.base, scratch, tasks.count, intoScratch: false)
+    scratch.deallocate()
+    var kept = 1
+    for i in 1..<tasks.count where tasks[i].key != tasks[kept - 1].key || tasks[i].time != tasks[kept - 1].time {
+      tasks[kept] = tasks[i]
+      kept += 1
+    }
+    tasks.count = kept
+  }
+
+  /// Brings the output of a key up to date at the times due, leaves it in `produced`, and notes what is owed later.
+  @inlinable func evaluate(
+    _ key: R.Key, _ place: Int, _ sources: UnsafeBufferPointer<Source>, _ outputs: UnsafeBufferPointer<Said>
+  ) {
+    produced.count = 0
+    var due = 0
+    while due < dues.count {
+      let time = dues[due]
+      due += 1
+      later.count = 0
+      gather(time, place, sources)
+      recall(time, place, outputs)
+      new.list.count = 0
+      if group.count > 0 { reduction.reduce(key, Group(group.buffer), into: &new) }
+      new.list.consolidate()
+      correct(time)
+      if later.count > 0 { owe(key, time) }
+    }
+    if dues.count > 1 && produced.count > 1 {
+      var rows = UnsafeMutableBufferPointer(start: produced.base, count: produced.count)
+      rows.sort { $0.value == $1.value ? $0.time < $1.time : $0.value < $1.value }
+    }
+  }
+
+  /// The input accumulated at a time; the times of what comes later go to `later`.
+  @inlinable func gather(_ time: Time, _ place: Int, _ sources: UnsafeBufferPointer<Source>) {
+    var group = self.group
+    group.count = 0
+    for layer in 0..<sources.count {
+      let rows = sourceRanges[layer * Self.block + place]
+      if rows.isEmpty { continue }
+      let columns = sources.baseAddress! + layer
+      if columns.pointee.times == nil {
+        let common = Lens.view(columns.pointee.commonTime)
+        if common.precedes(time) {
+          for row in rows { group.append(Counted(columns.pointee.values[row], columns.pointee.difference(row))) }
+        } else {
+          note(common.join(time))
+        }
+      } else {
+        for row in rows {
+          let its = Lens.view(columns.pointee.time(row))
+          if its.precedes(time) {
+            group.append(Counted(columns.pointee.values[row], columns.pointee.difference(row)))
+          } else {
+            note(its.join(time))
+          }
+        }
+      }
+    }
+    group.consolidate()
+    self.group = group
+  }
+
+  /// The output said so far, accumulated at a time; the times of what comes later go to `later`.
+  @inlinable func recall(_ time: Time, _ place: Int, _ outputs: UnsafeBufferPointer<Said>) {
+    said.count = 0
+    for layer in 0..<outputs.count {
+      let rows = saidRanges[layer * Self.block + place]
+      if rows.isEmpty { continue }
+      let columns = outputs.baseAddress! + layer
+      for row in rows {
+        let its = columns.pointee.time(row)
+        if its.precedes(time) {
+          said.append(Counted(columns.pointee.values[row], columns.pointee.difference(row)))
+        } else {
+          note(its.join(time))
+        }
+      }
+    }
+    for i in 0..<produced.count {
+      if produced[i].time.precedes(time) {
+        said.append(Counted(produced[i].value, produced[i].difference))
+      } else {
+        note(produced[i].time.join(time))
+      }
+    }
+    said.consolidate()
+  }
+
+  @inlinable func note(_ time: Time) {
+    var i = later.count - 1
+    while i >= 0 {
+      if later[i] == time { return }
+      i -= 1
+    }
+    later.append(time)
+  }
+
+  /// Adds to `produced` what takes the output from what was said to what is right.
+  @inlinable func correct(_ time: Time) {
+    let list = new.list
+    var i = 0
+    var j = 0
+    while i < said.count || j < list.count {
+      if j >= list.count || (i < said.count && said[i].value < list[j].value) {
+        produced.append((said[i].value, time, .zero - said[i].difference))
+        i &+= 1
+      } else if i >= said.count || list[j].value < said[i].value {
+        produced.append((list[j].value, time, list[j].difference))
+        j &+= 1
+      } else {
+        let difference = list[j].difference - said[i].difference
+        if difference != .zero { produced.append((list[j].value, time, difference)) }
+        i &+= 1
+        j &+= 1
+      }
+    }
+  }
+
+  /// Notes the times in `later` as debts of the key: those of this phase are due in this activation.
+  @inlinable func owe(_ key: R.Key, _ time: Time) {
+    let phase = scope.phase
+    for i in 0..<later.count {
+      let owed = later[i]
+      let its = owed.phase
+      if its == phase {
+        insertDue(owed)
+      } else {
+        debts[bucket(its)].list.append(Debt(key, owed))
+      }
+    }
+  }
+
+  @inlinable func bucket(_ phase: Time) -> Int {
+    var at = debts.count - 1
+    while at >= 0 {
+      if debts[at].phase == phase { return at }
+      at -= 1
+    }
+    debts.append((phase, Scratch()))
+    scope.schedule(index, at: phase)
+    return debts.count - 1
+  }
+
+  /// Puts a time among those due, in order. It is after the one being looked at.
+  @inlinable func insertDue(_ time: Time) {
+    var at = dues.count
+    while at > 0 && time < dues[at - 1] { at -= 1 }
+    if at > 0 && dues[at - 1] == time { return }
+    dues.append(time)
+    var i = dues.count - 1
+    while i > at {
+      dues[i] = dues[i - 1]
+      i -= 1
+    }
+    dues[at] = time
+  }
+}

@@ -1,0 +1,151 @@
+/// The columns of a batch: pointers that inner loops read without touching a reference count.
+///
+/// Rows are sorted by key, value and time; `offsets[k]..<offsets[k + 1]` are the rows of key `k`. Columns whose entries are all
+/// alike are not there: without `offsets` each key has one row, without `times` or `differences` the common one holds.
+///
+/// Valid as long as the ``Batch`` it came from is alive.
+@usableFromInline struct BatchColumns<Key: Record, Value: Record, Time: Timestamp, Diff: Difference> {
+  @usableFromInline var keys: UnsafeMutablePointer<Key>
+  @usableFromInline var offsets: UnsafeMutablePointer<UInt32>?
+  @usableFromInline var values: UnsafeMutablePointer<Value>
+  @usableFromInline var times: UnsafeMutablePointer<Time>?
+  @usableFromInline var differences: UnsafeMutablePointer<Diff>?
+  @usableFromInline var commonTime: Time
+  @usableFromInline var commonDifference: Diff
+  @usableFromInline var keyCount: Int
+  @usableFromInline var rowCount: Int
+  /// `directory[b]..<directory[b + 1]` are the keys whose radix, from `leastRadix` on, is in bucket `b`.
+  @usableFromInline var directory: UnsafeMutablePointer<UInt32>?
+  @usableFromInline var leastRadix: UInt64
+  @usableFromInline var mostRadix: UInt64
+  @usableFromInline var directoryShift: UInt64
+
+  @inlinable init(
+    keys: UnsafeMutablePointer<Key>, offsets: UnsafeMutablePointer<UInt32>?, values: UnsafeMutablePointer<Value>,
+    times: UnsafeMutablePointer<Time>?, differences: UnsafeMutablePointer<Diff>?, commonTime: Time,
+    commonDifference: Diff, keyCount: Int, rowCount: Int
+  ) {
+    self.keys = keys
+    self.offsets = offsets
+    self.values = values
+    self.times = times
+    self.differences = differences
+    self.commonTime = commonTime
+    self.commonDifference = commonDifference
+    self.keyCount = keyCount
+    self.rowCount = rowCount
+    directory = nil
+    leastRadix = 0
+    mostRadix = 0
+    directoryShift = 0
+    makeDirectory()
+  }
+
+  /// Below this many keys a search by halving touches one or two cache lines anyway.
+  @inlinable static var directoryLimit: Int { 16 }
+
+  @inlinable mutating func makeDirectory() {
+    guard Key.radixWidth > 0, keyCount >= Self.directoryLimit else { return }
+    leastRadix = keys[0].radix
+    mostRadix = keys[keyCount - 1].radix
+    let span = mostRadix - leastRadix
+    guard span > 0 else { return }
+    // About four keys a bucket: half a byte to a byte of directory a key, and one cache line of keys a search.
+    let width = 64 - span.leadingZeroBitCount
+    let bits = max(1, 64 - UInt64(keyCount / 4).leadingZeroBitCount)
+    directoryShift = UInt64(max(0, width - bits))
+    let buckets = Int(span >> directoryShift) + 1
+    let directory = UnsafeMutablePointer<UInt32>.allocate(capacity: buckets + 1)
+    var next = 0
+    for key in 0..<keyCount {
+      let bucket = Int((keys[key].radix &- leastRadix) >> directoryShift)
+      while next <= bucket {
+        directory[next] = UInt32(truncatingIfNeeded: key)
+        next += 1
+      }
+    }
+    while next <= buckets {
+      directory[next] = UInt32(truncatingIfNeeded: keyCount)
+      next += 1
+    }
+    self.directory = directory
+  }
+
+  @inlinable func deallocate() {
+    keys.deallocate()
+    offsets?.deallocate()
+    values.deallocate()
+    times?.deallocate()
+    differences?.deallocate()
+    directory?.deallocate()
+  }
+
+  /// The index of the first key that is not below the given one.
+  ///
+  /// - Complexity: O(1) expected where keys are spread evenly over their radix, O(log n) at worst.
+  @inlinable func lowerBound(_ key: Key) -> Int {
+    var low = 0
+    var high = keyCount
+    if let directory {
+      let radix = key.radix
+      if radix < leastRadix { return 0 }
+      if radix > mostRadix { return keyCount }
+      let bucket = Int((radix &- leastRadix) >> directoryShift)
+      low = Int(directory[bucket])
+      high = Int(directory[bucket + 1])
+    }
+    while low < high {
+      let middle = (low &+ high) >> 1
+      if keys[middle] < key { low = middle &+ 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// The rows of a key; empty if it is not there.
+  @inlinable func rows(of key: Key) -> Range<Int> {
+    let at = lowerBound(key)
+    guard at < keyCount, keys[at] == key else { return 0..<0 }
+    return rows(at: at)
+  }
+
+  /// The rows of the key at an index.
+  @inlinable func rows(at index: Int) -> Range<Int> {
+    if let offsets {
+      return Range(uncheckedBounds: (Int(offsets[index]), Int(offsets[index &+ 1])))
+    }
+    return Range(uncheckedBounds: (index, index &+ 1))
+  }
+
+  @inlinable func time(_ row: Int) -> Time {
+    if let times { return times[row] }
+    return commonTime
+  }
+
+  @inlinable func difference(_ row: Int) -> Diff {
+    if let differences { return differences[row] }
+    return commonDifference
+  }
+}
+
+/// A sorted, consolidated run of updates that never changes, shared by the traces and operators that read it.
+public final class Batch<Key: Record, Value: Record, Time: Timestamp, Diff: Difference> {
+  @usableFromInline let columns: BatchColumns<Key, Value, Time, Diff>
+
+  @inlinable init(_ columns: BatchColumns<Key, Value, Time, Diff>) { self.columns = columns }
+
+  deinit { columns.deallocate() }
+
+  /// How many distinct keys there are.
+  @inlinable public var keyCount: Int { columns.keyCount }
+  /// How many updates there are.
+  @inlinable public var rowCount: Int { columns.rowCount }
+
+  /// Every update, in the order of keys, values and times.
+  public var updates: [Update<Pair<Key, Value>, Time, Diff>] {
+    (0..<columns.keyCount).flatMap { index in
+      columns.rows(at: index).map { row in
+        Update(Pair(columns.keys[index], columns.values[row]), columns.time(row), columns.difference(row))
+      }
+    }
+  }
+}

@@ -1,0 +1,186 @@
+/// A trace: all updates of an arrangement, in batches of roughly doubling size that are merged as they come.
+///
+/// Batches that arrived in the current activation are *fresh*: readers can tell them from the *settled* ones, which a join
+/// needs in order to match each pair of updates exactly once. They settle when the next ones arrive.
+///
+/// Amortisation: a batch no smaller than its elder is merged with it. Merges beyond `eagerRows` are done in pieces:
+/// every insertion of `n` rows gives each merge under way fuel for `fuelFactor * n` rows and some more. A merge
+/// at a level of `s` rows costs `2 s`, and the next batch that could want to merge there needs `s` inserted rows, so with
+/// a factor above 2 it is complete by then. Should it not be (batches that cancel much), it is completed at once: fuel is
+/// about pauses, never about correctness. An update is moved O(log n) times in all.
+///
+/// Memory is in proportion to the updates that differ beyond the compaction epoch `since`: merges bring times up to it.
+@usableFromInline final class Spine<Key: Record, Value: Record, Time: Timestamp, Diff: Difference> {
+  @usableFromInline typealias B = Batch<Key, Value, Time, Diff>
+  @usableFromInline typealias Columns = BatchColumns<Key, Value, Time, Diff>
+
+  /// A batch, or two with their merge under way.
+  @usableFromInline struct Slot {
+    @usableFromInline var older: B
+    @usableFromInline var newer: B?
+    @usableFromInline var merge: Merge<Key, Value, Time, Diff>?
+
+    @inlinable init(_ batch: B) {
+      older = batch
+      newer = nil
+      merge = nil
+    }
+
+    @inlinable var rowCount: Int { older.rowCount + (newer?.rowCount ?? 0) }
+  }
+
+  @usableFromInline var slots: [Slot] = []
+  @usableFromInline var fresh: [B] = []
+  /// The columns of all batches, settled ones first.
+  @usableFromInline var table: UnsafeMutablePointer<Columns>
+  @usableFromInline var tableCapacity = 16
+  @usableFromInline var settledCount = 0
+  @usableFromInline var freshCount = 0
+  /// Times before this epoch are no longer told apart.
+  @usableFromInline var since: Time.Epoch = .minimum
+  /// How many rows merges have moved so far: the measure of upkeep.
+  @usableFromInline var movedRows = 0
+
+  /// Merges of up to so many rows are done at once: they take less than the bookkeeping of doing them in pieces.
+  @inlinable static var eagerRows: Int { 2048 }
+  @inlinable static var fuelFactor: Int { 6 }
+
+  @inlinable init() { table = .allocate(capacity: 16) }
+
+  deinit { table.deallocate() }
+
+  /// Every batch, settled ones first.
+  @inlinable var all: UnsafeBufferPointer<Columns> {
+    UnsafeBufferPointer(start: table, count: settledCount + freshCount)
+  }
+
+  /// The batches from before the current activation.
+  @inlinable var settled: UnsafeBufferPointer<Columns> { UnsafeBufferPointer(start: table, count: settledCount) }
+
+  /// How many updates are held.
+  @inlinable var rowCount: Int { all.reduce(0) { $0 + $1.rowCount } }
+
+  /// Adds a batch as fresh.
+  @inlinable func append(_ batch: B) {
+    fresh.append(batch)
+    reserve(settledCount + freshCount + 1)
+    (table + settledCount + freshCount).initialize(to: batch.columns)
+    freshCount += 1
+  }
+
+  @inlinable func reserve(_ count: Int) {
+    guard count > tableCapacity else { return }
+    let wider = UnsafeMutablePointer<Columns>.allocate(capacity: 2 * count)
+    wider.moveInitialize(from: table, count: settledCount + freshCount)
+    table.deallocate()
+    table = wider
+    tableCapacity = 2 * count
+  }
+
+  /// Makes the fresh batches settled, and merges what is due.
+  @inlinable func settle() {
+    guard freshCount > 0 else { return }
+    let batches = fresh
+    fresh.removeAll(keepingCapacity: true)
+    freshCount = 0
+    for batch in batches { insert(batch) }
+    rebuildTable()
+  }
+
+  @inlinable func rebuildTable() {
+    reserve(2 * slots.count)
+    var count = 0
+    for slot in slots {
+      table[count] = slot.older.columns
+      count += 1
+      if let newer = slot.newer {
+        table[count] = newer.columns
+        count += 1
+      }
+    }
+    settledCount = count
+  }
+
+  @inlinable func insert(_ batch: B) {
+    var at = 0
+    let fuel = Self.fuelFactor * batch.rowCount + 64
+    while at < slots.count {
+      if let merge = slots[at].merge {
+        movedRows += fuel
+        if merge.work(fuel: fuel) { complete(at) } else { at += 1 }
+      } else {
+        at += 1
+      }
+    }
+    rollUp(below: batch.rowCount)
+    slots.append(Slot(batch))
+    restoreShape()
+  }
+
+  /// Merges the newest batches that are no larger than the one about to arrive, so that it is merged with one and not
+  /// with each in turn. They are in geometric proportion, so this is O(rows) too.
+  @inlinable func rollUp(below rows: Int) {
+    while let last = slots.indices.last, slots[last].rowCount <= rows {
+      if slots[last].merge != nil {
+        force(last)
+        continue
+      }
+      guard last > 0, slots[last - 1].rowCount <= rows else { return }
+      if slots[last - 1].merge != nil {
+        force(last - 1)
+        continue
+      }
+      combine(last - 1)
+      if slots[slots.count - 1].merge != nil { force(slots.count - 1) }
+    }
+  }
+
+  /// Starts the merges that are due, from the newest batches on.
+  @inlinable func restoreShape() {
+    var right = slots.count - 1
+    while right > 0 {
+      let left = right - 1
+      if slots[right].rowCount < slots[left].rowCount || slots[right].merge != nil {
+        right -= 1
+      } else if slots[left].merge != nil {
+        // The newer ones have caught up with a merge still under way: it is late.
+        force(left)
+        right = slots.count - 1
+      } else {
+        combine(left)
+        right = min(left, slots.count - 1)
+      }
+    }
+  }
+
+  @inlinable func combine(_ left: Int) {
+    let older = slots[left].older
+    let newer = slots[left + 1].older
+    let merge = Merge(older, newer, since: since)
+    slots[left].newer = newer
+    slots[left].merge = merge
+    slots.remove(at: left + 1)
+    if older.rowCount + newer.rowCount <= Self.eagerRows { force(left) }
+  }
+
+  /// Completes a merge, whatever it takes.
+  @inlinable func force(_ at: Int) {
+    guard let merge = slots[at].merge else { return }
+    movedRows += slots[at].rowCount
+    while !merge.work(fuel: .max) {}
+    complete(at)
+  }
+
+  /// Replaces the two batches of a complete merge by its result.
+  @inlinable func complete(_ at: Int) {
+    guard let merge = slots[at].merge else { return }
+    if let batch = merge.finish() { slots[at] = Slot(batch) } else { slots.remove(at: at) }
+  }
+
+  /// Merges everything to one batch: for a reader that is about to read all of it many times.
+  @inlinable func compactFully() {
+    settle()
+    rollUp(below: .max)
+    rebuildTable()
+  }
+}
