@@ -4,7 +4,23 @@ import BuildGraph
 ///
 /// `Aligned` where there is one, `Aligned[s1.fq]` where there are several, and `Aligned[s1.fq]#2` where that is not enough.
 struct Labels {
-  private var counts: [String: Int] = [:]
+  /// What is known of the steps of one name.
+  private struct Namesakes {
+    var count = 0
+    /// The inputs of the first of them.
+    var inputs: [ArtifactReference]
+    /// Positions at which another has another input: a genome that all of them read tells nothing.
+    var differing: Set<Int> = []
+
+    mutating func note(_ others: [ArtifactReference]) {
+      count += 1
+      for (position, (mine, other)) in zip(inputs, others).enumerated() where mine != other {
+        differing.insert(position)
+      }
+    }
+  }
+
+  private var namesakes: [String: Namesakes] = [:]
   private var subjects: [ByteString?] = []
   private var labels: [String?] = []
   private var used: [String: Int] = [:]
@@ -12,20 +28,29 @@ struct Labels {
   /// - Complexity: O(what is new).
   mutating func extend(by steps: ArraySlice<Step>, in graph: FlowGraph) {
     for step in steps {
-      counts[step.name, default: 0] += 1
-      subjects.append(subject(of: step, in: graph))
+      let inputs = Self.inputs(of: step)
+      namesakes[step.name, default: Namesakes(inputs: inputs)].note(inputs)
       labels.append(nil)
+    }
+    for step in steps { subjects.append(subject(of: step, in: graph)) }
+  }
+
+  private static func inputs(of step: Step) -> [ArtifactReference] {
+    switch step.work {
+    case .exec(let exec): exec.inputs.map(\.reference)
+    case .copy(let reference, _, _): [reference]
     }
   }
 
-  /// The base name of the first source behind a step.
+  /// The base name of the first source behind a step's inputs, those first that others of its name do not have.
   private func subject(of step: Step, in graph: FlowGraph) -> ByteString? {
-    switch step.work {
-    case .exec(let exec):
-      for input in exec.inputs { if let found = subject(of: input.reference, in: graph) { return found } }
-      return nil
-    case .copy(let reference, _, _): return subject(of: reference, in: graph)
+    let inputs = Self.inputs(of: step)
+    let differing = namesakes[step.name]?.differing ?? []
+    for position in differing.sorted() where position < inputs.count {
+      if let found = subject(of: inputs[position], in: graph) { return found }
     }
+    for input in inputs { if let found = subject(of: input, in: graph) { return found } }
+    return nil
   }
 
   private func subject(of reference: ArtifactReference, in graph: FlowGraph) -> ByteString? {
@@ -43,7 +68,7 @@ struct Labels {
     if let label = labels[Int(id.index)] { return label }
     let name = graph.steps[Int(id.index)].name
     var label = name
-    if counts[name, default: 0] > 1, let subject = subjects[Int(id.index)] { label += "[\(subject.display)]" }
+    if namesakes[name]?.count ?? 0 > 1, let subject = subjects[Int(id.index)] { label += "[\(subject.display)]" }
     let count = used[label, default: 0] + 1
     used[label] = count
     if count > 1 { label += "#\(count)" }
