@@ -82,19 +82,28 @@ public final class Variable<Data: Record, Outer: Timestamp, Inner: EpochTime, Di
   /// The variable as a collection. In round 0 it is the collection it was made from, or nothing.
   public let collection: Multiset<Data, Time, Diff>
   @usableFromInline let start: Multiset<Data, Time, Diff>?
-  @usableFromInline let inbox: Inbox<Data, Time, Diff>
+  @usableFromInline let accept: (Updates<Data, Time, Diff>) -> Void
   @usableFromInline var isSet = false
 
   /// A variable that is nothing in round 0, or the given collection.
-  @inlinable public init(_ loop: Scope<Product<Outer, Inner>>, from start: Multiset<Data, Time, Diff>? = nil) {
+  ///
+  /// - Parameter isBuffered: Whether the variable keeps its updates until the next round. It need not if every way from
+  ///   it to its definition passes an operator that arranges, which keeps them itself: then one copy less is made.
+  @inlinable public init(
+    _ loop: Scope<Product<Outer, Inner>>, from start: Multiset<Data, Time, Diff>? = nil, isBuffered: Bool = true
+  ) {
     let port = Port<Data, Time, Diff>()
-    let inbox = Inbox<Data, Time, Diff>(loop)
-    inbox.index = loop.add("variable") {
-      let list = inbox.take()
-      for run in list.runs { port.push(run) }
-      list.deallocate()
+    if isBuffered {
+      let inbox = Inbox<Data, Time, Diff>(loop)
+      inbox.index = loop.add("variable") {
+        let list = inbox.take()
+        for run in list.runs { port.push(run) }
+        list.deallocate()
+      }
+      accept = { inbox.accept($0) }
+    } else {
+      accept = { port.push($0) }
     }
-    self.inbox = inbox
     self.start = start
     let fedBack = Multiset<Data, Time, Diff>(scope: loop, ports: [port])
     collection = start.map { $0.concat(fedBack) } ?? fedBack
@@ -109,12 +118,11 @@ public final class Variable<Data: Record, Outer: Timestamp, Inner: EpochTime, Di
     precondition(!isSet, "a variable is defined once")
     isSet = true
     let fedBack = start.map { result.subtract($0) } ?? result
-    let inbox = self.inbox
     let delayed = fedBack.transform(in: fedBack.scope) { updates, i, out in
       let time = updates.time(at: i)
       out.append(updates.records[i], Product(time.outer, time.inner + 1), updates.difference(at: i))
     }
-    delayed.subscribe { inbox.accept($0) }
+    delayed.subscribe(accept)
   }
 }
 

@@ -86,7 +86,24 @@ extension Arrangement where Value == Unit {
   }
 }
 
+extension Arrangement where Value == Unit {
+  /// Each key as often as a function of its multiplicity says, arranged: the trace that this needs in loops anyway.
+  @inlinable public func thresholdArranged<OutDiff: Difference>(
+    _ body: @escaping (Key, Diff) -> OutDiff
+  ) -> Arrangement<Key, Unit, OutDiff, SameTime<Lens.Seen>> {
+    reduceArranged(
+      by: ClosureReduction<Key, Unit, Diff, Unit, OutDiff> { key, group, results in
+        results.append(Unit(), body(key, group[0].difference))
+      })
+  }
+}
+
 extension Arrangement where Value == Unit, Diff == Int {
+  /// Each key that is there, once, arranged.
+  @inlinable public func distinctArranged() -> Arrangement<Key, Unit, Int, SameTime<Lens.Seen>> {
+    thresholdArranged { $1 > 0 ? 1 : 0 }
+  }
+
   /// Each key that is there, once. *(LINQ: Distinct)*
   @inlinable public func distinct() -> Multiset<Key, Lens.Seen, Int> { threshold { $1 > 0 ? 1 : 0 } }
 }
