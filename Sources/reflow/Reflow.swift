@@ -1,23 +1,69 @@
 import ArgumentParser
-import Glibc
 
-@main
+/// The commands.
 struct Reflow: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "reflow",
     abstract: "Keep a tree of outputs up to date with the files and the program that they are made from.",
+    discussion: "See reflow(1) for the commands and reflow(5) for the language.",
     version: "reflow 0.1.0",
-    subcommands: [CheckCommand.self, DocCommand.self, VersionCommand.self])
+    subcommands: [
+      BuildCommand.self, CheckCommand.self, TestCommand.self, EvalCommand.self, DocCommand.self, LogCommand.self,
+      CleanCommand.self, VersionCommand.self,
+    ])
+}
 
-  /// Runs the command. What ArgumentParser calls a validation failure (status 64) is bad usage, our status 2.
+/// A command behind whose program there may be parameters of that program.
+protocol ProgramCommand: ParsableCommand {
+  /// The command's own long options.
+  static var programOptions: [ProgramArguments.Option] { get }
+
+  func run(_ arguments: ProgramArguments) throws
+}
+
+extension ProgramCommand {
+  /// Never called: `Main` calls the other one.
+  func run() throws { throw CleanExit.helpRequest(self) }
+}
+
+@main
+enum Main {
   static func main() {
     do {
-      var command = try parseAsRoot()
-      try command.run()
+      try runCommand()
     } catch {
-      guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
-      Terminal.printError(fullMessage(for: error) + "\n")
-      Glibc.exit(ExitStatus.badInput.rawValue)
+      leave(error)
     }
+  }
+
+  private static func runCommand() throws {
+    var words = Array(CommandLine.arguments.dropFirst())
+    let commands: [any ProgramCommand.Type] = [BuildCommand.self, TestCommand.self, EvalCommand.self]
+    guard let name = words.first, let type = commands.first(where: { $0.configuration.commandName == name }) else {
+      var command = try Reflow.parseAsRoot(words)
+      return try command.run()
+    }
+    words.removeFirst()
+    let arguments = ProgramArguments(words, options: type.programOptions, shortOptionsWithValue: ["j"])
+    if let incomplete = arguments.incomplete { throw ValidationError("missing value behind '\(incomplete)'") }
+    var command = try Reflow.parseAsRoot([name] + arguments.own)
+    if let command = command as? any ProgramCommand {
+      try command.run(arguments)
+    } else {
+      // `--help`, say.
+      try command.run()
+    }
+  }
+
+  /// Says what is wrong and ends the process with the status of its kind; wrong usage is 2 here, as it is for most tools.
+  private static func leave(_ error: any Error) -> Never {
+    let code = Reflow.exitCode(for: error)
+    let message = Reflow.fullMessage(for: error)
+    if !message.isEmpty {
+      let text = message + "\n"
+      if code == .success { Terminal.print(text) } else { Terminal.printError(text) }
+    }
+    let status = code == .validationFailure ? ExitStatus.badInput.exitCode : code
+    Reflow.exit(withError: status)
   }
 }

@@ -3,9 +3,12 @@
 /// The process's standard streams.
 enum Terminal {
   static func write(_ text: String, to descriptor: Int32) {
-    var text = text
-    text.withUTF8 { bytes in
-      var rest = UnsafeRawBufferPointer(bytes)
+    write(Array(text.utf8), to: descriptor)
+  }
+
+  static func write(_ bytes: [UInt8], to descriptor: Int32) {
+    bytes.withUnsafeBytes { bytes in
+      var rest = bytes
       while !rest.isEmpty {
         let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
         if count < 0 {
@@ -19,6 +22,7 @@ enum Terminal {
   }
 
   static func print(_ text: String) { write(text, to: STDOUT_FILENO) }
+  static func print(_ bytes: [UInt8]) { write(bytes, to: STDOUT_FILENO) }
   static func printError(_ text: String) { write(text, to: STDERR_FILENO) }
 
   /// Columns of the terminal on standard error, or nil where there is none that can move its cursor.

@@ -2,6 +2,7 @@ import BuildGraph
 import Configuration
 import Console
 import Diagnostics
+import Language
 @preconcurrency import Glibc
 
 /// The folder that a command works in, and what its configuration says.
@@ -73,6 +74,36 @@ struct Workspace {
     let prefix = root == "/" ? root : root + "/"
     guard path.bytes.starts(with: prefix.bytes) else { return nil }
     return ByteString(bytes: Array(path.bytes[prefix.count...]))
+  }
+
+  /// The output tree, absolute: what `--out` names, from the current folder, or `out` in the root.
+  ///
+  /// - Throws: ``ExitStatus/badInput`` where that would be the root itself or the state.
+  func outputFolder(_ given: String?) throws -> ByteString {
+    guard let given else { return root + "/out" }
+    var folder = ByteString(given)
+    if folder.bytes.first != UInt8(ascii: "/") {
+      guard let current = Self.resolve(".") else { return root + "/" + folder }
+      folder = current + "/" + folder
+    }
+    while folder.count > 1, folder.bytes.last == UInt8(ascii: "/") { folder.bytes.removeLast() }
+    let resolved = Self.resolve(folder) ?? folder
+    guard resolved != root, resolved != stateFolder, resolved != "/" else {
+      Terminal.printError(
+        "error: '\(given)' cannot be the output tree: Reflow removes what is not an output of its program there\n")
+      throw ExitStatus.badInput.exitCode
+    }
+    return resolved
+  }
+
+  /// What `-help` behind a program prints.
+  func printHelp(of program: String) throws {
+    let checked = load(program)
+    guard let module = checked.entry, !checked.hasErrors else {
+      report(checked.diagnostics)
+      throw ExitStatus.badInput.exitCode
+    }
+    Terminal.print(ModuleDocumentation(of: module).help(program: program))
   }
 
   private mutating func readConfiguration() throws {

@@ -1,0 +1,60 @@
+import ArgumentParser
+import BuildGraph
+import Diagnostics
+import Language
+
+struct BuildCommand: ProgramCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "build", abstract: "Bring the output tree up to date.",
+    usage: "reflow build [<options>] [<program>] [-NAME=VALUE ...]",
+    discussion: """
+      Parameters of the program follow it, as -NAME=VALUE or --NAME VALUE; '-help' behind the program lists them.
+      """)
+
+  @Argument(help: "The program.")
+  var program = "main.rf"
+  @OptionGroup var running: RunningOptions
+  @Flag(name: [.customShort("n"), .long], help: "Say what would run and why, and change nothing.")
+  var dryRun = false
+  @Option(help: "Build this exported value and not Main, into a folder of its name; may be repeated.")
+  var target: [String] = []
+  @Flag(help: "Move a foreign file in the way of an output aside.")
+  var force = false
+  @Option(help: "The output tree (default: out).")
+  var out: String?
+
+  static let programOptions =
+    RunningOptions.names + [
+      .init(name: "dry-run", takesValue: false), .init(name: "target", takesValue: true),
+      .init(name: "force", takesValue: false), .init(name: "out", takesValue: true),
+    ]
+
+  func run(_ arguments: ProgramArguments) throws {
+    let workspace = try Workspace(root: running.root)
+    if arguments.wantsHelp { return try workspace.printHelp(of: program) }
+    let targets = target.isEmpty ? ["Main"] : target
+    let session = Session(
+      workspace: workspace, options: running, verb: dryRun ? "dry run" : "build",
+      outputFolder: try workspace.outputFolder(out), isDryRun: dryRun,
+      isForced: force)
+    let isMain = target.isEmpty
+    try session.run(
+      Session.Request(
+        program: program, targets: targets, goals: targets.map { .outputs($0) },
+        parameters: arguments.parameters
+      ) { results in
+        var outputs: [OutputEntry] = []
+        var printed: [String] = []
+        for result in results {
+          guard case .outputs(let entries, let lines) = result.content else { continue }
+          printed += lines.map { isMain ? $0 : "\(result.name): \($0)" }
+          outputs += entries.map { entry in
+            var entry = entry
+            if !isMain { entry.path = ByteString(result.name) + "/" + entry.path }
+            return entry
+          }
+        }
+        return (outputs, printed)
+      })
+  }
+}

@@ -1,0 +1,185 @@
+import BuildGraph
+import Configuration
+import Console
+import Diagnostics
+import Driver
+import Language
+import LinuxSystem
+import Ports
+import Scheduling
+import Storage
+@preconcurrency import Glibc
+
+/// One command that may run steps: the real doors behind the driver's ports, and what becomes of a build's events.
+struct Session {
+  var workspace: Workspace
+  var options: RunningOptions
+  var verb = "build"
+  var outputFolder: ByteString
+  var isDryRun = false
+  var isForced = false
+
+  /// What the user asked to be made of a program.
+  struct Request {
+    var program: String
+    /// Name the outputs' owner and the snapshot: `Main`, or the names after `--target`, or a query such as `eval Main`.
+    var targets: [String]
+    var goals: [EvaluationGoal]
+    var parameters: [(name: String, value: String)]
+    /// Evaluate in any case: the caller wants the results, not just the lines.
+    var skipsSnapshot = false
+    var finish: ([GoalResult]) -> (outputs: [OutputEntry], printed: [String])
+  }
+
+  /// Builds, and says how it went.
+  ///
+  /// - Throws: an exit code, for anything but success; everything has been said then.
+  func run(_ request: Request) throws {
+    let status = status(of: request)
+    guard status == .done else { throw status.exitCode }
+  }
+
+  /// Builds, and says how it went.
+  func status(of request: Request) -> ExitStatus {
+    do throws(SystemError) {
+      return Self.exitStatus(of: try perform(request))
+    } catch {
+      Terminal.printError("error: \(error.message)\n")
+      return error.exitStatus
+    }
+  }
+
+  private static func exitStatus(of summary: BuildEvent.Summary) -> ExitStatus {
+    switch summary.status {
+    case .succeeded: .done
+    case .failed: .stepFailed
+    case .invalid: .badInput
+    case .refused: .refused
+    case .interrupted: .interrupted
+    }
+  }
+
+  private func perform(_ request: Request) throws(SystemError) -> BuildEvent.Summary {
+    let clock = SystemClock()
+    let sink = try EventFanout(sinks(clock: clock))
+    let state = workspace.stateFolder
+    let objects = try FileObjectStore(in: state)
+    let roots = workspace.rootFolders
+    let outputs = FileOutputTree(
+      root: outputFolder, objects: objects, linkMode: LinkMode(rawValue: workspace.settings.linkMode) ?? .auto)
+    let mode = SandboxMode(rawValue: options.sandbox ?? workspace.settings.sandboxMode) ?? .auto
+    let fileSystem = LinuxFileSystem(roots: roots, stateFolder: state)
+    let runner = LinuxStepRunner(
+      configuration: runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects)
+    let world = World(
+      fileSystem: fileSystem, objects: objects, outputs: outputs, runner: runner, exporter: FolderExporter(roots: roots, objects: objects),
+      snapshot: MappedSnapshot(in: state, roots: roots, output: outputFolder), lock: StateFileLock(path: state + "/lock"),
+      clock: clock,
+      openStore: { () throws(SystemError) -> any Store in
+        let store = try SQLiteStore(in: state)
+        for notice in store.notices { sink.receive(.diagnostic(Diagnostic("state.damaged", .warning, notice))) }
+        return store
+      })
+    let interruption = Interruption()
+    var isAwake = false
+    return build(buildOptions(request, mode: mode), world: world, interruption: interruption, sink: sink) {
+      if !isAwake {
+        isAwake = true
+        // While the process is small and has one thread: the spawner is a copy of it.
+        do throws(SystemError) {
+          try LinuxStepRunner.startSpawner()
+        } catch {
+          return .failed([Diagnostic("system.limit", error.message)])
+        }
+        Interrupts.watch { _ in interruption.interrupt() }
+      }
+      return load(request)
+    }
+  }
+
+  private func runnerConfiguration(state: ByteString) -> LinuxStepRunner.Configuration {
+    let containers: ContainerRuntime =
+      switch workspace.settings.images {
+      case .auto: .find()
+      case .podman: .find([.podman])
+      case .docker: .find([.docker])
+      case .apptainer: .find([.apptainer])
+      case .ignore: .ignore
+      }
+    return LinuxStepRunner.Configuration(
+      stateFolder: state, readableFolders: workspace.settings.readableFolders.map(workspace.absolute),
+      containers: containers)
+  }
+
+  private func buildOptions(_ request: Request, mode: SandboxMode) -> BuildOptions {
+    let jobs = options.jobs ?? workspace.settings.jobs ?? Machine.cores
+    var identity = DigestManifest()
+    identity.write(.value, Reflow.configuration.version)
+    identity.write(.path, outputFolder)
+    identity.write(.value, mode.rawValue)
+    for (name, value) in request.parameters {
+      identity.write(.name, name)
+      identity.write(.value, value)
+    }
+    return BuildOptions(
+      program: (workspace.relative(request.program) ?? ByteString(request.program)).display, targets: request.targets,
+      configuration: identity.finish(), configurationFiles: [Path(ByteString(workspace.configurationName))],
+      jobs: jobs,
+      pools: [Pool(name: "local", jobs: jobs, cpu: Double(max(jobs, Machine.cores)), memory: Machine.memoryBytes)],
+      keepsGoing: options.keepGoing || workspace.settings.keepGoing, isDryRun: isDryRun, explains: options.explain,
+      isForced: isForced, sandbox: mode, logLimitBytes: workspace.settings.logLimitBytes)
+  }
+
+  private func load(_ request: Request) -> ProgramLoading {
+    let checked = workspace.load(request.program)
+    guard let module = checked.entry, !checked.hasErrors else { return .failed(checked.diagnostics) }
+    var arguments: [String: ByteString] = [:]
+    for (name, value) in request.parameters { arguments[name] = ByteString(value) }
+    let workspace = workspace
+    let evaluation = Evaluation(
+      module: module, arguments: arguments, goals: request.goals,
+      keepsGoing: options.keepGoing || workspace.settings.keepGoing
+    ) { workspace.place(of: $0) }
+    return .loaded(
+      LoadedProgram(
+        evaluation: ProgramRun(evaluation, finish: request.finish),
+        files: checked.modules.map { Path(ByteString($0.tree.source.name)) }, diagnostics: checked.diagnostics))
+  }
+
+  private func sinks(clock: SystemClock) throws(SystemError) -> [any EventSink] {
+    let verbosity: ProgressReport.Verbosity = options.quiet ? .quiet : options.verbose ? .verbose : .normal
+    var sinks: [any EventSink] = [
+      ProgressReport(
+        options: .init(
+          style: Style(isColored: Terminal.hasColor), verbosity: verbosity, width: Terminal.width,
+          explains: options.explain || isDryRun, verb: verb),
+        clock: clock, write: Terminal.printError, writeResult: Terminal.print)
+    ]
+    if let path = options.events {
+      let file = try OutputFile(path: path)
+      sinks.append(EventLog(clock: clock) { file.write($0) })
+    }
+    if let path = options.trace {
+      let file = try OutputFile(path: path)
+      sinks.append(TraceLog(clock: clock) { file.write($0) })
+    }
+    return sinks
+  }
+}
+
+/// A file that a command was told to write, line by line, so that a reader can follow it.
+final class OutputFile {
+  private let descriptor: Int32
+
+  init(path: String) throws(SystemError) {
+    descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    if descriptor < 0 {
+      throw SystemError(
+        .notPermitted, "cannot write '\(path)': \(String(cString: strerror(errno)))", errno: errno)
+    }
+  }
+
+  deinit { close(descriptor) }
+
+  func write(_ text: String) { Terminal.write(text, to: descriptor) }
+}

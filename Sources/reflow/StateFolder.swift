@@ -1,0 +1,58 @@
+import BuildGraph
+import Diagnostics
+@preconcurrency import Glibc
+
+/// `.reflow/` as a whole, for those who want it gone.
+struct StateFolder {
+  let path: ByteString
+
+  /// Removes the state: objects, database, logs. What was moved out of the way of outputs belongs to the user and stays.
+  func removeAllButDisplaced() throws(SystemError) {
+    for name in try Self.names(in: path) where name != "displaced" && name != "lock" {
+      try Self.removeTree(path + "/" + name)
+    }
+    // The folder itself, unless something of the user's is in it.
+    _ = HostFile.withPath(path + "/lock", unlink)
+    _ = HostFile.withPath(path, rmdir)
+  }
+
+  private static func removeTree(_ top: ByteString) throws(SystemError) {
+    var pending = [(path: top, isEmptied: false)]
+    while let (path, isEmptied) = pending.popLast() {
+      if isEmptied {
+        try check(HostFile.withPath(path, rmdir), path)
+        continue
+      }
+      var status = stat()
+      guard HostFile.withPath(path, { lstat($0, &status) }) == 0 else { continue }
+      if status.st_mode & S_IFMT == S_IFDIR {
+        // Materialised folders are read-only.
+        _ = HostFile.withPath(path) { chmod($0, 0o700) }
+        pending.append((path, true))
+        for name in try names(in: path) { pending.append((path + "/" + name, false)) }
+      } else {
+        try check(HostFile.withPath(path, unlink), path)
+      }
+    }
+  }
+
+  private static func names(in folder: ByteString) throws(SystemError) -> [ByteString] {
+    guard let stream = HostFile.withPath(folder, opendir) else {
+      throw SystemError(
+        .notPermitted, "cannot read '\(folder.display)': \(String(cString: strerror(errno)))", errno: errno)
+    }
+    defer { closedir(stream) }
+    var names: [ByteString] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { ByteString(bytes: Array($0.prefix { $0 != 0 })) }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  private static func check(_ result: Int32, _ path: ByteString) throws(SystemError) {
+    guard result != 0, errno != ENOENT else { return }
+    throw SystemError(
+      .notPermitted, "cannot remove '\(path.display)': \(String(cString: strerror(errno)))", errno: errno)
+  }
+}
