@@ -1,3 +1,4 @@
+import ArgumentParser
 import BuildGraph
 import Configuration
 import Console
@@ -72,8 +73,11 @@ struct Session {
     let runner = LinuxStepRunner(
       configuration: runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects)
     let world = World(
-      fileSystem: fileSystem, objects: objects, outputs: outputs, runner: runner, exporter: FolderExporter(roots: roots, objects: objects),
-      snapshot: MappedSnapshot(in: state, roots: roots, output: outputFolder), lock: StateFileLock(path: state + "/lock"),
+      fileSystem: fileSystem, objects: objects, outputs: outputs, runner: runner,
+      exporter: FolderExporter(roots: roots, objects: objects),
+      snapshot: MappedSnapshot(
+        stateFolder: state, roots: roots, output: outputFolder, version: ByteString(Reflow.configuration.version)),
+      lock: StateFileLock(path: state + "/lock"),
       clock: clock,
       openStore: { () throws(SystemError) -> any Store in
         let store = try SQLiteStore(in: state)

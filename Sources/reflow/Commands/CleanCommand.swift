@@ -19,7 +19,9 @@ struct CleanCommand: ParsableCommand {
   func run() throws {
     let workspace = try Workspace(root: root)
     let folder = try workspace.outputFolder(out)
-    guard HostFile.isFolder(workspace.stateFolder) else { return Terminal.printError("clean: nothing was built here\n") }
+    guard HostFile.isFolder(workspace.stateFolder) else {
+      return Terminal.printError("clean: nothing was built here\n")
+    }
     do throws(SystemError) {
       try clean(workspace, folder)
     } catch {
