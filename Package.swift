@@ -55,7 +55,9 @@ let package = Package(
     // System libraries and shims.
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
-    .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-O2"])], linkerSettings: [.linkedLibrary("xxhash")]),
+    .target(
+      name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-O2"])], linkerSettings: [.linkedLibrary("xxhash")]
+    ),
 
     .testTarget(name: "ArchitectureTests"),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
@@ -66,7 +68,8 @@ let package = Package(
       name: "SimulationTests",
       dependencies: ["Driver", "Engine", "Scheduling", "Language", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", "Ports", "BuildGraph", "Diagnostics", "CSQLite"]),
-    .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "Ports", "BuildGraph", "Diagnostics", "CLinux"]),
+    .testTarget(
+      name: "LinuxSystemTests", dependencies: ["LinuxSystem", "Ports", "BuildGraph", "Diagnostics", "CLinux"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "DifferentialTests", dependencies: ["Differential"]),

@@ -82,6 +82,8 @@ package final class ProgressReport: EventSink {
     case .wouldRun(_, let label, let reason):
       line("would run \(label)\(reason.isEmpty ? "" : style.quiet(" (\(reason))"))")
     case .explained(_, let label, let lines):
+      // What was hashed, entry by entry: for who really wants to know.
+      guard options.verbosity == .verbose else { break }
       line(([label] + lines).joined(separator: "\n    "))
     case .outputWritten(let path):
       if options.verbosity == .verbose { line("wrote \(path.display)") }

@@ -48,7 +48,9 @@ package func clean(_ store: any Store, outputs tree: any OutputTree) throws(Syst
       report.kept.append(path)
       continue
     }
-    if case .missing = look {} else if case .blocked = look {} else {
+    if case .missing = look {
+    } else if case .blocked = look {
+    } else {
       try tree.remove(path)
       report.removed.append(path)
     }
