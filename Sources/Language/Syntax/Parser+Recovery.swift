@@ -53,7 +53,7 @@ extension Parser {
       report("language.reserved-word", "'\(spelling(current))' is reserved: expected \(what)", notes: notes)
     } else if current.kind == .character {
       let inner = spelling(current).dropFirst().dropLast()
-      let fix = FixIt("use a string", [.init(range(of: here), StringLiteral.quoted(ByteString(inner)))])
+      let fix = FixIt("use a string", [.init(range(of: here), GoText.quoted(ByteString(inner)))])
       report(
         "language.character-literal", "there are no character literals: write a string in double quotes",
         fixIts: inner.contains("\\") ? [] : [fix])

@@ -73,32 +73,4 @@ enum StringLiteral {
     }
     return value
   }
-
-  /// A literal that stands for `value`, on one line.
-  ///
-  /// - Complexity: O(count).
-  static func quoted(_ value: ByteString) -> String {
-    var result = "\""
-    var rest = value.bytes[...]
-    while let first = rest.first {
-      switch first {
-      case UInt8(ascii: "\n"): result += "\\n"
-      case UInt8(ascii: "\t"): result += "\\t"
-      case UInt8(ascii: "\r"): result += "\\r"
-      case UInt8(ascii: "\\"): result += "\\\\"
-      case UInt8(ascii: "\""): result += "\\\""
-      case 0x20..<0x7F: result.unicodeScalars.append(Unicode.Scalar(first))
-      default:
-        let width = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC0 ? 2 : 1
-        if width > 1, let scalar = String(validating: rest.prefix(width), as: UTF8.self) {
-          result += scalar
-          rest = rest.dropFirst(width)
-          continue
-        }
-        result += "\\x" + hexadecimal(first, 2).lowercased()
-      }
-      rest = rest.dropFirst()
-    }
-    return result + "\""
-  }
 }

@@ -20,7 +20,7 @@ struct Structure {
     case .error: "error"
     case .integer(let value): "\(value)"
     case .float(let text): "(float \(text))"
-    case .string(let bytes): StringLiteral.quoted(bytes)
+    case .string(let bytes): GoText.quoted(bytes)
     case .bool(let value): "\(value)"
     case .identifier(let name): name.text
     case .unary(let symbol, let operand): "(\(symbol.rawValue) \(expression(operand)))"
@@ -43,12 +43,12 @@ struct Structure {
         + list(
           exec.template.map {
             switch $0 {
-            case .text(let text): StringLiteral.quoted(text)
+            case .text(let text): GoText.quoted(text)
             case .interpolation(let value): "(interpolation \(expression(value)))"
             }
           }) + ")"
     case .make(let path, let arguments):
-      "(make" + list([StringLiteral.quoted(path)] + arguments.map(declaration)) + ")"
+      "(make" + list([GoText.quoted(path)] + arguments.map(declaration)) + ")"
     case .block(let declarations, let value):
       "(block" + list(declarations.map(declaration) + [expression(value)]) + ")"
     case .structure(let fields):
