@@ -64,9 +64,11 @@ let package = Package(
     .testTarget(name: "BuildGraphTests", dependencies: ["BuildGraph"]),
     .testTarget(name: "LanguageTests", dependencies: ["Language", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "EngineTests", dependencies: ["Engine", "Scheduling", "BuildGraph"]),
+    .target(
+      name: "Simulation", dependencies: ["Driver", "Scheduling", "Ports", "BuildGraph", "Diagnostics"],
+      path: "Tests/Support/Simulation"),
     .testTarget(
-      name: "SimulationTests",
-      dependencies: ["Driver", "Engine", "Scheduling", "Language", "Ports", "BuildGraph", "Diagnostics"]),
+      name: "SimulationTests", dependencies: ["Simulation", "Driver", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", "Ports", "BuildGraph", "Diagnostics", "CSQLite"]),
     .testTarget(
       name: "LinuxSystemTests", dependencies: ["LinuxSystem", "Ports", "BuildGraph", "Diagnostics", "CLinux"]),

@@ -104,8 +104,23 @@ extension BuildRun {
 
   private func snapshotEntries() -> [SnapshotEntry]? {
     var entries: [SnapshotRoot: [ByteString: SnapshotExpectation]] = [:]
+    // Two sources may share a path (a folder and a file in it), and one may have been read again after an edit: then
+    // something was made of the older content.
+    var isConsistent = true
     func add(_ path: Path, _ expectation: SnapshotExpectation) {
-      entries[.source(path.root), default: [:]][path.bytes] = expectation
+      if let old = entries[.source(path.root), default: [:]].updateValue(expectation, forKey: path.bytes),
+        !agree(old, expectation)
+      {
+        isConsistent = false
+      }
+    }
+    func agree(_ a: SnapshotExpectation, _ b: SnapshotExpectation) -> Bool {
+      switch (a, b) {
+      case (.file(let a, _), .file(let b, _)): return a == b
+      case (.folder(let a, _), .folder(let b, _)): return a == b
+      case (.missing, .missing): return true
+      case (.file, _), (.folder, _), (.missing, _): return false
+      }
     }
     func add(_ path: Path, _ observation: Observation) {
       add(path, .file(observation.hint, rehash: observation.isTrusted ? nil : observation.artifact.digest))
@@ -145,6 +160,7 @@ extension BuildRun {
       guard let expectation = programFile(path) else { return nil }
       add(path, expectation)
     }
+    guard isConsistent else { return nil }
     for output in published { entries[.output, default: [:]][output.path] = output.expectation }
     return entries.keys.sorted().flatMap { root in
       entries[root]!.sorted { $0.key < $1.key }.map { SnapshotEntry(root: root, path: $0.key, expectation: $0.value) }

@@ -165,8 +165,13 @@ package struct Publication: Hashable, Sendable {
       }
     case .folder:
       if output.artifact == DesiredOutput.emptyFolder {
-        // What somebody put into it is not ours, and the folder is there.
-        if claim?.isSettled != true { actions.append(.adopt(output)) }
+        if removed.contains(where: { Self.isAt($0, orBelow: output.path) }) {
+          // It may go with the last thing in it.
+          actions.append(.write(output, old: nil))
+        } else if claim?.isSettled != true {
+          // What somebody put into it is not ours, and the folder is there.
+          actions.append(.adopt(output))
+        }
         return
       }
       moveAside(output.path, for: output, removed: removed, claims, looks, isForced)

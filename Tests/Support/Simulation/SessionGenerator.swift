@@ -1,0 +1,151 @@
+import BuildGraph
+
+/// Makes programs, and edits that a person might make between two builds.
+package struct SessionGenerator {
+  package var random: SplitMix
+  private let names: [ByteString] = ["a", "b", "c", "sub/d"]
+  private let folderFiles: [ByteString] = ["d/f0", "d/f1", "d/f2", "d/f3", "d/in/f4"]
+
+  package init(seed: UInt64) { random = SplitMix(seed: seed) }
+
+  private mutating func bytes() -> [UInt8] {
+    // Few contents of few sizes, so that old ones come back.
+    Array("\(random.below(4))\(random.chance(30) ? "x" : "")".utf8)
+  }
+
+  package mutating func populate(_ files: SimulatedFiles) {
+    for name in names { files.write(name, bytes()) }
+    files.makeFolder("d")
+    for name in folderFiles where random.chance(60) { files.write(name, bytes()) }
+  }
+
+  private mutating func input(before index: Int, _ steps: [SimulatedProgram.StepSpec]) -> SimulatedProgram.Input {
+    if index > 0, random.chance(55) {
+      let step = random.below(index)
+      let output = random.below(steps[step].outputs.count)
+      if steps[step].outputs[output] == .folder, random.chance(50) {
+        return .member(step: step, output: output, random.chance(90) ? "p0" : "sub/q0")
+      }
+      return .output(step: step, output: output)
+    }
+    switch random.below(10) {
+    case 0: return .literal(ByteString(bytes: bytes()))
+    case 1, 2: return .folder("d")
+    case 3:
+      var members: [ByteString: SimulatedProgram.Input] = ["x": .source(random.pick(names))]
+      if index > 0 {
+        let step = random.below(index)
+        if steps[step].outputs[0] == .file { members["y/z"] = .output(step: step, output: 0) }
+      }
+      return .assembly(members)
+    case _: return .source(random.pick(names))
+    }
+  }
+
+  private mutating func step(_ index: Int, _ steps: [SimulatedProgram.StepSpec]) -> SimulatedProgram.StepSpec {
+    var spec = SimulatedProgram.StepSpec(
+      name: "s\(index)", salt: random.below(50), modulus: random.pick([1, 2, 1000]),
+      failOn: random.chance(12) ? 2 : 0, inputs: [], outputs: [])
+    for _ in 0...random.below(3) { spec.inputs.append(input(before: index, steps)) }
+    for _ in 0...random.below(2) { spec.outputs.append(random.chance(25) ? .folder : .file) }
+    spec.isFlaky = random.chance(10)
+    if random.chance(15) {
+      spec.includes = true
+      spec.inputs = [.source(random.pick(names)), .folder("d")]
+    } else if random.chance(10) {
+      spec.saltFrom = .source(random.pick(names))
+    } else if index > 0, random.chance(10) {
+      let step = random.below(index)
+      if let output = steps[step].outputs.firstIndex(of: .file) { spec.saltFrom = .output(step: step, output: output) }
+    }
+    return spec
+  }
+
+  package mutating func program() -> SimulatedProgram {
+    var steps: [SimulatedProgram.StepSpec] = []
+    for index in 0...random.below(6) { steps.append(step(index, steps)) }
+    var program = SimulatedProgram(steps: steps, outputs: [], forEach: random.chance(25) ? "d" : nil)
+    addOutputs(to: &program)
+    return program
+  }
+
+  private mutating func addOutputs(to program: inout SimulatedProgram) {
+    program.outputs = []
+    for (index, step) in program.steps.enumerated() where index == program.steps.count - 1 || random.chance(45) {
+      program.outputs.append(
+        SimulatedProgram.Output(
+          path: ByteString("out\(index)"), input: .output(step: index, output: random.below(step.outputs.count))))
+    }
+    if random.chance(15) { program.outputs.append(SimulatedProgram.Output(path: "plain", input: .source("a"))) }
+    if random.chance(15) { program.outputs.append(SimulatedProgram.Output(path: "tree", input: .folder("d"))) }
+  }
+
+  /// Changes one thing. Says what it was, for the log of a failing seed.
+  ///
+  /// - Parameter mayPrune: false while a build holds the lock, which pruning waits for.
+  package mutating func edit(
+    _ world: SimulatedWorld, _ program: inout SimulatedProgram, mayPrune: Bool = true
+  ) -> String {
+    let name = random.pick(names + folderFiles)
+    switch random.below(17) {
+    case 0, 1, 2:
+      world.files.write(name, bytes())
+      return "write \(name.display)"
+    case 3:
+      world.files.touch(name)
+      return "touch \(name.display)"
+    case 4:
+      if let old = world.files.files[name] {
+        world.files.writeSecretly(name, old.bytes.reversed().map { $0 ^ 1 })
+      }
+      return "write \(name.display) with its old size and time"
+    case 5:
+      world.files.remove(name)
+      return "remove \(name.display)"
+    case 6:
+      let other = random.pick(names + folderFiles)
+      world.files.rename(name, to: other)
+      return "rename \(name.display) to \(other.display)"
+    case 7:
+      world.files.setExecutable(name, random.chance(50))
+      return "chmod \(name.display)"
+    case 8, 9:
+      let index = random.below(program.steps.count)
+      program.steps[index].salt = random.below(50)
+      return "edit the command of s\(index)"
+    case 10:
+      addOutputs(to: &program)
+      return "other outputs"
+    case 11:
+      let index = program.steps.count
+      program.steps.append(step(index, program.steps))
+      program.outputs.append(
+        SimulatedProgram.Output(path: ByteString("out\(index)"), input: .output(step: index, output: 0)))
+      return "add s\(index)"
+    case 12:
+      if let path = world.tree.files.keys.sorted().randomElement(using: &random) {
+        world.tree.erase(path)
+        return "delete output \(path.display)"
+      }
+      return "nothing"
+    case 13:
+      if let path = world.tree.files.keys.sorted().randomElement(using: &random) {
+        world.tree.scribble(path, Array("edited \(random.below(1000))".utf8))
+        return "edit output \(path.display)"
+      }
+      return "nothing"
+    case 14 where mayPrune:
+      let objects = world.objects.contents.keys.sorted {
+        ($0.digest, $0.isExecutable ? 1 : 0) < ($1.digest, $1.isExecutable ? 1 : 0)
+      }
+      for artifact in objects where random.chance(30) { world.objects.contents[artifact] = nil }
+      return "prune objects"
+    case 15:
+      world.files.copyAllAnew()
+      return "a fresh copy of the project"
+    case _:
+      // Left out where an edit of an output could no longer be told from a foreign file.
+      return "nothing"
+    }
+  }
+}

@@ -1,0 +1,188 @@
+package import BuildGraph
+package import Diagnostics
+package import Ports
+
+/// A clock that is moved by hand.
+///
+/// `@unchecked Sendable`, as all of the simulation: one thread does everything.
+package final class SimulatedClock: Clock, @unchecked Sendable {
+  /// Since 1970.
+  package var nanoseconds: Int64 = 1_700_000_000_123_456_789
+  package init() {}
+  package var now: Double { Double(nanoseconds) / 1e9 }
+  package var monotonic: Double { now }
+}
+
+/// The user's files, in memory, with a clock of settable grain.
+package final class SimulatedFiles: FileSystem, @unchecked Sendable {
+  package struct File: Hashable {
+    package var bytes: [UInt8]
+    package var isExecutable = false
+    package var inode: UInt64
+    package var modified: Int64
+    package var changed: Int64
+  }
+
+  package let clock: SimulatedClock
+  package var grain: Int64 = 1
+  package private(set) var files: [ByteString: File] = [:]
+  private var folders: [ByteString: File] = [:]
+  private var nextInode: UInt64 = 1
+  /// How many files were read to be hashed.
+  package private(set) var reads = 0
+  package private(set) var looks = 0
+
+  package init(clock: SimulatedClock) {
+    self.clock = clock
+    makeFolder("")
+  }
+
+  private var stamp: Int64 { clock.nanoseconds / grain * grain }
+
+  // MARK: The user's hand
+
+  package func makeFolder(_ path: ByteString) {
+    guard folders[path] == nil else { return touchFolder(path) }
+    if !path.isEmpty { makeFolder(Self.parent(of: path)) }
+    nextInode += 1
+    folders[path] = File(bytes: [], inode: nextInode, modified: stamp, changed: stamp)
+  }
+
+  private func touchFolder(_ path: ByteString) {
+    folders[path]?.modified = stamp
+    folders[path]?.changed = stamp
+  }
+
+  static func parent(of path: ByteString) -> ByteString {
+    let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")) ?? 0
+    return ByteString(bytes: Array(path.bytes[..<slash]))
+  }
+
+  /// Writes in place: the inode stays.
+  package func write(_ path: ByteString, _ bytes: [UInt8]) {
+    if files[path] == nil {
+      makeFolder(Self.parent(of: path))
+      nextInode += 1
+      files[path] = File(bytes: bytes, inode: nextInode, modified: stamp, changed: stamp)
+    } else {
+      files[path]!.bytes = bytes
+      touch(path)
+    }
+  }
+
+  package func touch(_ path: ByteString) {
+    files[path]?.modified = stamp
+    files[path]?.changed = stamp
+  }
+
+  /// Another content of the same size, with the time of modification set back: only the time of change tells.
+  package func writeSecretly(_ path: ByteString, _ bytes: [UInt8]) {
+    files[path]?.bytes = bytes
+    files[path]?.changed = stamp
+  }
+
+  package var executables: Set<ByteString> { Set(files.filter(\.value.isExecutable).keys) }
+
+  package func setExecutable(_ path: ByteString, _ isExecutable: Bool) {
+    files[path]?.isExecutable = isExecutable
+    files[path]?.changed = stamp
+  }
+
+  package func remove(_ path: ByteString) {
+    guard files.removeValue(forKey: path) != nil else { return }
+    touchFolder(Self.parent(of: path))
+  }
+
+  package func rename(_ path: ByteString, to other: ByteString) {
+    guard var file = files.removeValue(forKey: path) else { return }
+    touchFolder(Self.parent(of: path))
+    makeFolder(Self.parent(of: other))
+    file.changed = stamp
+    files[other] = file
+  }
+
+  /// A clone of the project elsewhere: new inodes, new times.
+  package func copyAllAnew() {
+    for path in files.keys.sorted() {
+      nextInode += 1
+      files[path]!.inode = nextInode
+      touch(path)
+    }
+    for path in folders.keys.sorted() {
+      nextInode += 1
+      folders[path]!.inode = nextInode
+      touchFolder(path)
+    }
+  }
+
+  // MARK: FileSystem
+
+  private func hint(_ file: File, mode: UInt32) -> FileHint {
+    FileHint(
+      device: 1, inode: file.inode, size: Int64(file.bytes.count), modifiedNanoseconds: file.modified,
+      changedNanoseconds: file.changed, mode: mode | (file.isExecutable ? 0o111 : 0))
+  }
+
+  package func look(at path: Path) -> Look {
+    looks += 1
+    if let file = files[path.bytes] { return .file(hint(file, mode: 0o100644)) }
+    if let folder = folders[path.bytes] { return .folder(hint(folder, mode: 0o040755)) }
+    return .missing
+  }
+
+  package func look(at paths: [Path]) -> [Look] { paths.map { look(at: $0) } }
+
+  package func observe(file path: Path) throws(SystemError) -> Observation {
+    guard let file = files[path.bytes] else {
+      throw SystemError(.notFound, "file '\(path.bytes.display)' does not exist")
+    }
+    reads += 1
+    let hint = hint(file, mode: 0o100644)
+    return Observation(
+      artifact: Artifact(
+        digest: Digest(hashing: file.bytes), isExecutable: file.isExecutable, size: Int64(file.bytes.count)),
+      hint: hint, isTrusted: hint.hasRested(before: clock.nanoseconds))
+  }
+
+  package func observe(files paths: [Path]) -> [Result<Observation, SystemError>] {
+    paths.map { path in
+      do throws(SystemError) { return .success(try observe(file: path)) } catch { return .failure(error) }
+    }
+  }
+
+  package func list(folder path: Path) throws(SystemError) -> FolderListing {
+    guard folders[path.bytes] != nil else {
+      throw SystemError(.notFound, "folder '\(path.bytes.display)' does not exist")
+    }
+    let prefix = path.bytes.isEmpty ? [] : path.bytes.bytes + [UInt8(ascii: "/")]
+    func below(_ other: ByteString) -> ByteString? {
+      guard other.bytes.starts(with: prefix), other.count > prefix.count else { return nil }
+      return ByteString(bytes: Array(other.bytes[prefix.count...]))
+    }
+    var entries: [ListedEntry] = []
+    for file in files.keys {
+      if let name = below(file) { entries.append(ListedEntry(path: name, look: look(at: Path(file)))) }
+    }
+    var listed = [ListedEntry(path: "", look: look(at: path))]
+    for folder in folders.keys {
+      guard let name = below(folder) else { continue }
+      listed.append(ListedEntry(path: name, look: look(at: Path(folder))))
+      let inside = folder.bytes + [UInt8(ascii: "/")]
+      if !(files.keys.contains { $0.bytes.starts(with: inside) }
+        || folders.keys.contains { $0.bytes.starts(with: inside) })
+      {
+        entries.append(ListedEntry(path: name, look: look(at: Path(folder))))
+      }
+    }
+    return FolderListing(entries: entries.sorted { $0.path < $1.path }, folders: listed.sorted { $0.path < $1.path })
+  }
+
+  package func read(file path: Path, limitBytes: Int) throws(SystemError) -> [UInt8] {
+    guard let file = files[path.bytes] else {
+      throw SystemError(.notFound, "file '\(path.bytes.display)' does not exist")
+    }
+    return file.bytes
+  }
+
+  package func hostPath(of path: Path) -> ByteString { path.bytes }
+}

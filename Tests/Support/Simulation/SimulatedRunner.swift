@@ -1,0 +1,107 @@
+package import BuildGraph
+package import Diagnostics
+package import Ports
+
+/// Runs simulated commands over the simulated files and objects.
+package final class SimulatedRunner: StepRunner, @unchecked Sendable {
+  package struct Seen {
+    package var script: ByteString
+    /// Staged path to what was there.
+    package var inputs: [ByteString: SimulatedContent]
+    /// Of all the user's files, those that are executable: part of what a step sees.
+    package var executables: Set<ByteString>
+  }
+
+  private let files: SimulatedFiles
+  private let objects: SimulatedObjects
+  private let clock: SimulatedClock
+  private let plug: Plug
+  package private(set) var violations: [String] = []
+  package private(set) var seen: [RunID: Seen] = [:]
+  /// Does something to the world while a step runs.
+  package var meanwhile: () -> Void = {}
+  /// The n-th attempt at a command with its inputs, for those that fail at first.
+  private var attempts: [UInt64: Int] = [:]
+  private var cancelled: Set<RunID> = []
+  package var isSandboxed = true
+
+  package init(files: SimulatedFiles, objects: SimulatedObjects, clock: SimulatedClock, plug: Plug) {
+    self.files = files
+    self.objects = objects
+    self.clock = clock
+    self.plug = plug
+  }
+
+  package func forget() {
+    seen = [:]
+    cancelled = []
+  }
+
+  package func cancel(_ run: RunID) { cancelled.insert(run) }
+  package func cancelAll() {}
+
+  private func content(_ origin: RunRequest.Origin, _ kind: ArtifactKind) -> SimulatedContent? {
+    switch origin {
+    case .source(let path):
+      if kind == .file { return files.files[path.bytes].map { .file($0.bytes) } }
+      guard let listing = try? files.list(folder: path) else { return nil }
+      var members: [ByteString: [UInt8]] = [:]
+      for entry in listing.entries { members[entry.path] = files.files[path.appending(entry.path).bytes]?.bytes }
+      return .folder(members)
+    case .object(let artifact):
+      if artifact.kind != kind { violations.append("an input is of another kind than its artifact") }
+      return objects.content(artifact)
+    case .view(let members):
+      var result: [ByteString: [UInt8]] = [:]
+      for member in members {
+        guard case .file(let bytes)? = content(member.origin, .file) else { return nil }
+        result[member.path] = bytes
+      }
+      return .folder(result)
+    }
+  }
+
+  package func run(_ request: RunRequest) throws(SystemError) -> RunOutcome {
+    try plug.write()
+    clock.nanoseconds += 3_000_000
+    let usage = RunOutcome.Usage(
+      wallSeconds: 0.003, cpuSeconds: 0.003, peakMemoryBytes: 1 << 20, memoryMeasure: .processMaximum)
+    if cancelled.contains(request.run) {
+      return RunOutcome(ending: .cancelled, usage: usage, isSandboxed: isSandboxed)
+    }
+    let script: ByteString =
+      switch request.command {
+      case .direct(let words): ByteString(bytes: Array(words.map(\.bytes).joined(separator: [0x20])))
+      case .shell(let script): script
+      }
+    var inputs: [(path: ByteString, content: SimulatedContent)] = []
+    for input in request.inputs {
+      guard let content = content(input.origin, input.kind) else {
+        if case .object = input.origin { violations.append("a step began before its input was there") }
+        return RunOutcome(ending: .refused(message: "an input is gone"), usage: usage, isSandboxed: isSandboxed)
+      }
+      inputs.append((input.stagedPath, content))
+    }
+    seen[request.run] = Seen(
+      script: script, inputs: Dictionary(inputs.map { ($0.path, $0.content) }, uniquingKeysWith: { a, _ in a }),
+      executables: files.executables)
+    meanwhile()
+    let command = SimulatedCommand(script: script)
+    var outcome = command.run(inputs: inputs, outputs: request.outputs.map { ($0.stagedPath, $0.kind) })
+    if command.isFlaky {
+      var key = SimulatedContent.mix(script.bytes, 3)
+      for input in inputs { key = key &* 31 &+ input.content.fingerprint }
+      attempts[key, default: 0] += 1
+      if attempts[key]! % 2 == 1 { outcome.exitCode = 75 }
+    }
+    guard outcome.exitCode == 0 else {
+      return RunOutcome(ending: .exited(outcome.exitCode), usage: usage, isSandboxed: isSandboxed, logTail: "failed")
+    }
+    let depfile = request.depfile.map { _ in
+      Array("out: ".utf8) + outcome.reads.flatMap { $0.bytes + Array(" \\\n ".utf8) }
+    }
+    return RunOutcome(
+      ending: .exited(0), usage: usage, outputs: outcome.outputs.map(objects.add), isSandboxed: isSandboxed,
+      depfile: depfile)
+  }
+}

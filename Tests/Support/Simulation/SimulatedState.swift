@@ -1,0 +1,227 @@
+package import BuildGraph
+package import Diagnostics
+package import Ports
+
+/// Counts the writes of a session and, at one of them, pulls the plug.
+package final class Plug: @unchecked Sendable {
+  package private(set) var writes = 0
+  package var crashAt: Int?
+  package private(set) var isPulled = false
+
+  package init() {}
+
+  package func arm(at write: Int?) {
+    writes = 0
+    crashAt = write
+    isPulled = false
+  }
+
+  /// - Throws: at the chosen write, and at all after it: the process is dead.
+  func write() throws(SystemError) {
+    writes += 1
+    if let crashAt, writes >= crashAt { isPulled = true }
+    if isPulled { throw SystemError(.other, "the plug was pulled") }
+  }
+}
+
+/// Objects in memory. What was not flushed may be lost in a crash.
+package final class SimulatedObjects: ObjectStore, @unchecked Sendable {
+  private let files: SimulatedFiles
+  private let plug: Plug
+  package var contents: [Artifact: [UInt8]] = [:]
+  private var durable: Set<Artifact> = []
+
+  package init(files: SimulatedFiles, plug: Plug) {
+    self.files = files
+    self.plug = plug
+  }
+
+  package func crash(losing isLost: (Artifact) -> Bool) {
+    for artifact in contents.keys.sorted(by: { $0.digest < $1.digest }) where !durable.contains(artifact) {
+      if isLost(artifact) { contents[artifact] = nil }
+    }
+  }
+
+  package func removeAll() {
+    contents = [:]
+    durable = []
+  }
+
+  package func isDurable(_ artifact: Artifact) -> Bool { durable.contains(artifact) }
+
+  package func add(_ content: SimulatedContent) -> Artifact {
+    switch content {
+    case .file(let bytes):
+      let artifact = Artifact(digest: Digest(hashing: bytes), size: Int64(bytes.count))
+      contents[artifact] = bytes
+      return artifact
+    case .folder(let members):
+      var entries: [FolderManifest.Entry] = []
+      for (path, bytes) in members.sorted(by: { $0.key < $1.key }) {
+        entries.append(FolderManifest.Entry(path: path, content: .file(add(.file(bytes)))))
+      }
+      let manifest = FolderManifest(entries: entries)
+      contents[manifest.artifact] = manifest.encoded
+      return manifest.artifact
+    }
+  }
+
+  package func content(_ artifact: Artifact) -> SimulatedContent? {
+    guard let bytes = contents[artifact] else { return nil }
+    guard artifact.kind == .folder else { return .file(bytes) }
+    var members: [ByteString: [UInt8]] = [:]
+    for entry in FolderManifest(encoded: bytes)?.entries ?? [] {
+      guard case .file(let file) = entry.content, let bytes = contents[file] else { return nil }
+      members[entry.path] = bytes
+    }
+    return .folder(members)
+  }
+
+  // MARK: ObjectStore
+
+  package func ingest(_ kind: ArtifactKind, at hostPath: ByteString) throws(SystemError) -> Artifact {
+    throw SystemError(.unsupported, "the simulated runner adds its outputs itself")
+  }
+
+  package func copyIn(file hostPath: ByteString) throws(SystemError) -> Artifact {
+    try plug.write()
+    let artifact = try files.observe(file: Path(hostPath)).artifact
+    contents[artifact] = try files.read(file: Path(hostPath), limitBytes: .max)
+    return artifact
+  }
+
+  package func store(_ bytes: [UInt8]) throws(SystemError) -> Artifact {
+    try plug.write()
+    return add(.file(bytes))
+  }
+
+  package func store(_ manifest: FolderManifest) throws(SystemError) -> Artifact {
+    try plug.write()
+    contents[manifest.artifact] = manifest.encoded
+    return manifest.artifact
+  }
+
+  package func contains(_ artifact: Artifact) -> Bool { content(artifact) != nil }
+
+  package func manifest(of folder: Artifact) throws(SystemError) -> FolderManifest {
+    guard let bytes = contents[folder], let manifest = FolderManifest(encoded: bytes) else {
+      throw SystemError(.notFound, "no such object")
+    }
+    return manifest
+  }
+
+  package func place(of artifact: Artifact) throws(SystemError) -> ByteString {
+    ByteString(artifact.digest.description)
+  }
+
+  package func read(_ file: Artifact, limitBytes: Int) throws(SystemError) -> [UInt8] {
+    guard let bytes = contents[file] else { throw SystemError(.notFound, "no such object") }
+    return bytes
+  }
+
+  package func sync() throws(SystemError) {
+    try plug.write()
+    durable = Set(contents.keys)
+  }
+}
+
+/// The state in memory: a transaction happens whole or not at all.
+package final class SimulatedStore: Store, @unchecked Sendable {
+  private let plug: Plug
+  private let objects: SimulatedObjects
+  package private(set) var generation: Int64 = 0
+  private var sourceRows: [Path: Observation] = [:]
+  private var resultRows: [Digest: StepResult] = [:]
+  private var derivationRows: [Digest: Derivation] = [:]
+  private var traceRows: [Digest: [UInt8]] = [:]
+  private var readSetRows: [Digest: [ReadSet]] = [:]
+  private var runRows: [RunRecord] = []
+  private var outputRows: [ByteString: OwnedOutput] = [:]
+  private var intentRows: [ByteString: Intent] = [:]
+  private var graphRows: [Digest: [UInt8]] = [:]
+  private var lastRun: Int64 = 0
+  private var lastBuild: Int64 = 0
+  /// What a row must never do.
+  package private(set) var violations: [String] = []
+  package private(set) var commits = 0
+
+  package init(plug: Plug, objects: SimulatedObjects) {
+    self.plug = plug
+    self.objects = objects
+  }
+
+  package func sources() throws(SystemError) -> [Path: Observation] { sourceRows }
+
+  package func results(for keys: [Digest]) throws(SystemError) -> [Digest: StepResult] { pick(resultRows, keys) }
+  package func derivations(for keys: [Digest]) throws(SystemError) -> [Digest: Derivation] {
+    pick(derivationRows, keys)
+  }
+  package func traces(for keys: [Digest]) throws(SystemError) -> [Digest: [UInt8]] { pick(traceRows, keys) }
+
+  private func pick<Value>(_ rows: [Digest: Value], _ keys: [Digest]) -> [Digest: Value] {
+    var result: [Digest: Value] = [:]
+    for key in keys { result[key] = rows[key] }
+    return result
+  }
+
+  package func readSets(for declaredKey: Digest) throws(SystemError) -> [ReadSet] { readSetRows[declaredKey] ?? [] }
+  package func outputs() throws(SystemError) -> [OwnedOutput] {
+    outputRows.values.sorted { $0.path < $1.path }
+  }
+  package func intents() throws(SystemError) -> [Intent] { intentRows.values.sorted { $0.path < $1.path } }
+  package func runs(labelled label: String?, limit: Int) throws(SystemError) -> [RunRecord] {
+    Array(runRows.filter { label == nil || $0.label == label }.reversed().prefix(limit))
+  }
+  package func graph(for key: Digest) throws(SystemError) -> [UInt8]? { graphRows[key] }
+
+  package func nextRun() throws(SystemError) -> RunID {
+    lastRun += 1
+    return RunID(number: lastRun)
+  }
+
+  package func nextBuild() throws(SystemError) -> Int64 {
+    lastBuild += 1
+    return lastBuild
+  }
+
+  package func runs(ofBuild build: Int64) -> [RunRecord] { runRows.filter { $0.build == build } }
+  package var buildNumber: Int64 { lastBuild }
+
+  package func commit(_ changes: [StoreChange]) throws(SystemError) {
+    try plug.write()
+    commits += 1
+    generation += 1
+    for change in changes { apply(change) }
+  }
+
+  private func apply(_ change: StoreChange) {
+    switch change {
+    case .setSource(let path, let observation): sourceRows[path] = observation
+    case .removeSource(let path): sourceRows[path] = nil
+    case .setResult(let key, let result):
+      for artifact in result.outputs where !objects.isDurable(artifact) && objects.contains(artifact) {
+        violations.append("a result names the object \(artifact.digest), which is not durable")
+      }
+      resultRows[key] = result
+    case .removeResult(let key): resultRows[key] = nil
+    case .setDerivation(let key, let derivation): derivationRows[key] = derivation
+    case .addReadSet(let key, let set):
+      readSetRows[key] = Array(([set] + (readSetRows[key] ?? []).filter { $0 != set }).prefix(4))
+    case .setTrace(let identity, let bytes): traceRows[identity] = bytes
+    case .addRun(let record): runRows.append(record)
+    case .setOutput(let output): outputRows[output.path] = output
+    case .removeOutput(let path): outputRows[path] = nil
+    case .setIntents(let intents): for intent in intents { intentRows[intent.path] = intent }
+    case .removeIntents(let paths): for path in paths { intentRows[path] = nil }
+    case .beginBuild, .endBuild: return
+    case .setGraph(let key, let bytes): graphRows[key] = bytes
+    }
+  }
+}
+
+package final class SimulatedLock: StateLock, @unchecked Sendable {
+  package private(set) var isHeld = false
+  package init() {}
+  package func acquire(waiting: (_ holder: String) -> Void) throws(SystemError) { isHeld = true }
+  package func release() { isHeld = false }
+}

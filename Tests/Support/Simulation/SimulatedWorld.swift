@@ -1,0 +1,133 @@
+package import BuildGraph
+import Diagnostics
+package import Driver
+package import Ports
+import Scheduling
+
+/// Everything that a build can touch, in memory.
+package final class SimulatedWorld {
+  package let clock = SimulatedClock()
+  package let files: SimulatedFiles
+  package let plug = Plug()
+  package let objects: SimulatedObjects
+  package private(set) var store: SimulatedStore
+  package let tree: SimulatedTree
+  package let runner: SimulatedRunner
+  package let snapshot: SimulatedSnapshot
+  package let lock = SimulatedLock()
+  package var random: SplitMix
+  package var jobs = 2
+
+  /// What one build did.
+  package struct Report {
+    package var summary: BuildEvent.Summary
+    package var events: [BuildEvent]
+    package var runs: [RunRecord]
+    package var mostAtOnce: Int
+
+    package var launches: [String] {
+      events.compactMap { event in
+        if case .stepStarted(_, let label, _) = event { return label }
+        return nil
+      }
+    }
+
+    package var reasons: [String: String] {
+      var result: [String: String] = [:]
+      for case .stepStarted(_, let label, let reason) in events { result[label] = reason }
+      return result
+    }
+
+    package var messages: [String] {
+      events.compactMap { event in
+        switch event {
+        case .diagnostic(let diagnostic): return diagnostic.message
+        case .stepFinished(let end): return end.message
+        case .buildStarted, .planned, .stepStarted, .wouldRun, .explained, .outputWritten, .outputRemoved,
+          .outputDisplaced, .printed, .buildFinished:
+          return nil
+        }
+      }
+    }
+
+    package var written: [ByteString] {
+      events.compactMap { event in
+        if case .outputWritten(let path) = event { return path }
+        return nil
+      }
+    }
+
+    package var foreseen: [String] {
+      events.compactMap { event in
+        if case .wouldRun(_, let label, _) = event { return label }
+        return nil
+      }
+    }
+  }
+
+  private final class Recorder: EventSink {
+    var events: [BuildEvent] = []
+    var running = 0
+    var mostAtOnce = 0
+    func receive(_ event: BuildEvent) {
+      events.append(event)
+      switch event {
+      case .stepStarted:
+        running += 1
+        mostAtOnce = max(mostAtOnce, running)
+      case .stepFinished(let end) where end.status != .cached && end.usage != nil: running -= 1
+      case .stepFinished, .buildStarted, .planned, .wouldRun, .explained, .outputWritten, .outputRemoved,
+        .outputDisplaced, .diagnostic, .printed, .buildFinished:
+        return
+      }
+    }
+  }
+
+  package init(seed: UInt64) {
+    random = SplitMix(seed: seed)
+    files = SimulatedFiles(clock: clock)
+    objects = SimulatedObjects(files: files, plug: plug)
+    store = SimulatedStore(plug: plug, objects: objects)
+    tree = SimulatedTree(objects: objects, clock: clock, plug: plug)
+    runner = SimulatedRunner(files: files, objects: objects, clock: clock, plug: plug)
+    snapshot = SimulatedSnapshot(files: files, tree: tree)
+  }
+
+  /// The whole of `.reflow/` is deleted.
+  package func deleteState() {
+    objects.removeAll()
+    store = SimulatedStore(plug: plug, objects: objects)
+    snapshot.removeAll()
+  }
+
+  /// What a crash leaves: objects that were not flushed may be gone.
+  package func crash() {
+    objects.crash { _ in random.chance(50) }
+    plug.arm(at: nil)
+  }
+
+  package func build(
+    _ program: SimulatedProgram, _ adjust: (inout BuildOptions) -> Void = { _ in }
+  ) -> Report {
+    var options = BuildOptions(
+      program: "main.rf", jobs: jobs, pools: [Pool(name: "local", jobs: jobs, cpu: 8, memory: 1 << 30)],
+      keepsGoing: true)
+    // The program is part of what the check of the snapshot covers, as its files are in the real world.
+    options.configuration = Digest(high: 0, low: UInt64(bitPattern: Int64(program.hashValue)))
+    adjust(&options)
+    let store = store
+    let world = World(
+      fileSystem: files, objects: objects, outputs: tree, runner: runner,
+      exporter: SimulatedExporter(files: files, objects: objects), snapshot: snapshot, lock: lock, clock: clock,
+      openStore: { () throws(SystemError) -> any Store in store },
+      concurrency: .simulated { [unowned self] count in random.below(count) })
+    let recorder = Recorder()
+    runner.forget()
+    let before = store.buildNumber
+    let summary = Driver.build(options, world: world, sink: recorder) {
+      .loaded(LoadedProgram(evaluation: SimulatedEvaluation(program), files: []))
+    }
+    let runs = store.buildNumber > before ? store.runs(ofBuild: store.buildNumber) : []
+    return Report(summary: summary, events: recorder.events, runs: runs, mostAtOnce: recorder.mostAtOnce)
+  }
+}
