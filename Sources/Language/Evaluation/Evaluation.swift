@@ -158,6 +158,8 @@ package struct Evaluation {
     let value = machine.deeplyResolved(value)
     let name = pursuit.goal.name
     let place = module.range(ofExported: name)
+    machine.goalRange = place
+    defer { machine.goalRange = nil }
     switch pursuit.goal {
     case .outputs:
       let location = place.map {
@@ -207,6 +209,14 @@ package struct Evaluation {
 }
 
 extension Need {
+  /// What it asks about; nil for a presence.
+  var reference: ArtifactReference? {
+    switch self {
+    case .presence: nil
+    case .artifact(let reference), .listing(let reference), .text(let reference): reference
+    }
+  }
+
   /// Whether it can be answered without running a step.
   var isOfSource: Bool {
     switch self {

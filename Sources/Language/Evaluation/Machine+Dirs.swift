@@ -35,13 +35,13 @@ extension Machine {
     switch function {
     case .dirsFiles: return .value(.list(ContiguousArray(pairs.map(\.value))))
     case .dirsPick:
-      let pattern = try glob(Self.text(arguments[1]))
+      let pattern = try glob(Self.text(arguments[1]), .plain)
       guard let (key, value) = pairs.first(where: { pattern.matches(Self.text($0.key)) }) else {
         throw fail(.noMatch, "dirs.Pick: no files matched \(Self.text(arguments[1]).display)")
       }
       return .value(.tuple(value, key))
     case .dirsGlob:
-      let pattern = try glob(Self.text(arguments[1]))
+      let pattern = try glob(Self.text(arguments[1]), .recursive)
       let matching = pairs.filter { pattern.matches(Self.text($0.key)) }
       return .value(.dir(DirValue(.assembled(MapNode.fromSorted(matching)))))
     case _:
@@ -50,8 +50,8 @@ extension Machine {
       var positions: [ByteString: Int] = [:]
       for pair in pairs {
         let path = Self.text(pair.key)
-        guard let match = expression.firstMatch(in: path), match.count == 2 else { continue }
-        let key = match[1] ?? ""
+        guard let match = expression.firstMatch(in: path), match.groups.count == 2 else { continue }
+        let key = match.texts(in: path)[1]
         if let position = positions[key] {
           groups[position].pairs.append(pair)
         } else {

@@ -155,6 +155,7 @@ extension Machine {
 
   /// Records a need, and that the caller is to be told.
   mutating func request(_ need: Need) {
+    guard requested.insert(need).inserted else { return }
     dependencies.append(need)
     unasked.append(need)
     outstanding += 1
@@ -175,17 +176,9 @@ extension Machine {
           _ = fail(Diagnostic(EvaluationMessage.missingSource.id, message, at: presenceRanges[need] ?? nil))
         }
       }
-      return
     }
     // A failed need is the failure of those who asked, at their places.
     if let node = needNodes[need] { finish(node, .done(.unit)) }
-  }
-
-  /// The answer to a need, if it is known and is not that it failed.
-  func known(_ need: Need) throws(Failure) -> Answer? {
-    guard let answer = answers[need] else { return nil }
-    if case .failed = answer { return nil }
-    return answer
   }
 
   /// The answer, or the node to wait for.
@@ -198,6 +191,19 @@ extension Machine {
     }
     guard case .failed(let message, let isReported) = answer else { return answer }
     if isReported { throw .reported }
+    if case .source(let id)? = need.reference, presenceRanges[.presence(id)] != nil {
+      // That a named source is missing is said where it is named, and only there.
+      switch answers[.presence(id)] {
+      case nil:
+        pending.append(node(for: .presence(id)))
+        return nil
+      case .failed(let message, let isReported)?:
+        if isReported { throw .reported }
+        throw fail(
+          Diagnostic(EvaluationMessage.missingSource.id, message, at: presenceRanges[.presence(id)] ?? nil))
+      case .present?, .artifact?, .listing?, .text?: break
+      }
+    }
     throw fail(.unavailable, message)
   }
 

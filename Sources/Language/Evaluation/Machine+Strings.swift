@@ -126,7 +126,7 @@ extension Machine {
       guard let match = expression.firstMatch(in: text) else {
         throw fail(.noMatch, "regexp \(source.display) does not match string \(text.display)")
       }
-      return Self.strings(match.dropFirst().map { $0 ?? "" })
+      return Self.strings(match.texts(in: text).dropFirst())
     }
   }
 

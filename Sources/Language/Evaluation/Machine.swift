@@ -78,12 +78,18 @@ struct Machine {
   var dependencies: [Need] = []
   /// Needs that the caller has not been told of.
   var unasked: [Need] = []
+  var requested: Set<Need> = []
+  /// Where the goal is declared that is being printed.
+  var goalRange: SourceRange?
   /// Needs that have arisen and are not answered; and those of them that need no step.
   var outstanding = 0
   var outstandingSources = 0
   /// Where a source was named first, by its need.
   var presenceRanges: [Need: SourceRange?] = [:]
   var listings: [ArtifactReference: MapNode?] = [:]
+  var expressions: [ByteString: RegularExpression] = [:]
+  /// By whether `**` is meant.
+  var globs: [Bool: [ByteString: Glob]] = [:]
 
   var failures: [Diagnostic] = []
   private var knownFailures: Set<Diagnostic> = []
@@ -375,8 +381,8 @@ struct Machine {
 
   // MARK: Failures
 
-  /// The place of the current instruction.
-  var range: SourceRange? { current.code.range(at: current.position - 1) }
+  /// The place of the goal that is being printed, or of the current instruction.
+  var range: SourceRange? { goalRange ?? current.code.range(at: current.position - 1) }
 
   /// What is being declared around the current instruction.
   var identifier: String {
