@@ -9,6 +9,8 @@ package struct Tally: Hashable, Sendable {
   /// Steps that never came to run, behind a failure or an interruption.
   package var notRun = 0
 
+  package init() {}
+
   package var cached: Int { max(0, steps - run - failed - notRun) }
 }
 
