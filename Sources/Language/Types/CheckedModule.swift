@@ -8,7 +8,7 @@ package final class CheckedModule: Sendable {
   /// By expression.
   package let types: [Type]
   /// By expression: what an identifier refers to, and which builtin a call is of.
-  package let resolutions: [ExpressionID: Resolution]
+  package let resolutions: ResolutionTable
   /// By declaration: the declared or inferred type of a value, function or param; of a type alias, the type it names.
   package let declarationTypes: [Type]
   /// The modules that the `make` expressions refer to.
@@ -71,7 +71,7 @@ package final class CheckedModule: Sendable {
   }
 
   package init(
-    tree: SyntaxTree, types: [Type], resolutions: [ExpressionID: Resolution], declarationTypes: [Type],
+    tree: SyntaxTree, types: [Type], resolutions: ResolutionTable, declarationTypes: [Type],
     imports: [ExpressionID: Import], params: [Param], exports: [Type.Field], aliases: [Type.Field],
     delayedExports: Set<String> = [], diagnostics: [Diagnostic]
   ) {

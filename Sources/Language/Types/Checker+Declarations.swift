@@ -92,7 +92,6 @@ extension Checker {
   }
 
   mutating func export(_ name: String, _ type: Type, _ flow: Flow) {
-    exports.removeAll { $0.field.name == name }
     exports.append((Type.Field(name, type), flow))
   }
 

@@ -52,7 +52,7 @@ struct Checker {
   var types: [Type]
   var measures: [TypeMeasure]
   var flows: [Flow]
-  var resolutions: [ExpressionID: CheckedModule.Resolution] = [:]
+  var resolutions: ResolutionTable
   var declarationTypes: [Type]
   var isCallee: [Bool]
 
@@ -67,6 +67,7 @@ struct Checker {
   var writtenTypes: [TypeSyntaxID: (type: Type, measure: TypeMeasure)] = [:]
 
   var params: [CheckedModule.Param] = []
+  /// All declarations that export something, in order; of several of one name the last counts.
   var exports: [(field: Type.Field, flow: Flow)] = []
   var exportedAliases: [Type.Field] = []
 
@@ -85,6 +86,7 @@ struct Checker {
     types = Array(repeating: .error, count: tree.expressions.count)
     measures = Array(repeating: .scalar, count: tree.expressions.count)
     flows = Array(repeating: .immediate, count: tree.expressions.count)
+    resolutions = ResolutionTable(expressions: tree.expressions.count)
     declarationTypes = Array(repeating: .error, count: tree.declarations.count)
     isCallee = Array(repeating: false, count: tree.expressions.count)
     self.hasSyntaxErrors = hasSyntaxErrors
@@ -159,10 +161,13 @@ struct Checker {
       case .broken: break
       }
     }
+    var lastExport: [String: Int] = [:]
+    for (index, export) in exports.enumerated() { lastExport[export.field.name] = index }
+    let exported = exports.enumerated().filter { lastExport[$1.field.name] == $0 }.map(\.element)
     return CheckedModule(
       tree: tree, types: types, resolutions: resolutions, declarationTypes: declarationTypes, imports: imports,
-      params: params, exports: exports.map(\.field), aliases: exportedAliases,
-      delayedExports: Set(exports.lazy.filter { $0.flow.isDelayed }.map(\.field.name)), diagnostics: found)
+      params: params, exports: exported.map(\.field), aliases: exportedAliases,
+      delayedExports: Set(exported.lazy.filter { $0.flow.isDelayed }.map(\.field.name)), diagnostics: found)
   }
 }
 
@@ -183,10 +188,14 @@ extension Checker {
       if case .error = type, bound == .refused { measures[index] = .refused }
       return
     }
-    guard let measure = within(type, bound, range(id)) else {
-      types[index] = .error
-      measures[index] = .refused
-      return
+    var measure = bound
+    if !bound.isWithinLimit {
+      guard let exact = within(type, bound, range(id)) else {
+        types[index] = .error
+        measures[index] = .refused
+        return
+      }
+      measure = exact
     }
     types[index] = type
     measures[index] = measure
