@@ -43,7 +43,7 @@ extension Checker {
     switch declaration.kind {
     case .error, .type: break
     case .value(let pattern, type: let syntax, let value, form: _):
-      checkRequires(declaration.requires, of: range(value))
+      if !declaration.requires.isEmpty { checkRequires(declaration.requires, of: range(value)) }
       var type = types[Int(value.index)]
       var flow = flow(value)
       var measure = measure(value)
@@ -59,7 +59,7 @@ extension Checker {
       let isFine = errors.count == mark
       if let problem = bind(pattern, to: type, flow, measure, warns: isFine, exported: isTop) { report(problem) }
     case .function(let name, _):
-      checkRequires(declaration.requires, of: range(name.token))
+      if !declaration.requires.isEmpty { checkRequires(declaration.requires, of: range(name.token)) }
       let (type, flow, measure) = closeFunction()
       guard let checked = within(type, measure, range(id)) else {
         bind(name, to: .error, .immediate, .refused, warns: false, exported: isTop)
