@@ -26,11 +26,27 @@ package struct SimulatedProgram: Hashable {
     package var includes = false
     /// A text that becomes part of the command: the evaluation waits for it.
     package var saltFrom: Input?
+
+    package init(
+      name: String, salt: Int, modulus: Int, failOn: Int, inputs: [Input], outputs: [ArtifactKind]
+    ) {
+      self.name = name
+      self.salt = salt
+      self.modulus = modulus
+      self.failOn = failOn
+      self.inputs = inputs
+      self.outputs = outputs
+    }
   }
 
   package struct Output: Hashable {
     package var path: ByteString
     package var input: Input
+
+    package init(path: ByteString, input: Input) {
+      self.path = path
+      self.input = input
+    }
   }
 
   package var steps: [StepSpec]

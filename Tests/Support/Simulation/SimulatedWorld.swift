@@ -107,13 +107,27 @@ package final class SimulatedWorld {
   }
 
   package func build(
-    _ program: SimulatedProgram, _ adjust: (inout BuildOptions) -> Void = { _ in }
+    _ program: SimulatedProgram, interruption: Interruption = Interruption(),
+    _ adjust: (inout BuildOptions) -> Void = { _ in }
+  ) -> Report {
+    build(
+      key: UInt64(bitPattern: Int64(program.hashValue)), interruption: interruption, adjust,
+      evaluation: { SimulatedEvaluation(program) })
+  }
+
+  package func build(_ evaluation: any ProgramEvaluation) -> Report {
+    build(key: 0, interruption: Interruption(), { _ in }, evaluation: { evaluation })
+  }
+
+  private func build(
+    key: UInt64, interruption: Interruption, _ adjust: (inout BuildOptions) -> Void,
+    evaluation: () -> any ProgramEvaluation
   ) -> Report {
     var options = BuildOptions(
       program: "main.rf", jobs: jobs, pools: [Pool(name: "local", jobs: jobs, cpu: 8, memory: 1 << 30)],
       keepsGoing: true)
     // The program is part of what the check of the snapshot covers, as its files are in the real world.
-    options.configuration = Digest(high: 0, low: UInt64(bitPattern: Int64(program.hashValue)))
+    options.configuration = Digest(high: 0, low: key)
     adjust(&options)
     let store = store
     let world = World(
@@ -124,8 +138,8 @@ package final class SimulatedWorld {
     let recorder = Recorder()
     runner.forget()
     let before = store.buildNumber
-    let summary = Driver.build(options, world: world, sink: recorder) {
-      .loaded(LoadedProgram(evaluation: SimulatedEvaluation(program), files: []))
+    let summary = Driver.build(options, world: world, interruption: interruption, sink: recorder) {
+      .loaded(LoadedProgram(evaluation: evaluation(), files: []))
     }
     let runs = store.buildNumber > before ? store.runs(ofBuild: store.buildNumber) : []
     return Report(summary: summary, events: recorder.events, runs: runs, mostAtOnce: recorder.mostAtOnce)

@@ -1,0 +1,241 @@
+import BuildGraph
+import Driver
+import Ports
+import Simulation
+import Testing
+
+/// Whole builds in the simulated world, one promise each.
+@Suite struct BuildTests {
+  private func world() -> SimulatedWorld {
+    let world = SimulatedWorld(seed: 1)
+    world.files.write("a", Array("1".utf8))
+    world.files.write("b", Array("2".utf8))
+    world.clock.nanoseconds += 5_000_000_000
+    return world
+  }
+
+  private typealias Spec = SimulatedProgram.StepSpec
+
+  /// `a` → s0 → s1 ← `b`; s1 is `out`, s0 is `dir/mid`.
+  private func program(failing: Bool = false) -> SimulatedProgram {
+    SimulatedProgram(
+      steps: [
+        Spec(name: "s0", salt: 1, modulus: 1000, failOn: 0, inputs: [.source("a")], outputs: [.file]),
+        Spec(
+          name: "s1", salt: 2, modulus: 1000, failOn: failing ? 1 : 0,
+          inputs: [.output(step: 0, output: 0), .source("b")], outputs: [.file]),
+      ],
+      outputs: [
+        SimulatedProgram.Output(path: "dir/mid", input: .output(step: 0, output: 0)),
+        SimulatedProgram.Output(path: "out", input: .output(step: 1, output: 0)),
+      ])
+  }
+
+  private func expectNothingToDo(_ world: SimulatedWorld, _ program: SimulatedProgram) {
+    #expect(world.build(program).launches == [])
+    world.snapshot.removeAll()
+    let report = world.build(program)
+    #expect(report.launches == [])
+    #expect(report.written == [])
+    #expect(report.summary.status == .succeeded)
+  }
+
+  @Test func aBuildThatChangesNothingLooksOnceAtEachPathAndOpensNothing() {
+    let world = world()
+    _ = world.build(program())
+    let (looks, reads, commits) = (world.files.looks, world.files.reads, world.store.commits)
+    let report = world.build(program())
+    #expect(
+      report.summary == BuildEvent.Summary(status: .succeeded, steps: 2, run: 0, cached: 2, failed: 0, seconds: 0))
+    #expect(world.files.looks - looks == 2)
+    #expect(world.files.reads == reads)
+    #expect(world.store.commits == commits)
+  }
+
+  @Test func aTouchedSourceIsReadOnceAndNothingRuns() {
+    let world = world()
+    _ = world.build(program())
+    world.files.touch("a")
+    world.clock.nanoseconds += 5_000_000_000
+    let reads = world.files.reads
+    #expect(world.build(program()).launches == [])
+    #expect(world.files.reads - reads == 1)
+    #expect(world.build(program()).launches == [])
+    #expect(world.files.reads - reads == 1)
+  }
+
+  @Test func aCrashAtAnyWriteIsMendedByTheNextBuild() {
+    var write = 1
+    while true {
+      let world = world()
+      _ = world.build(program())
+      world.files.write("a", Array("changed".utf8))
+      world.clock.nanoseconds += 5_000_000_000
+      world.plug.arm(at: write)
+      let report = world.build(program())
+      let wasUntouched = !world.plug.isPulled
+      #expect(wasUntouched == (report.summary.status == .succeeded), "write \(write)")
+      world.crash()
+      let mended = world.build(program())
+      #expect(mended.summary.status == .succeeded, "write \(write): \(mended.messages)")
+      #expect(world.tree.files == ReferenceBuild(program(), files: world.files).outputs, "write \(write)")
+      #expect(world.tree.displaced.isEmpty, "write \(write): what we wrote is ours, whatever happened")
+      expectNothingToDo(world, program())
+      if wasUntouched { break }
+      write += 1
+    }
+    #expect(write > 5)
+  }
+
+  @Test func aFailingStepKeepsTheLastGoodOutputAndSaysSo() {
+    let world = world()
+    _ = world.build(program())
+    let before = world.tree.files
+    let report = world.build(program(failing: true))
+    #expect(report.summary.status == .failed)
+    #expect(world.tree.files == before)
+    #expect(report.messages.contains("output 'out' is of an earlier build: what makes it failed"))
+    #expect(world.build(program(failing: true)).launches == ["s1"], "a failure is tried again")
+    expectNothingToDo(world, program())
+  }
+
+  @Test func anOutputThatIsNoLongerMadeIsRemoved() {
+    let world = world()
+    _ = world.build(program())
+    var smaller = program()
+    smaller.outputs.removeFirst()
+    #expect(world.build(smaller).launches == [])
+    #expect(Array(world.tree.files.keys) == ["out"])
+    expectNothingToDo(world, smaller)
+  }
+
+  @Test func aDeletedOutputIsRestoredWithoutRunningAnything() {
+    let world = world()
+    _ = world.build(program())
+    world.tree.erase("out")
+    let report = world.build(program())
+    #expect(report.launches == [])
+    #expect(report.written == ["out"])
+    expectNothingToDo(world, program())
+  }
+
+  @Test func anEditedOutputIsKeptAsideAndRestored() {
+    let world = world()
+    _ = world.build(program())
+    let right = world.tree.files["out"]
+    world.tree.scribble("out", Array("mine".utf8))
+    #expect(world.build(program()).launches == [])
+    #expect(world.tree.files["out"] == right)
+    #expect(world.tree.displaced.map(\.path) == ["out"])
+    expectNothingToDo(world, program())
+  }
+
+  @Test func aForeignFileIsRefusedAndNothingIsPublished() {
+    let world = world()
+    world.tree.scribble("dir", Array("mine".utf8))
+    let report = world.build(program())
+    #expect(report.summary.status == .refused)
+    #expect(world.tree.files == ["dir": Array("mine".utf8)])
+    let forced = world.build(program()) { $0.isForced = true }
+    #expect(forced.summary.status == .succeeded)
+    #expect(forced.launches == [])
+    #expect(world.tree.displaced.map(\.path) == ["dir"])
+    expectNothingToDo(world, program())
+  }
+
+  @Test func outputsThatAreThereAlreadyAreAdopted() {
+    let world = world()
+    _ = world.build(program())
+    world.deleteState()
+    let report = world.build(program())
+    #expect(report.launches == ["s0", "s1"])
+    #expect(report.written == [])
+    #expect(report.summary.status == .succeeded)
+    expectNothingToDo(world, program())
+  }
+
+  @Test func aDryRunLeavesNoTrace() {
+    let world = world()
+    _ = world.build(program())
+    world.files.write("a", Array("changed".utf8))
+    let (tree, commits, objects) = (world.tree.files, world.store.commits, world.objects.contents.count)
+    let report = world.build(program()) { $0.isDryRun = true }
+    #expect(report.foreseen == ["s0", "s1"])
+    #expect(report.launches == [])
+    #expect(world.tree.files == tree)
+    #expect(world.store.commits == commits)
+    #expect(world.objects.contents.count == objects)
+    #expect(world.build(program()).launches == ["s0", "s1"])
+  }
+
+  @Test func anInterruptedBuildKeepsWhatHadFinishedAndPublishesNothing() {
+    let world = world()
+    world.jobs = 1
+    let interruption = Interruption()
+    var runs = 0
+    world.runner.meanwhile = {
+      runs += 1
+      if runs == 1 { interruption.interrupt() }
+    }
+    let report = world.build(program(), interruption: interruption)
+    world.runner.meanwhile = {}
+    #expect(report.summary.status == .interrupted)
+    #expect(report.launches == ["s0"])
+    #expect(world.tree.files.isEmpty)
+    #expect(world.build(program()).launches == ["s1"])
+    expectNothingToDo(world, program())
+  }
+
+  @Test func aCopyIsMadeWhereItsPlaceDiffersAndOnlyThere() {
+    let world = world()
+    var graph = FlowGraph()
+    let source = graph.addSource(Source(place: .path(Path("a")), kind: .file, location: nil))
+    let copy = graph.addStep(
+      Step(work: .copy(.source(source), kind: .file, to: .path(Path("far/copy"))), name: "Copied", location: nil))
+    let outputs = [OutputEntry(path: "x", reference: .output(copy, 0), kind: .file, location: nil)]
+    let program = FixedProgram(graph: graph, outputs: outputs)
+    #expect(world.build(program).launches == ["Copied"])
+    #expect(world.files.files["far/copy"]?.bytes == Array("1".utf8))
+    #expect(world.tree.files["x"] == Array("1".utf8))
+    world.snapshot.removeAll()
+    #expect(world.build(program).summary.run == 0)
+    world.files.write("far/copy", Array("else".utf8))
+    world.snapshot.removeAll()
+    #expect(world.build(program).summary.run == 1)
+    #expect(world.files.files["far/copy"]?.bytes == Array("1".utf8))
+  }
+
+  @Test func twoProgramsShareResultsAndNotOutputs() {
+    let world = world()
+    _ = world.build(program())
+    let other = world.build(program()) { $0.program = "other.rf" }
+    #expect(other.launches == [])
+    #expect(other.summary.status == .refused, "both want the same paths")
+  }
+
+  @Test func theSameSeedGivesTheSameSession() {
+    func session() -> [String] {
+      var generator = SessionGenerator(seed: 77)
+      let world = SimulatedWorld(seed: 5)
+      generator.populate(world.files)
+      let program = generator.program()
+      return world.build(program).events.map { "\($0)" }
+    }
+    #expect(session() == session())
+  }
+}
+
+/// A program that says all at once.
+final class FixedProgram: ProgramEvaluation {
+  let graph: FlowGraph
+  private let outputs: [OutputEntry]
+
+  init(graph: FlowGraph, outputs: [OutputEntry]) {
+    self.graph = graph
+    self.outputs = outputs
+  }
+
+  func resume(_ answers: [(need: Need, answer: Answer)]) -> EvaluationProgress {
+    .done(outputs: outputs, printed: [], diagnostics: [])
+  }
+}
