@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "worker.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -10,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -27,6 +25,9 @@ enum {
 };
 
 static int socket_fd, in_box;
+// Where the number of the box's next process may be set: every step is number 2, so that `$$` in a name is the same in every
+// run. -1 where the kernel cannot.
+static int next_pid_fd = -1;
 
 static int64_t now_ns(void) {
   struct timespec t;
@@ -90,66 +91,6 @@ static int64_t log_finish(struct log *log) {
   }
   if (log->fd >= 0) close(log->fd);
   return dropped;
-}
-
-// MARK: Staging
-
-struct stage_operation {
-  char code;
-  const char *source, *path;
-};
-
-// Where the number of the box's next process may be set: every step is number 2, so that `$$` in a name is the same in every
-// run. -1 where the kernel cannot.
-static int next_pid_fd = -1;
-static int stage_fd = -1;  // in a box: the stage's own file system; else `in/` of the run
-static const char *const box_stage = "/box/reflow/work/in";
-
-static const char *host_path(const char *path) {
-  static char buffer[8192];
-  if (!in_box) return path;
-  snprintf(buffer, sizeof buffer, "/host%s", path);
-  return buffer;
-}
-
-static int stage_mount(const struct stage_operation *o) {
-  char target[8192];
-  if (snprintf(target, sizeof target, "%s/%s", box_stage, o->path) >= (int)sizeof target) return ENAMETOOLONG;
-  if (o->code == REFLOW_STAGE_BIND_FOLDER) {
-    if (mkdirat(stage_fd, o->path, 0755)) return errno;
-  } else if (mknodat(stage_fd, o->path, S_IFREG | 0444, 0)) {
-    return errno;
-  }
-  // Read-only as all under /host is: a bind keeps the flags of what it binds.
-  if (mount(host_path(o->source), target, NULL, MS_BIND | MS_REC, NULL) == 0) return 0;
-  int error = errno;
-  unlinkat(stage_fd, o->path, o->code == REFLOW_STAGE_BIND_FOLDER ? AT_REMOVEDIR : 0);
-  return error;
-}
-
-static int stage_do(const struct stage_operation *o) {
-  switch (o->code) {
-    case REFLOW_STAGE_FOLDER: return mkdirat(stage_fd, o->path, 0755) ? errno : 0;
-    case REFLOW_STAGE_LINK: return symlinkat(o->source, stage_fd, o->path) ? errno : 0;
-    case REFLOW_STAGE_BIND_FILE:
-    case REFLOW_STAGE_BIND_FOLDER: return in_box ? stage_mount(o) : EINVAL;
-  }
-  return EINVAL;
-}
-
-// 0, or 1 where something is not as it was made.
-static int stage_undo(const struct stage_operation *o) {
-  char target[8192];
-  switch (o->code) {
-    case REFLOW_STAGE_FOLDER: return unlinkat(stage_fd, o->path, AT_REMOVEDIR) != 0;
-    case REFLOW_STAGE_LINK: return unlinkat(stage_fd, o->path, 0) != 0;
-    case REFLOW_STAGE_BIND_FILE:
-    case REFLOW_STAGE_BIND_FOLDER:
-      snprintf(target, sizeof target, "%s/%s", box_stage, o->path);
-      if (umount2(target, MNT_DETACH)) return 1;
-      return unlinkat(stage_fd, o->path, o->code == REFLOW_STAGE_BIND_FOLDER ? AT_REMOVEDIR : 0) != 0;
-  }
-  return 1;
 }
 
 // MARK: Processes
@@ -399,11 +340,11 @@ static void run_step(char *payload, size_t length) {
   memcpy(&plan, payload, sizeof plan);
   char *at = payload + sizeof plan, *end = payload + length;
   struct launch l = {.folder = take_text(&at, end)};
-  snprintf(log_path, sizeof log_path, "%s", host_path(take_text(&at, end)));
+  snprintf(log_path, sizeof log_path, "%s%s", in_box ? "/host" : "", take_text(&at, end));
   l.search = take_text(&at, end);
   size_t words = (size_t)plan.argument_count + plan.variable_count + 2;
   char **texts = malloc(words * sizeof *texts);
-  struct stage_operation *stage = malloc((plan.stage_count + 1) * sizeof *stage);
+  struct reflow_stage_operation *stage = malloc((plan.stage_count + 1) * sizeof *stage);
   if (!texts || !stage) _exit(1);
   l.arguments = texts;
   l.variables = texts + plan.argument_count + 1;
@@ -413,18 +354,14 @@ static void run_step(char *payload, size_t length) {
   l.variables[plan.variable_count] = NULL;
 
   struct log log = {.path = log_path, .head_limit = plan.log_limit > 2 * RING ? plan.log_limit - RING : RING, .fd = -1};
-  if (!in_box) {
-    char in[8192];
-    snprintf(in, sizeof in, "%s/in", l.folder);
-    stage_fd = open(in, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  }
+  reflow_stage_open(in_box ? NULL : l.folder);
   uint32_t staged = 0;
   for (; staged < plan.stage_count; staged++) {
-    struct stage_operation *o = &stage[staged];
+    struct reflow_stage_operation *o = &stage[staged];
     o->code = at < end ? *at++ : 0;
     o->source = o->code == REFLOW_STAGE_FOLDER ? "" : take_text(&at, end);
     o->path = take_text(&at, end);
-    int error = stage_do(o);
+    int error = reflow_stage_do(o);
     if (error) {
       report.ending = REFLOW_ENDED_NOT_STAGED;
       report.status = error;
@@ -433,8 +370,8 @@ static void run_step(char *payload, size_t length) {
     }
   }
   if (staged == plan.stage_count) launch_and_attend(&plan, &l, &report, &log, message, sizeof message);
-  while (staged) report.stage_dirty |= (uint32_t)stage_undo(&stage[--staged]);
-  if (!in_box) close(stage_fd);
+  while (staged) report.stage_dirty |= (uint32_t)reflow_stage_undo(&stage[--staged]);
+  reflow_stage_close();
   free(texts);
   free(stage);
 
@@ -461,8 +398,6 @@ static void set_up(const char *payload, size_t length) {
   struct reflow_report report = {.ending = REFLOW_ENDED_READY};
   int error = reflow_box_build(payload, length, message, sizeof message);
   if (!error) {
-    stage_fd = open("/stage", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (stage_fd < 0) error = errno;
     next_pid_fd = open("/box/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
   }
   if (error) {

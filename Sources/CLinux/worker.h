@@ -13,6 +13,19 @@ _Noreturn void reflow_worker_main(int socket, int in_box);
 /// inputs are bound from. Returns 0 or an errno, with what was tried in `message`.
 int reflow_box_build(const char *texts, size_t length, char *message, size_t message_size);
 
+struct reflow_stage_operation {
+  char code;  // reflow_stage_code
+  const char *source, *path;
+};
+
+/// Begins to bring a step's inputs to their places: below `in/` of `folder`, or, in a box (NULL), on the box's stage.
+void reflow_stage_open(const char *folder);
+/// 0 or an errno.
+int reflow_stage_do(const struct reflow_stage_operation *operation);
+/// To be called in reverse order. 1 where something is not as it was made.
+int reflow_stage_undo(const struct reflow_stage_operation *operation);
+void reflow_stage_close(void);
+
 /// Gives up every capability, for good. Called in the child that becomes a step. Returns 0 or an errno.
 int reflow_drop_capabilities(void);
 

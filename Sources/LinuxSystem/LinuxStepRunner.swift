@@ -166,7 +166,7 @@ package final class LinuxStepRunner: StepRunner {
 
   /// The worker ends when the last reference to it is gone.
   private func discard(_ worker: Worker) {
-    removeTree(anywhere, worker.folder.path)
+    worker.folder.remove()
   }
 
   private func runsFolder() throws(SystemError) -> Descriptor {
@@ -216,12 +216,12 @@ package final class LinuxStepRunner: StepRunner {
 
   deinit {
     // Ends the workers, then removes their folders.
-    let (runs, folders) = state.withLock { state in
-      let folders = state.idle.values.flatMap { $0.map(\.folder.path) }
+    let folders = state.withLock { state in
+      let folders = state.idle.values.flatMap { $0.map(\.folder) }
       state.idle = [:]
-      return (state.runs, folders)
+      return folders
     }
-    if runs != nil { for folder in folders { removeTree(anywhere, folder) } }
+    for folder in folders { folder.remove() }
   }
 }
 

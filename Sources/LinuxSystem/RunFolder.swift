@@ -86,6 +86,12 @@ final class RunFolder: Sendable {
     return figures.mode & 0o7777 == 0o755 || fchmod(folder, 0o755) == 0
   }
 
+  /// Removes the folder and what its worker has put aside beside it.
+  func remove() {
+    removeTree(anywhere, path)
+    removeTree(anywhere, path + ".stash")
+  }
+
   /// Whether the file system has next to nothing left for its user.
   var isDiskFull: Bool {
     var figures = statvfs()

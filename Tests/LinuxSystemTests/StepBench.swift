@@ -121,7 +121,7 @@ final class StepBench: Sendable {
 
   /// What is left in the run folders: nothing but their three parts, or the tests' `leftovers` fail.
   var leftovers: String {
-    workspace.shell("find .reflow/runs -mindepth 2 | grep -vE '^.reflow/runs/[0-9]+/(in|out|tmp)$' > leftovers")
+    workspace.shell("find .reflow/runs -mindepth 2 -not -path '*.stash/*' | grep -vE '^.reflow/runs/[0-9]+/(in|out|tmp)$' > leftovers")
     return workspace.read("leftovers") ?? "?"
   }
 }
