@@ -11,7 +11,7 @@ extension Machine {
     case .list: complete(1, try toList())
     case .zip: complete(2, try zipped())
     case .unzip: complete(1, unzipped())
-    case .flatten: complete(1, flattened())
+    case .flatten: complete(1, try flattened())
     case .range: complete(2, try rangeList())
     case .trace: complete(1, try traced(current.code.module.types[Int(type)]))
     case .panic:
@@ -118,14 +118,16 @@ extension Machine {
     return pending.isEmpty ? .value(.tuple(.list(first), .list(second))) : .wait(pending)
   }
 
-  private mutating func flattened() -> Progress {
+  private mutating func flattened() throws(Failure) -> Progress {
     guard case .list(let lists) = operand(0) else { return .wait(pendingOperands(1)) }
     var pending: [NodeID] = []
     var elements = ContiguousArray<Value>()
     for index in 0..<lists.count {
       switch resolved(lists[index]) {
       case .delayed(let node): pending.append(node)
-      case .list(let list): for position in 0..<list.count { elements.append(list[position]) }
+      case .list(let list):
+        try checkCount(elements.count + list.count)
+        for position in 0..<list.count { elements.append(list[position]) }
       case _: preconditionFailure("the checker admits lists of lists only")
       }
     }

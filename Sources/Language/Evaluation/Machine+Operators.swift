@@ -51,12 +51,27 @@ extension Machine {
       do { return .value(try Value.floatOperation(op, x.value, y.value)) } catch {
         throw fail(.arithmetic, error.message)
       }
-    case (.string(let x), .string(let y)): return .value(Value.stringOperation(op, x, y))
-    case (.list(let x), .list(let y)) where op == .add: return .value(.list(x.appending(y)))
+    case (.string(let x), .string(let y)):
+      if op == .add { try checkLength(x.count + y.count) }
+      return .value(Value.stringOperation(op, x, y))
+    case (.list(let x), .list(let y)) where op == .add:
+      try checkCount(x.count + y.count)
+      return .value(.list(x.appending(y)))
     case (.map(let x), .map(let y)) where op == .add: return .value(.map(MapNode.merging(x, y)))
     case (.dir(let x), .dir(let y)) where op == .add: return try sum(of: [x, y])
     case _: return try equality(op, a, b, current.code.module.types[Int(type)])
     }
+  }
+
+  /// A program that doubles a string or list again and again gets an error before the machine runs out of memory.
+  mutating func checkLength(_ bytes: Int) throws(Failure) {
+    guard bytes > limits.stringBytes else { return }
+    throw fail(.tooLarge, "a string would have more than \(limits.stringBytes) bytes")
+  }
+
+  mutating func checkCount(_ elements: Int) throws(Failure) {
+    guard elements > limits.elements else { return }
+    throw fail(.tooLarge, "a list would have more than \(limits.elements) elements")
   }
 
   private mutating func equality(

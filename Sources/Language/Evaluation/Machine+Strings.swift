@@ -15,9 +15,10 @@ extension Machine {
       }
       return Value(GoText.general(box.value.value, precision: Int(precision)))
     case .stringsJoin:
-      return .string(
-        ByteString(bytes: Array(Self.texts(arguments[0]).map(\.bytes).joined(separator: Self.text(arguments[1]).bytes)))
-      )
+      let parts = Self.texts(arguments[0])
+      let separator = Self.text(arguments[1])
+      try checkLength(parts.reduce(0) { $0 + $1.count + separator.count })
+      return .string(ByteString(bytes: Array(parts.map(\.bytes).joined(separator: separator.bytes))))
     case .stringsSort: return Self.strings(Self.texts(arguments[0]).sorted())
     case _: return try strings(function, Self.text(arguments[0]), arguments)
     }
@@ -45,8 +46,16 @@ extension Machine {
     case .stringsToFloat: return try float(text)
     case .stringsTrim: return .string(StringFunctions.trimmed(text))
     case .stringsReplace:
-      return .string(
-        StringFunctions.replacing(Self.text(arguments[1]), in: text, with: Self.text(arguments[2])))
+      let old = Self.text(arguments[1])
+      let new = Self.text(arguments[2])
+      // Counted only where the bound, every place a match, is beyond the limit.
+      var matches = text.count / max(1, old.count) + 1
+      if (limits.stringBytes - text.count) / max(1, new.count) < matches {
+        matches = StringFunctions.split(text, by: old).count
+      }
+      let added = matches.multipliedReportingOverflow(by: new.count)
+      try checkLength(added.overflow ? Int.max : text.count + added.partialValue)
+      return .string(StringFunctions.replacing(old, in: text, with: new))
     case .stringsFields: return Self.strings(StringFunctions.fields(text))
     case .stringsLines: return Self.strings(StringFunctions.lines(text))
     case .stringsLower: return .string(StringFunctions.lowercased(text))

@@ -5,18 +5,22 @@ import Diagnostics
 package struct EvaluationLimits: Hashable, Sendable {
   /// Calls within calls, and nodes that make nodes.
   package var depth: Int
-  /// Elements of a list that a builtin makes at once.
+  /// Elements of a list.
   package var elements: Int
+  /// Bytes of a string.
+  package var stringBytes: Int
   /// Errors after which no more are looked for.
   package var failures: Int
   /// Bytes of a file made by `files.Create`.
   package var createdBytes: Int
 
   package init(
-    depth: Int = 1_000_000, elements: Int = 100_000_000, failures: Int = 100, createdBytes: Int = 10 << 20
+    depth: Int = 1_000_000, elements: Int = 100_000_000, stringBytes: Int = 1 << 30, failures: Int = 100,
+    createdBytes: Int = 10 << 20
   ) {
     self.depth = depth
     self.elements = elements
+    self.stringBytes = stringBytes
     self.failures = failures
     self.createdBytes = createdBytes
   }
@@ -92,11 +96,11 @@ struct Machine {
   var globs: [Bool: [ByteString: Glob]] = [:]
 
   var failures: [Diagnostic] = []
-  private var knownFailures: Set<Diagnostic> = []
+  var knownFailures: Set<Diagnostic> = []
   var hasReportedFailure = false
   var traces: [Diagnostic] = []
-  private var modules: [ObjectIdentifier: ModuleCode] = [:]
-  private var systemModules: [String: Record] = [:]
+  var modules: [ObjectIdentifier: ModuleCode] = [:]
+  var systemModules: [String: Record] = [:]
 
   init(limits: EvaluationLimits, resolve: @escaping (ByteString) -> Source.Place, root: CheckedModule) {
     self.limits = limits
@@ -304,116 +308,5 @@ struct Machine {
     } else {
       stack.append(.delayed(node))
     }
-  }
-
-  // MARK: Calls and modules
-
-  /// - Returns: whether another unit is running now.
-  private mutating func call(_ count: Int) throws(Failure) -> Bool {
-    switch operand(count) {
-    case .closure(let closure):
-      let frame = Frame(closure.code.slotCount, parent: closure.frame, graveyard: graveyard)
-      let first = stack.count - count
-      for index in 0..<count { frame.slots[index] = stack[first + index] }
-      stack.removeLast(count + 1)
-      try enter(closure.code, frame)
-      return true
-    case .native(let function):
-      let arguments = pop(count)
-      stack[stack.count - 1] = .native(function)
-      stack.append(contentsOf: arguments)
-      try perform(function, count)
-      return false
-    case .delayed(let node):
-      suspend(count + 1, on: [node])
-      return false
-    case .unit, .bool, .int, .big, .float, .string, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant,
-      .absent:
-      preconditionFailure("the checker admits calls of functions only")
-    }
-  }
-
-  mutating func enter(_ code: CodeUnit, _ frame: Frame) throws(Failure) {
-    guard activations.count < limits.depth else {
-      throw fail(
-        .recursionTooDeep, "more than \(limits.depth) calls within calls",
-        notes: [Diagnostic.Note("a recursive function needs a case that does not call it")])
-    }
-    activations.append(current)
-    current = Activation(
-      code: code, position: 0, end: -1, frame: frame, height: stack.count, collectors: collectors.count,
-      requirement: current.requirement)
-  }
-
-  private mutating func make(_ make: ModuleCode.MakeCode) throws(Failure) -> Bool {
-    let arguments = pop(make.arguments.count)
-    switch make.target {
-    case .system(let module):
-      stack.append(.record(record(of: module)))
-      return false
-    case .module(let checked):
-      let code = moduleCode(checked)
-      let prefix = current.frame.modulePrefix + (make.name.isEmpty ? "" : make.name + ".")
-      let frame = Frame(code.main.slotCount, parent: nil, graveyard: graveyard, prefix: prefix)
-      for (name, value) in zip(make.arguments, arguments) {
-        guard let slot = checked.params.firstIndex(where: { $0.name == name }) else { continue }
-        frame.slots[slot] = value
-      }
-      try enter(code.main, frame)
-      return true
-    }
-  }
-
-  private mutating func moduleCode(_ checked: CheckedModule) -> ModuleCode {
-    if let code = modules[ObjectIdentifier(checked)] { return code }
-    let code = Compiler.compile(checked, symbols: &symbols)
-    modules[ObjectIdentifier(checked)] = code
-    return code
-  }
-
-  private mutating func record(of module: SystemModule) -> Record {
-    if let record = systemModules[module.name] { return record }
-    let shape = Shape(module.functions.map { symbols.symbol($0.name) })
-    let record = Record(shape, ContiguousArray(module.functions.map { .native(.system($0)) }))
-    systemModules[module.name] = record
-    return record
-  }
-
-  // MARK: Failures
-
-  /// The place of the goal that is being printed, or of the current instruction.
-  var range: SourceRange? { goalRange ?? current.code.range(at: current.position - 1) }
-
-  /// What is being declared around the current instruction.
-  var identifier: String {
-    current.frame.modulePrefix + current.code.declaredName(at: current.position - 1)
-  }
-
-  mutating func fail(_ kind: EvaluationMessage, _ message: String, notes: [Diagnostic.Note] = []) -> Failure {
-    fail(Diagnostic(kind.id, message, at: range, notes: notes + callTrace()))
-  }
-
-  mutating func fail(_ diagnostic: Diagnostic) -> Failure {
-    if knownFailures.insert(diagnostic).inserted { failures.append(diagnostic) }
-    let index = failures.firstIndex(of: diagnostic) ?? 0
-    return .diagnostic(index)
-  }
-
-  /// The innermost calls around the current instruction.
-  private func callTrace() -> [Diagnostic.Note] {
-    var notes: [Diagnostic.Note] = []
-    var callee = current.code
-    for activation in activations.reversed() {
-      if notes.count == 8 {
-        notes.append(Diagnostic.Note("and \(activations.count - 8) calls more"))
-        break
-      }
-      if callee.isFunction {
-        let name = callee.name.isEmpty ? "a function" : callee.name
-        notes.append(Diagnostic.Note("in a call of \(name)", at: activation.code.range(at: activation.position - 1)))
-      }
-      callee = activation.code
-    }
-    return notes
   }
 }

@@ -20,8 +20,8 @@ enum ArithmeticError: Error {
 }
 
 extension Value {
-  /// Bits of the longest int: beyond this a program is more likely wrong than patient.
-  static let longestInteger = 1 << 23
+  /// Bits of the longest int: a third of a million digits, which take a second to print.
+  static let longestInteger = 1 << 20
 
   /// `a op b` on ints. Division is Euclidean: the remainder is never negative.
   static func integerOperation(_ op: BinaryOperator, _ a: Value, _ b: Value) throws(ArithmeticError) -> Value {

@@ -89,7 +89,7 @@ struct MemoryWorld {
     case .member(let step, let index, let path):
       guard case .folder(let files) = output(graph.steps[Int(step.index)], index, self, graph) else { return nil }
       return files[path.display].map { .file($0) }
-    case .literal(let id): return .file(graph.literals[Int(id.index)].display)
+    case .literal(let id): return .file(String(decoding: graph.literals[Int(id.index)].bytes, as: UTF8.self))
     case .assembly(let id):
       var files: [String: String] = [:]
       for member in graph.assemblies[Int(id.index)] {
