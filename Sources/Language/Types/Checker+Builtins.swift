@@ -49,24 +49,30 @@ extension Checker {
       set(id, .list(.pair(left, right)), flow, bound: deeper(all))
     case .unzip:
       guard let inner = element(arguments[0], builtin) else { return set(id, .error) }
-      switch inner {
-      case .bottom: set(id, .pair(.list(.bottom), .list(.bottom)), flow)
-      case .tuple(let parts) where parts.count == 2:
+      if case .bottom = inner {
+        set(id, .pair(.list(.bottom), .list(.bottom)), flow)
+      } else if case .tuple(let parts) = inner, parts.count == 2 {
         set(id, .pair(.list(parts[0].type), .list(parts[1].type)), flow, bound: deeper(all))
-      default: refuse(id, arguments[0], "unzip expects a list of tuples of two, not \(given[0])")
+      } else {
+        refuse(id, arguments[0], "unzip expects a list of tuples of two, not \(given[0])")
       }
     case .flatten:
       guard let inner = element(arguments[0], builtin) else { return set(id, .error) }
-      switch inner {
-      case .bottom, .list: set(id, inner == .bottom ? .list(.bottom) : inner, flow, bound: all)
-      default: refuse(id, arguments[0], "flatten expects a list of lists, not \(given[0])")
+      if case .bottom = inner {
+        set(id, .list(.bottom), flow)
+      } else if case .list = inner {
+        set(id, inner, flow, bound: all)
+      } else {
+        refuse(id, arguments[0], "flatten expects a list of lists, not \(given[0])")
       }
     case .map: finishMapBuiltin(id, arguments[0], given[0], flow)
     case .list:
-      switch given[0] {
-      case .dir: set(id, .list(.pair(.string, .file)), flow)
-      case .map(let key, let value): set(id, .list(.pair(key, value)), flow, bound: deeper(all))
-      default: refuse(id, arguments[0], "cannot convert type \(given[0]) to list")
+      if case .dir = given[0] {
+        set(id, .list(.pair(.string, .file)), flow)
+      } else if case .map(let key, let value) = given[0] {
+        set(id, .list(.pair(key, value)), flow, bound: deeper(all))
+      } else {
+        refuse(id, arguments[0], "cannot convert type \(given[0]) to list")
       }
     case .reduce: finishReduce(id, arguments, given, flow)
     case .fold: finishFold(id, arguments, given, flow)
@@ -101,20 +107,20 @@ extension Checker {
   }
 
   private mutating func finishMapBuiltin(_ id: ExpressionID, _ argument: ExpressionID, _ given: Type, _ flow: Flow) {
-    switch given {
-    case .dir: set(id, .map(key: .string, value: .file), flow)
-    case .list(let element):
-      switch element.unlabelled {
-      case .bottom: set(id, .map(key: .top, value: .bottom), flow)
-      case .tuple(let parts) where parts.count == 2:
-        switch parts[0].type {
-        case .string, .int: set(id, .map(key: parts[0].type, value: parts[1].type), flow, bound: measure(argument))
-        default: refuse(id, argument, "type \(parts[0].type) is not a valid map index")
-        }
-      default: refuse(id, argument, "map expects a list of tuples, not \(element)")
-      }
-    default: refuse(id, argument, "map expects a list of tuples or a dir, not \(given)")
+    if case .dir = given { return set(id, .map(key: .string, value: .file), flow) }
+    guard case .list(let whole) = given else {
+      return refuse(id, argument, "map expects a list of tuples or a dir, not \(given)")
     }
+    let element = whole.unlabelled
+    if case .bottom = element { return set(id, .map(key: .top, value: .bottom), flow) }
+    guard case .tuple(let parts) = element, parts.count == 2 else {
+      return refuse(id, argument, "map expects a list of tuples, not \(element)")
+    }
+    let key = parts[0].type
+    guard key.isEqual(to: .string) || key.isEqual(to: .int) else {
+      return refuse(id, argument, "type \(key) is not a valid map index")
+    }
+    set(id, .map(key: key, value: parts[1].type), flow, bound: measure(argument))
   }
 
   /// `reduce(func(T, T) T, [E])`, `E ⊑ T`.

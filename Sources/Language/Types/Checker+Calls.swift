@@ -70,26 +70,24 @@ extension Checker {
   private mutating func finishScheme(
     _ id: ExpressionID, _ scheme: SystemFunction, _ callee: ExpressionID, _ arguments: [ExpressionID]
   ) {
+    guard let function = ListFunction(rawValue: scheme.rawValue) else { return set(id, .error) }
     let name = text(range(callee))
-    let wanted = Self.schemeParameters(scheme)
+    let wanted = function.parameters
     guard arguments.count == wanted.count else {
       reportCount(
         id, arguments, callee: name, wanted: "(" + wanted.joined(separator: ", ") + ")", wanted.count)
       return set(id, .error)
     }
-    let element: Type
-    switch type(arguments[0]) {
-    case .list(let found): element = found
-    case .error: return set(id, .error)
-    default:
-      report(
-        .argumentType, "cannot use type \(type(arguments[0])) as a list in argument to \(name)",
-        at: range(arguments[0]))
+    let given = type(arguments[0])
+    guard case .list(let element) = given else {
+      if !given.containsError {
+        report(.argumentType, "cannot use type \(given) as a list in argument to \(name)", at: range(arguments[0]))
+      }
       return set(id, .error)
     }
     var second = Type.error
     if arguments.count > 1 { second = type(arguments[1]) }
-    guard let (parameter, result) = instantiate(scheme, name, element, second, arguments) else {
+    guard let (parameter, result) = instantiate(function, name, element, second, arguments) else {
       return set(id, .error)
     }
     var parameters = [Type.Labelled("list", .list(element))]
@@ -99,47 +97,38 @@ extension Checker {
     set(id, result, join(arguments), bound: bound(arguments))
   }
 
-  private static func schemeParameters(_ scheme: SystemFunction) -> [String] {
-    switch scheme {
-    case .listsSortBy: ["[T]", "func(T) K"]
-    case .listsContains: ["[T]", "T"]
-    case .listsTake, .listsDrop: ["[T]", "int"]
-    default: ["[T]"]
-    }
-  }
-
   /// - Returns: the type of the second parameter, if there is one, and of the result; nil after a report.
   private mutating func instantiate(
-    _ scheme: SystemFunction, _ name: String, _ element: Type, _ second: Type, _ arguments: [ExpressionID]
+    _ function: ListFunction, _ name: String, _ element: Type, _ second: Type, _ arguments: [ExpressionID]
   ) -> (parameter: Type?, result: Type)? {
     let list = Type.list(element)
-    switch scheme {
-    case .listsSort:
+    switch function {
+    case .sort:
       guard element.isOrdered else { return refuse(arguments[0], name, list, "scalars or tuples of scalars") }
       return (nil, list)
-    case .listsMin, .listsMax:
+    case .min, .max:
       guard element.isOrdered else { return refuse(arguments[0], name, list, "scalars or tuples of scalars") }
       return (nil, element)
-    case .listsSum:
+    case .sum:
       if case .bottom = element { return (nil, .int) }
       guard element.isNumber else { return refuse(arguments[0], name, list, "ints or floats") }
       return (nil, element)
-    case .listsUnique:
+    case .unique:
       guard element.isComparable else { return refuse(arguments[0], name, list, "values that == compares") }
       return (nil, list)
-    case .listsReverse: return (nil, list)
-    case .listsEnumerate:
+    case .reverse: return (nil, list)
+    case .enumerate:
       return (nil, .list(.tuple([Type.Labelled(nil, .int), Type.Labelled(nil, element)])))
-    case .listsTake, .listsDrop:
+    case .take, .drop:
       guard second.isEqual(to: .int) else { return mismatch(arguments[1], second, "int", name) }
       return (.int, list)
-    case .listsContains:
+    case .contains:
       guard element.isComparable else { return refuse(arguments[0], name, list, "values that == compares") }
       guard second.isSubtype(of: element) || element.isSubtype(of: second) else {
         return mismatch(arguments[1], second, "\(element)", name)
       }
       return (second, .bool)
-    case .listsSortBy:
+    case .sortBy:
       guard case .function(let parameters, let key) = second, parameters.count == 1,
         element.isSubtype(of: parameters[0].type)
       else { return mismatch(arguments[1], second, "func(\(element)) K", name) }
@@ -150,7 +139,6 @@ extension Checker {
         return nil
       }
       return (second, list)
-    default: return nil
     }
   }
 
@@ -169,5 +157,30 @@ extension Checker {
     if case .error = type { return nil }
     report(.argumentType, "cannot use type \(type) as type \(wanted) in argument to \(name)", at: range(argument))
     return nil
+  }
+}
+
+/// The functions of `$/lists`, whose types depend on their arguments.
+private enum ListFunction: String {
+  case sort = "lists.Sort"
+  case sortBy = "lists.SortBy"
+  case contains = "lists.Contains"
+  case unique = "lists.Unique"
+  case reverse = "lists.Reverse"
+  case enumerate = "lists.Enumerate"
+  case sum = "lists.Sum"
+  case min = "lists.Min"
+  case max = "lists.Max"
+  case take = "lists.Take"
+  case drop = "lists.Drop"
+
+  /// For a message about their number.
+  var parameters: [String] {
+    switch self {
+    case .sortBy: ["[T]", "func(T) K"]
+    case .contains: ["[T]", "T"]
+    case .take, .drop: ["[T]", "int"]
+    case .sort, .unique, .reverse, .enumerate, .sum, .min, .max: ["[T]"]
+    }
   }
 }

@@ -42,11 +42,8 @@ extension Checker {
   private mutating func checkOutputs(_ syntax: TypeSyntaxID) -> [Type.Labelled] {
     let (type, _) = resolve(syntax)
     let outputs: [Type.Labelled]
-    switch type {
-    case .error: return []
-    case .tuple(let elements): outputs = elements
-    default: outputs = [Type.Labelled(nil, type)]
-    }
+    if case .error = type { return [] }
+    if case .tuple(let elements) = type { outputs = elements } else { outputs = [Type.Labelled(nil, type)] }
     var seen: Set<String> = []
     for (index, output) in outputs.enumerated() {
       guard output.type.isEqual(to: .file) || output.type.isEqual(to: .dir) else {

@@ -33,22 +33,22 @@ extension Checker {
       case .error, .wildcard: break
       case .identifier(let name): bind(name, to: whole, flow, measure, warns: warns, exported: exported)
       case .tuple(let elements):
-        switch type {
-        case .tuple(let found) where found.count == elements.count:
+        if case .tuple(let found) = type, found.count == elements.count {
           for (index, element) in elements.enumerated() {
             parts.append((element, found[index].type, flow.element(index)))
           }
-        case .error, .bottom: parts = elements.map { ($0, type, .immediate) }
-        default:
-          fail()
-          parts = elements.map { ($0, .error, .immediate) }
+        } else {
+          if !type.fitsAnyPattern { fail() }
+          parts = elements.map { ($0, type.fitsAnyPattern ? type : .error, .immediate) }
         }
       case .list(let elements, let tail):
         var element = Type.error
-        switch type {
-        case .list(let found): element = found
-        case .error, .bottom: element = type
-        default: fail()
+        if case .list(let found) = type {
+          element = found
+        } else if type.fitsAnyPattern {
+          element = type
+        } else {
+          fail()
         }
         parts = elements.map { ($0, element, flow.computed) }
         if case .pattern(let rest) = tail {
@@ -61,8 +61,7 @@ extension Checker {
       case .structure(let fields):
         for field in fields {
           var found = Type.error
-          switch type {
-          case .structure(let known):
+          if case .structure(let known) = type {
             if let match = type.field(field.name.text) {
               found = match
             } else {
@@ -72,8 +71,10 @@ extension Checker {
                 [Diagnostic.Note("there is no field \"\(field.name.text)\"", at: range(field.name.token))]
                   + suggestion.notes, suggestion.fixIts)
             }
-          case .error, .bottom: found = type
-          default: fail()
+          } else if type.fitsAnyPattern {
+            found = type
+          } else {
+            fail()
           }
           if let inner = field.pattern {
             parts.append((inner, found, flow.field(field.name.text)))
@@ -85,8 +86,7 @@ extension Checker {
       case .variant(let tag, let element):
         checkTag(tag)
         var found = Type.error
-        switch type {
-        case .sum(let variants):
+        if case .sum(let variants) = type {
           if let variant = variants.first(where: { $0.tag == tag.text }) {
             switch (variant.element, element) {
             case (nil, nil): break
@@ -101,15 +101,15 @@ extension Checker {
               [Diagnostic.Note("there is no tag #\(tag.text)", at: range(tag.token))] + suggestion.notes,
               suggestion.fixIts)
           }
-        case .error, .bottom: found = type
-        default: fail()
+        } else if type.fitsAnyPattern {
+          found = type
+        } else {
+          fail()
         }
         if let element { parts.append((element, found, flow.computed)) }
       case .literal(let literal):
         let literalType = typeOfLiteral(literal)
-        // An empty list's element may be compared with anything: it is never there.
-        if case .bottom = type { break }
-        if !literalType.isEqual(to: type) { fail() }
+        if !type.fitsAnyPattern, !literalType.isEqual(to: type) { fail() }
       }
       pending += parts.reversed()
     }
@@ -119,14 +119,12 @@ extension Checker {
   private mutating func typeOfLiteral(_ id: ExpressionID) -> Type {
     var inner = id
     while case .unary(.negate, let operand) = tree[inner].kind { inner = operand }
-    let type: Type
-    switch tree[inner].kind {
-    case .integer: type = .int
-    case .float: type = .float
-    case .string: type = .string
-    case .bool: type = .bool
-    default: type = .error
-    }
+    let kind = tree[inner].kind
+    var type = Type.error
+    if case .integer = kind { type = .int }
+    if case .float = kind { type = .float }
+    if case .string = kind { type = .string }
+    if case .bool = kind { type = .bool }
     types[Int(inner.index)] = type
     types[Int(id.index)] = type
     return type
@@ -247,6 +245,18 @@ extension Checker {
     report(
       .switchTooComplex, "the cases of this switch are too many and too entangled to check", at: head(of: id),
       notes: [Diagnostic.Note("split it into several, one inside the other")])
+  }
+}
+
+extension Type {
+  /// Whether a pattern of any form may stand for a value of this type: there is none, or it is wrong already.
+  fileprivate var fitsAnyPattern: Bool {
+    switch self {
+    case .error, .bottom: true
+    case .int, .float, .string, .bool, .file, .dir, .unit, .fileset, .top, .list, .map, .tuple, .structure, .module,
+      .function, .sum, .scheme:
+      false
+    }
   }
 }
 

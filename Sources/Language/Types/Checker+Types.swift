@@ -136,15 +136,14 @@ extension Checker {
       }
       type = field.unlabelled
     }
-    switch type {
-    case .error: return (.error, .scalar)
-    case .module(_, let aliases):
+    if case .error = type { return (.error, .scalar) }
+    if case .module(_, let aliases) = type {
       if let alias = aliases.last(where: { $0.name == name.text }) { return (alias.type, binding.measure) }
       let suggestion = suggestion(for: name.text, among: aliases.map(\.name), at: self.range(name.token))
       report(
         .unknownType, "type alias \(written) not found", at: range, notes: suggestion.notes,
         fixIts: suggestion.fixIts)
-    default:
+    } else {
       report(
         .unknownType, "type alias \(written) not found: the value before the \".\" is not a module", at: range)
     }

@@ -85,18 +85,16 @@ indirect enum MatchPattern: Hashable {
   }
 
   private static func literal(_ id: ExpressionID, in tree: SyntaxTree) -> Literal? {
-    switch tree[id].kind {
-    case .integer(let value): .int(value)
-    case .float(let text): Double(text).map { .float($0) }
-    case .string(let value): .string(value)
-    case .bool(let value): .bool(value)
-    case .unary(.negate, let operand):
-      switch literal(operand, in: tree) {
-      case .int(let value)?: .int(-value)
-      case .float(let value)?: .float(-value)
-      case .string?, .bool?, nil: nil
-      }
-    default: nil
+    let kind = tree[id].kind
+    if case .integer(let value) = kind { return .int(value) }
+    if case .float(let text) = kind { return Double(text).map { .float($0) } }
+    if case .string(let value) = kind { return .string(value) }
+    if case .bool(let value) = kind { return .bool(value) }
+    guard case .unary(.negate, let operand) = kind else { return nil }
+    switch literal(operand, in: tree) {
+    case .int(let value)?: return .int(-value)
+    case .float(let value)?: return .float(-value)
+    case .string?, .bool?, nil: return nil
     }
   }
 }

@@ -59,7 +59,7 @@ struct CoverageTests {
     }
   }
 
-  static func pattern(_ type: Type, _ random: inout SplitMix) -> MatchPattern {
+  static func pattern(_ type: Type, _ random: inout SeededGenerator) -> MatchPattern {
     if random.below(3) == 0 { return .any }
     switch type {
     case .bool: return .literal(.bool(random.below(2) == 0))
@@ -85,7 +85,7 @@ struct CoverageTests {
   {
     let values = Self.values(type)
     for seed in 0..<300 {
-      var random = SplitMix(state: UInt64(seed))
+      var random = SeededGenerator(seed: UInt64(seed))
       var coverage = Coverage(of: type)
       var rows: [MatchPattern] = []
       for _ in 0...random.below(6) {
@@ -123,19 +123,4 @@ struct CoverageTests {
     #expect(numbers.add(.any) == .reachable)
     #expect(numbers.unhandled() == .exhaustive)
   }
-}
-
-/// A small generator of numbers that are the same everywhere.
-struct SplitMix {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 }
