@@ -113,6 +113,7 @@ package func build(
   if !options.isDryRun, case .unchanged(let bytes) = world.snapshot.check(key: key, generation: nil),
     let memory = SnapshotSummary(encoded: bytes)
   {
+    for diagnostic in memory.diagnostics(world.fileSystem) { sink.receive(.diagnostic(diagnostic)) }
     for line in memory.printed { sink.receive(.printed(line)) }
     return finish(
       BuildEvent.Summary(
@@ -170,33 +171,4 @@ extension BuildOptions {
   }
 
   package static func owner(program: String, target: String) -> ByteString { ByteString("\(target) of \(program)") }
-}
-
-/// What a build says when it finds that nothing changed.
-struct SnapshotSummary {
-  var steps: Int
-  var printed: [String]
-
-  init(steps: Int, printed: [String]) {
-    self.steps = steps
-    self.printed = printed
-  }
-
-  var encoded: [UInt8] {
-    var writer = BinaryWriter()
-    writer.write(UInt32(steps))
-    for line in printed { writer.write(line) }
-    return writer.bytes
-  }
-
-  init?(encoded bytes: [UInt8]) {
-    var reader = BinaryReader(bytes)
-    guard let steps = reader.readUInt32() else { return nil }
-    var printed: [String] = []
-    while !reader.isAtEnd {
-      guard let line = reader.readString() else { return nil }
-      printed.append(line)
-    }
-    self.init(steps: Int(steps), printed: printed)
-  }
 }

@@ -33,7 +33,7 @@ extension BuildRun {
     case .discarded(let step): tellEnd(of: step, .cancelled)
     case .failed(let step, let failure): tell(step, failure)
     case .wouldRun(let step, let key, let reason):
-      let label = labels.label(of: step, in: graph)
+      let label = engine.label(of: step)
       sink.receive(.wouldRun(step: Self.name(key), label: label, reason: reason.description))
       if options.explains { explain(step, key, label) }
     case .sourceFailed(let id, let message): tell(id, message)

@@ -91,12 +91,11 @@ extension BuildRun {
   /// Writes down all that must look the same for the next build to have nothing to do.
   func writeSnapshot(isValid: Bool, steps: Int) {
     let key = options.snapshotKey
-    // What was said about the program must be said again, so it has to be evaluated again.
-    guard isValid, canSnapshot, !hasDiagnostics, let entries = snapshotEntries() else {
+    guard isValid, canSnapshot, let entries = snapshotEntries() else {
       try? world.snapshot.remove(key: key)
       return
     }
-    let summary = SnapshotSummary(steps: steps, printed: printed)
+    let summary = SnapshotSummary(steps: steps, printed: printed, diagnostics: diagnostics)
     // It only saves time: without it the next build looks everything up.
     try? world.snapshot.write(
       key: key, generation: store.generation, entries: entries, summary: summary.encoded)

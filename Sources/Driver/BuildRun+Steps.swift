@@ -27,7 +27,7 @@ extension BuildRun {
       guard let launch = launches[step], case .exec(let exec) = graph.steps[Int(step.index)].work else { continue }
       let run = try store.nextRun()
       runs[step] = (run, world.clock.now)
-      let label = labels.label(of: step, in: graph)
+      let label = engine.label(of: step)
       sink.receive(
         .stepStarted(step: Self.name(launch.key), label: label, reason: launch.reason.description))
       if options.explains { explain(step, launch.key, label) }
@@ -61,7 +61,7 @@ extension BuildRun {
       step: step, artifact: artifact, origin: origin, destination: path, isDryRun: options.isDryRun, reader: reader,
       objects: world.objects, exporter: world.exporter)
     if !options.isDryRun {
-      let label = labels.label(of: step, in: graph)
+      let label = engine.label(of: step)
       sink.receive(
         .stepStarted(
           step: Self.name(artifact.digest), label: label, reason: Reason.destinationDiffers.description))
@@ -70,7 +70,7 @@ extension BuildRun {
   }
 
   func exported(_ step: StepID, _ ending: ExportEnding, _ message: String?) {
-    let label = labels.label(of: step, in: graph)
+    let label = engine.label(of: step)
     let status: BuildEvent.StepStatus? =
       switch ending {
       case .unchanged: .cached
@@ -91,7 +91,7 @@ extension BuildRun {
   static func name(_ key: Digest) -> String { String(key.description.prefix(12)) }
 
   func tell(_ step: StepID, _ key: Digest, _ status: BuildEvent.StepStatus) {
-    let label = labels.label(of: step, in: graph)
+    let label = engine.label(of: step)
     sink.receive(.stepFinished(BuildEvent.StepEnd(step: Self.name(key), label: label, status: status)))
   }
 
@@ -117,7 +117,7 @@ extension BuildRun {
     if let launch = launches[step], let outcome {
       tell(launch, outcome, .failed, message)
     } else {
-      let label = labels.label(of: step, in: graph)
+      let label = engine.label(of: step)
       sink.receive(.stepFinished(BuildEvent.StepEnd(step: label, label: label, status: .failed, message: message)))
     }
   }
@@ -130,7 +130,7 @@ extension BuildRun {
     sink.receive(
       .stepFinished(
         BuildEvent.StepEnd(
-          step: Self.name(launch.key), label: labels.label(of: launch.step, in: graph), status: status,
+          step: Self.name(launch.key), label: engine.label(of: launch.step), status: status,
           usage: outcome.usage, exitCode: exitCode, message: message,
           logTail: status == .failed ? outcome.logTail : "")))
   }

@@ -34,7 +34,6 @@ final class BuildRun {
   var seen = (sources: 0, steps: 0, literals: 0, assemblies: 0)
 
   var graph = FlowGraph()
-  var labels = Labels()
   var launches: [StepID: Launch] = [:]
   var runs: [StepID: (run: RunID, startedAt: Double)] = [:]
   var ended: [StepID: (run: RunID, outcome: RunOutcome)] = [:]
@@ -46,7 +45,7 @@ final class BuildRun {
   var listings: [SourceID: FolderListing] = [:]
   var known: [Path: Observation] = [:]
   var printed: [String] = []
-  var hasDiagnostics: Bool
+  var diagnostics: [Diagnostic] = []
   /// Whether the nothing-changed check can cover all that was published.
   var canSnapshot = true
 
@@ -71,7 +70,6 @@ final class BuildRun {
     self.program = program
     self.interruption = interruption
     self.sink = sink
-    hasDiagnostics = !program.diagnostics.isEmpty
     engine = BuildEngine(
       options: BuildEngine.Options(
         keepsGoing: options.keepsGoing, isStrict: options.sandbox == .strict, isDryRun: options.isDryRun))
@@ -106,7 +104,7 @@ final class BuildRun {
   }
 
   func performLoop(mayRestart: Bool) throws(SystemError) -> BuildEvent.Summary? {
-    for diagnostic in program.diagnostics { sink.receive(.diagnostic(diagnostic)) }
+    for diagnostic in program.diagnostics { report(diagnostic) }
     known = try store.sources()
     let inbox = inbox
     interruption.onInterrupt { inbox.post(.interrupted) }
@@ -165,6 +163,8 @@ final class BuildRun {
   func advanceEvaluation() {
     let given = answers
     answers = []
+    // A second owner would make the evaluation copy its graph before it can go on.
+    graph = FlowGraph()
     let progress = program.evaluation.resume(given)
     takeGraph()
     switch progress {
@@ -187,8 +187,9 @@ final class BuildRun {
     }
   }
 
+  /// Says something that the next build has to say again, if it finds that nothing changed.
   func report(_ diagnostic: Diagnostic) {
-    hasDiagnostics = true
+    diagnostics.append(diagnostic)
     sink.receive(.diagnostic(diagnostic))
   }
 
@@ -199,7 +200,6 @@ final class BuildRun {
       assemblies: graph.assemblies.count
     )
     guard now != seen else { return }
-    labels.extend(by: graph.steps[seen.steps...], in: graph)
     pending.append(
       .graphExtended(
         GraphExtension(
@@ -267,7 +267,7 @@ final class BuildRun {
       command = engine.staging(of: launch.step, exec).script(of: exec)
     }
     return RunRecord(
-      run: run, build: buildNumber, contentKey: launch.key, label: labels.label(of: launch.step, in: graph),
+      run: run, build: buildNumber, contentKey: launch.key, label: engine.label(of: launch.step),
       command: command, reason: launch.reason.description, ending: outcome.ending, usage: outcome.usage,
       startedAt: startedAt)
   }

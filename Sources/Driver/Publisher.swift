@@ -179,7 +179,10 @@ struct Publisher {
   // MARK: Telling
 
   private func reportStale(_ missing: [OutputEntry], _ claims: Claims) {
-    for entry in missing where claims.owned.keys.contains(where: { Publication.isAt($0, orBelow: entry.path) }) {
+    guard !missing.isEmpty else { return }
+    var places = Set(claims.owned.keys)
+    for path in claims.owned.keys { places.formUnion(Publication.ancestors(of: path)) }
+    for entry in missing where places.contains(entry.path) || (entry.path.isEmpty && !places.isEmpty) {
       run.report(
         Diagnostic(
           "build.stale-output", .warning,

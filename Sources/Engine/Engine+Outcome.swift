@@ -104,14 +104,23 @@ extension ContentOrigin {
     case .source(let folder): return .source(folder.appending(path))
     case .object: return .object(artifact)
     case .view(let members):
-      for member in members {
-        if member.path == path { return member.origin }
-        let prefix = member.path.bytes + [UInt8(ascii: "/")]
-        if path.bytes.starts(with: prefix) {
-          return member.origin.member(ByteString(bytes: Array(path.bytes[prefix.count...])), artifact)
-        }
+      if let exact = Self.find(path, in: members) { return exact.origin }
+      for folder in Publication.ancestors(of: path) {
+        guard let member = Self.find(folder, in: members) else { continue }
+        return member.origin.member(ByteString(bytes: Array(path.bytes[(folder.count + 1)...])), artifact)
       }
       return .object(artifact)
     }
+  }
+
+  /// - Precondition: members ascend by path.
+  private static func find(_ path: ByteString, in members: [ViewMember]) -> ViewMember? {
+    var low = 0
+    var high = members.count
+    while low < high {
+      let middle = (low + high) / 2
+      if members[middle].path < path { low = middle + 1 } else { high = middle }
+    }
+    return low < members.count && members[low].path == path ? members[low] : nil
   }
 }

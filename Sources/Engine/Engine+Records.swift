@@ -117,7 +117,8 @@ extension BuildEngine {
 
   // MARK: Names
 
-  func name(of step: StepID) -> String { graph.steps[Int(step.index)].name }
+  /// What people call a step: its name in the program, and where there are several of it what tells it from the others.
+  package mutating func label(of step: StepID) -> String { graph.label(of: step) }
 
   func display(_ source: SourceID) -> String {
     switch graph.sources[Int(source.index)].place {
@@ -142,13 +143,13 @@ extension BuildEngine {
     return path.display
   }
 
-  private func display(_ reference: ArtifactReference) -> String {
+  private mutating func display(_ reference: ArtifactReference) -> String {
     switch reference {
     case .source(let id): return display(id)
     case .output(let step, let output):
-      guard let exec = exec(of: step), exec.outputs.count > 1 else { return name(of: step) }
-      return "\(name(of: step)).\(exec.outputs[output].label)"
-    case .member(let step, _, let path): return "\(name(of: step))/\(path.display)"
+      guard let exec = exec(of: step), exec.outputs.count > 1 else { return label(of: step) }
+      return "\(label(of: step)).\(exec.outputs[output].label)"
+    case .member(let step, _, let path): return "\(label(of: step))/\(path.display)"
     case .literal: return "a file that the program makes"
     case .assembly: return "a folder that the program makes"
     }

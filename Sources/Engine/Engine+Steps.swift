@@ -83,9 +83,9 @@ extension BuildEngine {
     }
   }
 
-  private func missingMember(_ reference: ArtifactReference) -> String {
+  private mutating func missingMember(_ reference: ArtifactReference) -> String {
     guard case .member(let step, let output, let path) = reference else { return "an input cannot be read" }
-    let maker = name(of: step)
+    let maker = label(of: step)
     guard let exec = exec(of: step) else { return "\(maker) holds no file '\(path.display)'" }
     return "the folder '\(exec.outputs[output].label)' that \(maker) made holds no file '\(path.display)'"
   }
@@ -250,7 +250,7 @@ extension BuildEngine {
     }
     var name = "an input"
     switch graph.kinds[maker.position] {
-    case .step(let step), .manifest(let step, _): name = self.name(of: step)
+    case .step(let step), .manifest(let step, _): name = label(of: step)
     case .source, .literal, .assembly: break
     }
     progress.runSteps += 1

@@ -50,6 +50,7 @@ struct Graph {
   private(set) var identities: [Digest] = []
   private var identityCounts: [Digest: Int] = [:]
   private var plans: [Plan?] = []
+  private var labels = Labels()
   /// The longest chain of steps from each step to an end of the graph, itself included.
   private(set) var ranks: [Double] = []
 
@@ -80,6 +81,7 @@ struct Graph {
       steps.append(step)
       plans.append(nil)
     }
+    labels.extend(by: more.steps, sources: sources)
     for assembly in more.assemblies {
       assemblyNodes.append(addNode(.assembly(AssemblyID(index: UInt32(assemblies.count)))))
       assemblies.append(assembly)
@@ -181,6 +183,9 @@ struct Graph {
     plans[Int(step.index)] = plan
     return plan
   }
+
+  /// What people call a step.
+  mutating func label(of step: StepID) -> String { labels.label(of: step, named: steps[Int(step.index)].name) }
 
   private mutating func identity(of index: Int) -> Digest {
     let step = steps[index]

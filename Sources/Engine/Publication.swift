@@ -90,9 +90,14 @@ package struct Publication: Hashable, Sendable {
     let wanted = desired.sorted { $0.path < $1.path }
     checkPaths(wanted)
     let wantedPaths = Set(wanted.map(\.path))
-    let stale = claims.filter { owners.contains($0.value.owner) && !wantedPaths.contains($0.key) }
+    let keptPaths = Set(kept)
+    func isKept(_ path: ByteString) -> Bool {
+      keptPaths.contains(path) || keptPaths.contains("") || Self.ancestors(of: path).contains(where: keptPaths.contains)
+    }
+    let stale =
+      claims
+      .filter { owners.contains($0.value.owner) && !wantedPaths.contains($0.key) && !isKept($0.key) }
       .sorted { $0.key < $1.key }
-      .filter { claim in !kept.contains { Self.isAt(claim.key, orBelow: $0) } }
     var removals: [Action] = []
     var removed: Set<ByteString> = []
     for (path, claim) in stale {
@@ -211,7 +216,7 @@ package struct Publication: Hashable, Sendable {
   }
 
   /// The folders that a path lies in, below the tree's root.
-  static func ancestors(of path: ByteString) -> [ByteString] {
+  package static func ancestors(of path: ByteString) -> [ByteString] {
     path.bytes.indices.filter { path.bytes[$0] == UInt8(ascii: "/") }.map {
       ByteString(bytes: Array(path.bytes[..<$0]))
     }

@@ -26,13 +26,13 @@ struct Labels {
   private var used: [String: Int] = [:]
 
   /// - Complexity: O(what is new).
-  mutating func extend(by steps: ArraySlice<Step>, in graph: FlowGraph) {
+  mutating func extend(by steps: ArraySlice<Step>, sources: [Source]) {
     for step in steps {
       let inputs = Self.inputs(of: step)
       namesakes[step.name, default: Namesakes(inputs: inputs)].note(inputs)
       labels.append(nil)
     }
-    for step in steps { subjects.append(subject(of: step, in: graph)) }
+    for step in steps { subjects.append(subject(of: step, sources)) }
   }
 
   private static func inputs(of step: Step) -> [ArtifactReference] {
@@ -43,20 +43,20 @@ struct Labels {
   }
 
   /// The base name of the first source behind a step's inputs, those first that others of its name do not have.
-  private func subject(of step: Step, in graph: FlowGraph) -> ByteString? {
+  private func subject(of step: Step, _ sources: [Source]) -> ByteString? {
     let inputs = Self.inputs(of: step)
     let differing = namesakes[step.name]?.differing ?? []
     for position in differing.sorted() where position < inputs.count {
-      if let found = subject(of: inputs[position], in: graph) { return found }
+      if let found = subject(of: inputs[position], sources) { return found }
     }
-    for input in inputs { if let found = subject(of: input, in: graph) { return found } }
+    for input in inputs { if let found = subject(of: input, sources) { return found } }
     return nil
   }
 
-  private func subject(of reference: ArtifactReference, in graph: FlowGraph) -> ByteString? {
+  private func subject(of reference: ArtifactReference, _ sources: [Source]) -> ByteString? {
     switch reference {
     case .source(let id):
-      guard case .path(let path) = graph.sources[Int(id.index)].place else { return nil }
+      guard case .path(let path) = sources[Int(id.index)].place else { return nil }
       return path.baseName
     case .output(let step, _): return subjects[Int(step.index)]
     case .member(_, _, let path): return Path(path).baseName
@@ -64,9 +64,8 @@ struct Labels {
     }
   }
 
-  mutating func label(of id: StepID, in graph: FlowGraph) -> String {
+  mutating func label(of id: StepID, named name: String) -> String {
     if let label = labels[Int(id.index)] { return label }
-    let name = graph.steps[Int(id.index)].name
     var label = name
     if namesakes[name]?.count ?? 0 > 1, let subject = subjects[Int(id.index)] { label += "[\(subject.display)]" }
     let count = used[label, default: 0] + 1

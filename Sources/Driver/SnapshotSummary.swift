@@ -1,0 +1,143 @@
+import BuildGraph
+import Diagnostics
+import Ports
+
+/// What a build says when it finds that nothing changed: its counts, and all that the evaluation which it skips said.
+///
+/// Layout, by `BinaryWriter`: the number of steps; the number of printed lines and the lines; then to the end the diagnostics:
+/// id, severity, message, range, the number of notes, and for each its message and range. A range is a flag, and if it is
+/// set the file's name and two offsets. Fix-its are not kept.
+struct SnapshotSummary {
+  struct Range: Hashable {
+    var file: String
+    var lower: Int
+    var upper: Int
+  }
+
+  struct Saying: Hashable {
+    var id: String
+    var severity: Diagnostic.Severity
+    var message: String
+    var range: Range?
+    var notes: [Note]
+  }
+
+  struct Note: Hashable {
+    var message: String
+    var range: Range?
+  }
+
+  var steps: Int
+  var printed: [String]
+  var sayings: [Saying]
+
+  init(steps: Int, printed: [String], diagnostics: [Diagnostic]) {
+    self.steps = steps
+    self.printed = printed
+    sayings = diagnostics.map { diagnostic in
+      Saying(
+        id: diagnostic.id.description, severity: diagnostic.severity, message: diagnostic.message,
+        range: diagnostic.range.map(Range.init), notes: diagnostic.notes.map(Note.init))
+    }
+  }
+
+  /// The diagnostics with their texts, which are as they were: the snapshot covers the program's files.
+  ///
+  /// - Complexity: O(bytes of the files that they are about).
+  func diagnostics(_ fileSystem: any FileSystem) -> [Diagnostic] {
+    var files: [String: SourceFile] = [:]
+    func restored(_ range: Range?) -> SourceRange? {
+      guard let range else { return nil }
+      if files[range.file] == nil,
+        let bytes = try? fileSystem.read(file: Path(ByteString(range.file)), limitBytes: 256 << 20)
+      {
+        files[range.file] = SourceFile(name: range.file, text: bytes)
+      }
+      guard let file = files[range.file], range.upper <= file.text.count else { return nil }
+      return SourceRange(file, range.lower, range.upper)
+    }
+    return sayings.map { saying in
+      Diagnostic(
+        Diagnostic.ID(saying.id), saying.severity, saying.message, at: restored(saying.range),
+        notes: saying.notes.map { Diagnostic.Note($0.message, at: restored($0.range)) })
+    }
+  }
+
+  var encoded: [UInt8] {
+    var writer = BinaryWriter()
+    func write(_ range: Range?) {
+      writer.write(range != nil)
+      guard let range else { return }
+      writer.write(range.file)
+      writer.write(UInt64(range.lower))
+      writer.write(UInt64(range.upper))
+    }
+    writer.write(UInt32(steps))
+    writer.write(UInt32(printed.count))
+    for line in printed { writer.write(line) }
+    for saying in sayings {
+      writer.write(saying.id)
+      writer.write(saying.severity.rawValue)
+      writer.write(saying.message)
+      write(saying.range)
+      writer.write(UInt32(saying.notes.count))
+      for note in saying.notes {
+        writer.write(note.message)
+        write(note.range)
+      }
+    }
+    return writer.bytes
+  }
+
+  /// Nil where the bytes are damaged.
+  init?(encoded bytes: [UInt8]) {
+    var reader = BinaryReader(bytes)
+    guard let steps = reader.readUInt32(), let lines = reader.readUInt32() else { return nil }
+    self.init(steps: Int(steps), printed: [], diagnostics: [])
+    for _ in 0..<lines {
+      guard let line = reader.readString() else { return nil }
+      printed.append(line)
+    }
+    while !reader.isAtEnd {
+      guard let saying = Saying(from: &reader) else { return nil }
+      sayings.append(saying)
+    }
+  }
+}
+
+extension SnapshotSummary.Range {
+  init(_ range: SourceRange) { self.init(file: range.file.name, lower: range.lower, upper: range.upper) }
+
+  /// The outer nil where the bytes are damaged.
+  static func read(from reader: inout BinaryReader) -> Self?? {
+    guard let isThere = reader.readBool() else { return nil }
+    guard isThere else { return .some(nil) }
+    guard let file = reader.readString(), let lower = reader.readUInt64(), let upper = reader.readUInt64() else {
+      return nil
+    }
+    return .some(Self(file: file, lower: Int(truncatingIfNeeded: lower), upper: Int(truncatingIfNeeded: upper)))
+  }
+}
+
+extension SnapshotSummary.Note {
+  init(_ note: Diagnostic.Note) {
+    self.init(message: note.message, range: note.range.map(SnapshotSummary.Range.init))
+  }
+}
+
+extension SnapshotSummary.Saying {
+  init?(from reader: inout BinaryReader) {
+    guard let id = reader.readString(),
+      let severity = reader.readString().flatMap(Diagnostic.Severity.init(rawValue:)),
+      let message = reader.readString(), let range = SnapshotSummary.Range.read(from: &reader),
+      let count = reader.readUInt32()
+    else { return nil }
+    self.init(id: id, severity: severity, message: message, range: range, notes: [])
+    for _ in 0..<count {
+      guard let message = reader.readString(), let range = SnapshotSummary.Range.read(from: &reader) else {
+        return nil
+      }
+      notes.append(SnapshotSummary.Note(message: message, range: range))
+    }
+  }
+}
