@@ -146,8 +146,12 @@ extension Checker {
         notes: [Diagnostic.Note("an output is named by itself: {{\(name.text)}}")])
       return Found()
     }
-    let suggestion = suggestion(
-      for: name.text, among: scope.names.map { $0 } + Checker.preludeNames, at: range(name.token))
+    let later = declaredLater(name.text)
+    if !later.isEmpty {
+      report(.unknownName, "identifier \"\(name.text)\" not defined", at: range(name.token), notes: later)
+      return Found()
+    }
+    let suggestion = suggestion(for: name.text, among: scope.names + Checker.preludeNames, at: range(name.token))
     report(
       .unknownName, "identifier \"\(name.text)\" not defined", at: range(name.token), notes: suggestion.notes,
       fixIts: suggestion.fixIts)

@@ -111,6 +111,11 @@ extension Checker {
     guard path.count > 1 else {
       if let alias = scope.aliases[name.text] { return (alias.type, alias.measure) }
       if lostNames.contains(name.text) { return (.error, .scalar) }
+      let later = declaredLater(name.text, isType: true)
+      if !later.isEmpty {
+        report(.unknownType, "type alias \(written) not found", at: range, notes: later)
+        return (.error, .scalar)
+      }
       let known = ["int", "float", "string", "bool", "file", "dir"] + scope.aliases.keys
       let suggestion = suggestion(for: name.text, among: known, at: range)
       report(

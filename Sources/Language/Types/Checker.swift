@@ -73,7 +73,11 @@ struct Checker {
 
   var errors: [Diagnostic] = []
   var warnings: [Diagnostic] = []
-  var suggestionsLeft = 200
+  /// How many names may still be compared with unknown ones.
+  var suggestionBudget = 300_000
+  /// Where the top level declares each name first; made when the first unknown name comes.
+  var declaredNames: [String: TokenIndex]?
+  var declaredTypes: [String: TokenIndex] = [:]
   /// How many errors there were when each declaration that is being checked began.
   var errorMarks: [Int] = []
   let hasSyntaxErrors: Bool
@@ -254,21 +258,42 @@ extension Checker {
     _ message: CheckerMessage, _ text: String, at range: SourceRange, notes: [Diagnostic.Note] = [],
     fixIts: [FixIt] = []
   ) {
-    errors.append(Diagnostic(message.id, .error, text, at: range, notes: notes, fixIts: fixIts))
+    // A type in it may be enormous.
+    let shown = text.utf8.count <= 2_000 ? text : String(text.prefix(2_000)) + "..."
+    errors.append(Diagnostic(message.id, .error, shown, at: range, notes: notes, fixIts: fixIts))
   }
 
   /// A note and a fix for a name that was probably meant. Only the first errors of a module get one: looking through all
   /// names for each of very many errors would take too long.
   mutating func suggestion(
-    for name: String, among candidates: some Sequence<String>, at range: SourceRange
+    for name: String, among candidates: some Collection<String>, at range: SourceRange
   ) -> (notes: [Diagnostic.Note], fixIts: [FixIt]) {
-    guard suggestionsLeft > 0 else { return ([], []) }
-    suggestionsLeft -= 1
+    guard suggestionBudget > 0 else { return ([], []) }
+    suggestionBudget -= candidates.count
     guard let meant = Suggestion.nearest(to: name, among: candidates) else { return ([], []) }
     return (
       [Diagnostic.Note("did you mean \"\(meant)\"?")],
       [FixIt("replace \"\(name)\" with \"\(meant)\"", [FixIt.Edit(range, meant)])]
     )
+  }
+
+  /// A note for a name that the top level declares, but not before this place.
+  mutating func declaredLater(_ name: String, isType: Bool = false) -> [Diagnostic.Note] {
+    if declaredNames == nil {
+      var names: [String: TokenIndex] = [:]
+      for id in tree.module.declarations {
+        switch tree[id].kind {
+        case .error, .param: break
+        case .value(let pattern, type: _, value: _, form: _):
+          for name in tree.names(in: pattern) where names[name.text] == nil { names[name.text] = name.token }
+        case .function(let name, _): if names[name.text] == nil { names[name.text] = name.token }
+        case .type(let name, _): if declaredTypes[name.text] == nil { declaredTypes[name.text] = name.token }
+        }
+      }
+      declaredNames = names
+    }
+    guard let token = isType ? declaredTypes[name] : declaredNames?[name] else { return [] }
+    return [Diagnostic.Note("it is declared here, but a declaration sees only those before it", at: range(token))]
   }
 
   /// `val x T = e` and its like: reports unless the type fits.
@@ -285,6 +310,28 @@ extension Checker {
 }
 
 extension SyntaxTree {
+  /// The names that a pattern binds.
+  func names(in pattern: PatternID) -> [Name] {
+    var names: [Name] = []
+    var pending = [pattern]
+    while let id = pending.popLast() {
+      switch self[id].kind {
+      case .identifier(let name): names.append(name)
+      case .error, .wildcard, .literal: break
+      case .tuple(let elements): pending += elements
+      case .list(let elements, let tail):
+        pending += elements
+        if case .pattern(let rest) = tail { pending.append(rest) }
+      case .structure(let fields):
+        for field in fields {
+          if let inner = field.pattern { pending.append(inner) } else { names.append(field.name) }
+        }
+      case .variant(_, let element): if let element { pending.append(element) }
+      }
+    }
+    return names
+  }
+
   /// The identifiers in what could not be parsed.
   ///
   /// - Complexity: O(tokens in such stretches).

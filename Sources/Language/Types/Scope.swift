@@ -44,7 +44,8 @@ struct Scope {
   private var aliasUndo: [(name: String, previous: Alias?)] = []
   private var frames: [Frame] = []
 
-  var names: Dictionary<String, Int>.Keys { current.keys }
+  /// All visible names, in no order.
+  var names: [String] { Array(current.keys) }
 
   subscript(_ name: String) -> Binding? { current[name].map { bindings[$0] } }
 

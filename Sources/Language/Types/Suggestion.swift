@@ -7,15 +7,19 @@ enum Suggestion {
   static func nearest(to name: String, among candidates: some Sequence<String>) -> String? {
     let wanted = Array(name.unicodeScalars)
     guard !wanted.isEmpty, wanted.count <= 64 else { return nil }
+    let lowercased = name.lowercased()
     let allowed = max(1, wanted.count / 3)
     var best: (distance: Int, name: String)?
     for candidate in candidates where candidate != name {
+      // A letter has at most four bytes. Most names go here, at no cost.
+      guard abs(candidate.utf8.count - name.utf8.count) <= 4 * allowed else { continue }
       let scalars = Array(candidate.unicodeScalars)
       var distance: Int
-      if candidate.lowercased() == name.lowercased() {
+      guard abs(scalars.count - wanted.count) <= allowed else { continue }
+      if scalars.count == wanted.count, candidate.lowercased() == lowercased {
         distance = 0
       } else {
-        guard abs(scalars.count - wanted.count) <= allowed, scalars.count > 1 else { continue }
+        guard scalars.count > 1 else { continue }
         distance = edits(wanted, scalars)
         // A name of one letter has nothing in common with another one.
         if distance > allowed || distance >= wanted.count { continue }

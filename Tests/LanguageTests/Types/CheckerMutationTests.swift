@@ -36,6 +36,14 @@ struct CheckerMutationTests {
         guard let range = diagnostic.range else { continue }
         #expect(range.lower >= 0 && range.upper <= range.file.text.count, "\(program)\n\(Rendering.full(diagnostic))")
       }
+      if let module = checked.entry, !checked.hasErrors {
+        for (index, type) in module.types.enumerated() where type.containsError {
+          let id = ExpressionID(index: Int32(index))
+          if case .builtin? = module.resolutions[id] { continue }
+          if id == module.tree.module.keyspace { continue }
+          Issue.record("no type, and no error, in\n\(program)\n\(module.tree[id].kind)")
+        }
+      }
       let again = check(program).diagnostics.map(Rendering.full)
       #expect(checked.diagnostics.map(Rendering.full) == again, "\(program)")
     }
