@@ -143,7 +143,13 @@ package func build(
         let run = BuildRun(
           options, world: world, store: store, program: program, loadedAt: loadedAt,
           interruption: interruption, sink: sink)
-        if let summary = try run.perform(mayRestart: attempt < restartLimit) { return finish(summary) }
+        do throws(SystemError) {
+          if let summary = try run.perform(mayRestart: attempt < restartLimit) { return finish(summary) }
+        } catch {
+          // An object that is gone or not what its name says has been set aside by now: work brings it back.
+          guard error.code == .damaged || error.code == .notFound, attempt < restartLimit else { throw error }
+          sink.receive(.diagnostic(Diagnostic("state.damaged", .warning, "\(error.message); making it again")))
+        }
       }
     }
   } catch {

@@ -99,6 +99,8 @@ final class BuildRun {
       // Nothing may outlive the loop that it reports to.
       world.runner.cancelAll()
       while underWay > 0 { for message in wait(seconds: nil) where message.endsWork { underWay -= 1 } }
+      // What had finished need not be lost; where the state itself refuses there is nothing more to do.
+      try? flush()
       throw error
     }
   }

@@ -186,6 +186,22 @@ import Testing
     expectNothingToDo(world, program())
   }
 
+  @Test func anObjectThatVanishesDuringTheBuildIsMadeAgain() {
+    let world = world()
+    world.jobs = 1
+    var runs = 0
+    world.runner.meanwhile = {
+      runs += 1
+      // While s1 runs, what s0 made is lost; it has been read, but not published.
+      if runs == 2 { world.objects.removeAll() }
+    }
+    let report = world.build(program())
+    world.runner.meanwhile = {}
+    #expect(report.summary.status == .succeeded)
+    #expect(world.tree.files == ReferenceBuild(program(), files: world.files).outputs)
+    expectNothingToDo(world, program())
+  }
+
   @Test func aCopyIsMadeWhereItsPlaceDiffersAndOnlyThere() {
     let world = world()
     var graph = FlowGraph()
