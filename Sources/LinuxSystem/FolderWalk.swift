@@ -17,10 +17,14 @@ struct FolderWalk {
   private let top: Path
   private var entries: [ListedEntry] = []
   private var folders: [ListedEntry] = []
+  /// Links, relative to the top, that mean nothing where only the folder can be seen: absolute ones, and those that lead out.
+  private(set) var outwardLinks: [ByteString] = []
+  private let canonicalTop: ByteString
 
   init(roots: Roots, top: Path) {
     self.roots = roots
     self.top = top
+    canonicalTop = (try? roots.resolve(top)) ?? ""
   }
 
   var listing: FolderListing {
@@ -89,6 +93,7 @@ struct FolderWalk {
       defer { close(place) }
       var figures = reflow_stat()
       guard reflow_stat_fd(place, &figures) == 0 else { return }
+      if leadsOut(path, to: place) { outwardLinks.append(path) }
       guard figures.isFolder else {
         entries.append(ListedEntry(path: path, look: LinuxFileSystem.look(figures)))
         return
@@ -100,6 +105,18 @@ struct FolderWalk {
     if let opened = try roots.open(top.appending(path), O_RDONLY | O_DIRECTORY) {
       try visit(opened, at: path, ancestors: ancestors)
     }
+  }
+
+  private func leadsOut(_ path: ByteString, to place: Int32) -> Bool {
+    guard let canonical = canonicalPath(of: place), canonical.isWithin(canonicalTop) else { return true }
+    let host = canonicalTop + "/" + path
+    guard let target = linkTarget(anywhere, host), target.bytes.first != UInt8(ascii: "/") else { return true }
+    // It ends inside; it must not climb above the folder on its way either.
+    var depth = path.components.count - 1
+    for part in target.components where depth >= 0 && part.elementsEqual(".".utf8) == false {
+      depth += part.elementsEqual("..".utf8) ? -1 : 1
+    }
+    return depth < 0
   }
 
   private func shown(_ path: ByteString) -> String { roots.display(top.appending(path)) }

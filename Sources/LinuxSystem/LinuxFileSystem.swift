@@ -3,11 +3,13 @@ import CLinux
 package import Diagnostics
 import Glibc
 package import Ports
+import Synchronization
 
 /// The user's files, by system calls relative to the roots.
 package final class LinuxFileSystem: FileSystem {
   package let roots: Roots
   private let clocks: FileClocks
+  private let outwardLinks = Mutex<[Path: [ByteString]]>([:])
 
   /// - Parameters:
   ///   - roots: absolute paths by the index of ``RootID``.
@@ -146,7 +148,18 @@ package final class LinuxFileSystem: FileSystem {
     }
     var walk = FolderWalk(roots: roots, top: path)
     try walk.visit(descriptor, at: "", ancestors: [])
+    outwardLinks.withLock { $0[path] = walk.outwardLinks }
     return walk.listing
+  }
+
+  /// The links below a folder, relative to it, that would lead nowhere if only the folder were to be seen. As of its last listing;
+  /// lists it where there was none.
+  ///
+  /// - Throws: as `list`.
+  func outwardLinks(below folder: Path) throws(SystemError) -> [ByteString] {
+    if let known = outwardLinks.withLock({ $0[folder] }) { return known }
+    _ = try list(folder: folder)
+    return outwardLinks.withLock { $0[folder] ?? [] }
   }
 }
 

@@ -101,7 +101,8 @@ package final class LinuxStepRunner: StepRunner {
     }
     let inputs: StepInputs
     do throws(SystemError) {
-      inputs = try StepInputs(request.inputs, fileSystem, objects)
+      inputs = try StepInputs(
+        request.inputs, isHidingAll: request.sandbox != .off || container != nil, fileSystem, objects)
     } catch {
       if error.isForEveryStep { throw error }
       return .refused(error.message)

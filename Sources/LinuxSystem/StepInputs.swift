@@ -14,13 +14,17 @@ struct StepInputs {
 
   private(set) var entries: [Entry] = []
   private var known: Set<ByteString> = []
+  private let isHidingAll: Bool
   private let fileSystem: LinuxFileSystem
   private let objects: any ObjectStore
 
+  /// - Parameter isHidingAll: whether the step may run where nothing but its inputs can be seen: links in a folder that lead out of
+  ///   it are then replaced by what they lead to.
   /// - Throws: where an input is gone or leads out of every root.
   init(
-    _ inputs: [RunRequest.Input], _ fileSystem: LinuxFileSystem, _ objects: any ObjectStore
+    _ inputs: [RunRequest.Input], isHidingAll: Bool, _ fileSystem: LinuxFileSystem, _ objects: any ObjectStore
   ) throws(SystemError) {
+    self.isHidingAll = isHidingAll
     self.fileSystem = fileSystem
     self.objects = objects
     entries.reserveCapacity(inputs.count * 2)
@@ -40,6 +44,13 @@ struct StepInputs {
     guard known.insert(path).inserted else { return }
     addFolders(above: path)
     switch origin {
+    case .source(let source) where isFolder && isHidingAll:
+      let links = try fileSystem.outwardLinks(below: source)
+      if links.isEmpty {
+        entries.append(.place(host: try fileSystem.roots.resolve(source), path: path, isFolder: true))
+      } else {
+        try add(membersOf: source, at: path, "", links)
+      }
     case .source(let source):
       entries.append(.place(host: try fileSystem.roots.resolve(source), path: path, isFolder: isFolder))
     case .object(let artifact):
@@ -49,6 +60,34 @@ struct StepInputs {
       entries.append(.folder(path))
       for member in members {
         try add(member.origin, at: path + "/" + member.path, isFolder: leadsToFolder(member.origin))
+      }
+    }
+  }
+
+  /// A folder with links that lead out of it: what lies beside them is shown one by one.
+  private mutating func add(
+    membersOf folder: Path, at path: ByteString, _ below: ByteString, _ links: [ByteString]
+  ) throws(SystemError) {
+    entries.append(.folder(path))
+    let source = folder.appending(below)
+    guard let opened = try fileSystem.roots.open(source, O_RDONLY | O_DIRECTORY) else {
+      throw SystemError(.notFound, "'\(fileSystem.roots.display(source))' does not exist", errno: ENOENT)
+    }
+    defer { close(opened) }
+    for name in names(inFolder: opened).names {
+      let member = below.isEmpty ? name.name : below + "/" + name.name
+      let place = path + "/" + name.name
+      if links.contains(where: { $0.bytes.starts(with: (member + "/").bytes) }) {
+        try add(membersOf: folder, at: place, member, links)
+      } else {
+        let isFolder: Bool
+        switch fileSystem.look(at: folder.appending(member)) {
+        case .file: isFolder = false
+        case .folder: isFolder = true
+        case .missing, .special, .refused: continue
+        }
+        entries.append(
+          .place(host: try fileSystem.roots.resolve(folder.appending(member)), path: place, isFolder: isFolder))
       }
     }
   }

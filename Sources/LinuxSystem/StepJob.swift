@@ -212,6 +212,8 @@ struct StepJob {
       var outcome = ended.outcome
       if container == nil { outcome.undeclaredOutputs = Array(remains.undeclared.prefix(20)) }
       let logFull = ended.report.figures.log_errno
+      // The log is what filled it: most of it must go, or nothing could be said or done any more.
+      if logFull == ENOSPC || logFull == EDQUOT { _ = logPath.withCString { truncate($0, 64 << 10) } }
       if wasFull || logFull == ENOSPC || logFull == EDQUOT {
         let message =
           "the disk that holds '\(runner.configuration.stateFolder.display)' was full while it ran; free some space"

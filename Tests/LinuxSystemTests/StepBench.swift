@@ -70,9 +70,15 @@ final class StepBench: Sendable {
   let runner: LinuxStepRunner
   private let nextRun = Atomic<Int>(0)
 
-  init(readable: [ByteString] = [], containers: ContainerRuntime = .none) {
+  private let isMounted: Bool
+
+  /// - Parameter disk: the size of a disk of its own for `.reflow/`; root only.
+  init(readable: [ByteString] = [], containers: ContainerRuntime = .none, onDiskOf disk: String? = nil) {
+    isMounted = disk != nil
     // The spawner is started once for all tests, whatever thread comes first.
     _ = Self.spawner
+    workspace.makeFolder(".reflow")
+    if let disk { workspace.shell("mount -t tmpfs -o size=\(disk) none .reflow") }
     workspace.makeFolder(".reflow/objects")
     let state = workspace.bytes + "/.reflow"
     objects = FolderOfObjects(state + "/objects")
@@ -80,6 +86,8 @@ final class StepBench: Sendable {
       configuration: .init(stateFolder: state, readableFolders: readable, containers: containers),
       fileSystem: LinuxFileSystem(roots: [workspace.bytes], stateFolder: state), objects: objects)
   }
+
+  deinit { if isMounted { workspace.shell("umount -l .reflow") } }
 
   private static let spawner: Bool = {
     do throws(SystemError) { try LinuxStepRunner.startSpawner() } catch { return false }
@@ -121,7 +129,9 @@ final class StepBench: Sendable {
 
   /// What is left in the run folders: nothing but their three parts, or the tests' `leftovers` fail.
   var leftovers: String {
-    workspace.shell("find .reflow/runs -mindepth 2 -not -path '*.stash/*' | grep -vE '^.reflow/runs/[0-9]+/(in|out|tmp)$' > leftovers")
+    workspace.shell(
+      "find .reflow/runs -mindepth 2 -not -path '*.stash/*' | grep -vE '^.reflow/runs/[0-9]+/(in|out|tmp)$' > leftovers"
+    )
     return workspace.read("leftovers") ?? "?"
   }
 }

@@ -74,6 +74,19 @@ import Testing
     #expect(try bench.run("true", inputs: ["gone"]).refusal?.contains("'gone' does not exist") == true)
   }
 
+  @Test(.enabled(if: getuid() == 0, "a small disk can be mounted by root only"), arguments: bothWays)
+  func aFullDiskIsNamed(mode: SandboxMode) throws {
+    let bench = StepBench(onDiskOf: "6m")
+    let outcome = try bench.run("cat /dev/zero > out/o", outputs: ["o"], sandbox: mode)
+    #expect(outcome.refusal?.contains("was full while it ran; free some space") == true)
+    let log = try bench.run("head -c 20000000 /dev/zero", sandbox: mode)
+    #expect(log.refusal?.contains("was full while it ran") == true)
+    bench.workspace.shell("rm .reflow/logs/*")
+    #expect(try bench.run("echo x > out/o", outputs: ["o"], sandbox: mode).ending == .exited(0))
+    bench.workspace.shell("cat /dev/zero > .reflow/fill 2> /dev/null")
+    #expect(throws: SystemError.self) { try bench.run("echo x > out/o", outputs: ["o"], sandbox: mode) }
+  }
+
   @Test func leftoversOfAKilledBuildAreSwept() throws {
     let bench = StepBench()
     bench.workspace.write(".reflow/runs/1/out/old", "x")

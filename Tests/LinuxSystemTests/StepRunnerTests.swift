@@ -80,6 +80,20 @@ let bothWays: [SandboxMode] = [.strict, .off]
     #expect(bench.leftovers == "")
   }
 
+  @Test(arguments: bothWays) func linksThatLeadOutOfAFolderInputAreFollowed(mode: SandboxMode) throws {
+    let bench = StepBench()
+    bench.workspace.write("folder/plain", "plain ")
+    bench.workspace.write("folder/sub/inner", "inner ")
+    bench.workspace.write("elsewhere/deep/file", "outside ")
+    bench.workspace.link("folder/sub/out", to: "../../elsewhere")
+    bench.workspace.link("folder/absolute", to: bench.workspace.path + "/folder/plain")
+    bench.workspace.link("folder/relative", to: "sub/inner")
+    let outcome = try bench.run(
+      "cd in/0/folder; cat plain sub/inner sub/out/deep/file absolute relative", inputs: ["folder"], sandbox: mode)
+    #expect(outcome.logTail == "plain inner outside plain inner ")
+    #expect(bench.leftovers == "")
+  }
+
   @Test func namesThatAreNotTextReachAStep() throws {
     let bench = StepBench()
     bench.workspace.shell("bash -c \"printf raw > $'n\\xff'\"")

@@ -18,6 +18,9 @@ final class Waiter: @unchecked Sendable {
       }, Unmanaged.passRetained(self).toOpaque())
   }
 
+  /// - Precondition: it is not waited for yet.
+  func signal(_ number: Int32) { pthread_kill(thread, number) }
+
   func wait() -> Bool {
     pthread_join(thread, nil)
     return answer

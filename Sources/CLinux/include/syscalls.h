@@ -64,5 +64,8 @@ int reflow_cores(void);
 int64_t reflow_coarse_time(void);
 // See: man 2 kill; of a process, by a descriptor that cannot come to mean another one.
 int reflow_pidfd_signal(int pidfd, int signal);
+// From now on the first SIGINT, SIGTERM or SIGHUP is a byte, its number, on the descriptor that this returns, and the second
+// ends the process with 128 and its number. Returns -errno on failure. Once a process.
+int reflow_watch_interrupts(void);
 
 #endif
