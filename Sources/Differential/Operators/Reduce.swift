@@ -101,11 +101,14 @@ extension Arrangement where Value == Unit {
 extension Arrangement where Value == Unit, Diff == Int {
   /// Each key that is there, once, arranged.
   @inlinable public func distinctArranged() -> Arrangement<Key, Unit, Int, SameTime<Lens.Seen>> {
-    thresholdArranged { $1 > 0 ? 1 : 0 }
+    reduceArranged(by: PresenceReduction<Key>())
   }
 
   /// Each key that is there, once. *(LINQ: Distinct)*
-  @inlinable public func distinct() -> Multiset<Key, Lens.Seen, Int> { threshold { $1 > 0 ? 1 : 0 } }
+  @inlinable public func distinct() -> Multiset<Key, Lens.Seen, Int> {
+    guard Lens.Seen.isTotallyOrdered else { return distinctArranged().asCollection { key, _ in key } }
+    return threshold { $1 > 0 ? 1 : 0 }
+  }
 }
 
 extension Multiset {

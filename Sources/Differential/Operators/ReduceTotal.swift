@@ -147,11 +147,11 @@
       let new = old + change
       if old != .zero {
         before.append(Counted(value, old))
-        if limit != .max { seenBefore += reduction.presence(old) }
+        if limit != .max { seenBefore += max(0, reduction.multiplicity(old)) }
       }
       if new != .zero {
         after.append(Counted(value, new))
-        if limit != .max { seenAfter += reduction.presence(new) }
+        if limit != .max { seenAfter += max(0, reduction.multiplicity(new)) }
       }
     }
     self.before = before
@@ -204,11 +204,11 @@
       let new = old + change
       if old != .zero {
         before.append(Counted(value, old))
-        seenBefore += reduction.presence(old)
+        seenBefore += max(0, reduction.multiplicity(old))
       }
       if new != .zero {
         after.append(Counted(value, new))
-        seenAfter += reduction.presence(new)
+        seenAfter += max(0, reduction.multiplicity(new))
       }
     }
     var reversible = UnsafeMutableBufferPointer(start: before.base, count: before.count)

@@ -71,13 +71,18 @@ public protocol Reduction<Key, Value, Diff, Output, OutDiff> {
   var reach: Reach { get }
   /// Appends the results for a group.
   func reduce(_ key: Key, _ group: Group<Value, Diff>, into results: inout Results<Output, OutDiff>)
-  /// Whether a multiplicity counts as being there, for a reach with a limit; and how many it counts.
-  func presence(_ difference: Diff) -> Int
+  /// A difference as a number, for a reach with a limit and for `leastDecides`.
+  func multiplicity(_ difference: Diff) -> Int
+  /// Whether the results depend only on which is the least value with a positive multiplicity.
+  ///
+  /// Then a change above that value, or one that leaves it positive, needs no further look.
+  var leastDecides: Bool { get }
 }
 
 extension Reduction {
   @inlinable public var reach: Reach { .all }
-  @inlinable public func presence(_ difference: Diff) -> Int { difference == .zero ? 0 : 1 }
+  @inlinable public var leastDecides: Bool { false }
+  @inlinable public func multiplicity(_ difference: Diff) -> Int { difference == .zero ? 0 : 1 }
 }
 
 /// A reduction by a closure.
@@ -98,7 +103,8 @@ public struct ClosureReduction<Key: Record, Value: Record, Diff: Difference, Out
 public struct LeastReduction<Key: Record, Value: Record>: Reduction {
   @inlinable public init() {}
   @inlinable public var reach: Reach { .least(1) }
-  @inlinable public func presence(_ difference: Int) -> Int { Swift.max(difference, 0) }
+  @inlinable public var leastDecides: Bool { true }
+  @inlinable public func multiplicity(_ difference: Int) -> Int { difference }
   @inlinable public func reduce(_ key: Key, _ group: Group<Value, Int>, into results: inout Results<Value, Int>) {
     for entry in group where entry.difference > 0 {
       results.append(entry.value, 1)
@@ -107,12 +113,22 @@ public struct LeastReduction<Key: Record, Value: Record>: Reduction {
   }
 }
 
+/// Whether a key is there.
+public struct PresenceReduction<Key: Record>: Reduction {
+  @inlinable public init() {}
+  @inlinable public var leastDecides: Bool { true }
+  @inlinable public func multiplicity(_ difference: Int) -> Int { difference }
+  @inlinable public func reduce(_ key: Key, _ group: Group<Unit, Int>, into results: inout Results<Unit, Int>) {
+    if group[0].difference > 0 { results.append(Unit(), 1) }
+  }
+}
+
 /// The greatest values, so many of them counted with multiplicity.
 public struct GreatestReduction<Key: Record, Value: Record>: Reduction {
   @usableFromInline let count: Int
   @inlinable public init(count: Int) { self.count = count }
   @inlinable public var reach: Reach { .greatest(count) }
-  @inlinable public func presence(_ difference: Int) -> Int { Swift.max(difference, 0) }
+  @inlinable public func multiplicity(_ difference: Int) -> Int { difference }
   @inlinable public func reduce(_ key: Key, _ group: Group<Value, Int>, into results: inout Results<Value, Int>) {
     var wanted = count
     var index = group.count - 1

@@ -50,9 +50,11 @@
     mostRadix = keys[keyCount - 1].radix
     let span = mostRadix - leastRadix
     guard span > 0 else { return }
-    // About four keys a bucket: half a byte to a byte of directory a key, and one cache line of keys a search.
+    // Small batches get four buckets a key: three searches in four for what is not there end at an empty bucket. In large
+    // ones it is two keys a bucket: two bytes a key, and one cache line of keys a search.
     let width = 64 - span.leadingZeroBitCount
-    let bits = max(1, 64 - UInt64(keyCount / 4).leadingZeroBitCount)
+    let wanted = keyCount <= 1 << 14 ? 4 * keyCount : keyCount <= 1 << 17 ? keyCount : keyCount / 2
+    let bits = 64 - UInt64(wanted - 1).leadingZeroBitCount
     directoryShift = UInt64(max(0, width - bits))
     let buckets = Int(span >> directoryShift) + 1
     let directory = UnsafeMutablePointer<UInt32>.allocate(capacity: buckets + 1)
