@@ -10,11 +10,29 @@ public final class Dataflow<Epoch: EpochTime> {
   public let root: Scope<Epoch>
   @usableFromInline let control: Control<Epoch>
   @usableFromInline var inputs: [AnyInput<Epoch>] = []
+  /// How the workers of a team agree on the epochs to work off.
+  @usableFromInline let bound: Agreement<Epoch>?
 
   /// An empty dataflow.
   @inlinable public init() {
-    control = Control()
+    control = Control(membership: nil)
     root = Scope(control: control)
+    bound = nil
+  }
+
+  /// One worker's part of a dataflow that a team works on. A team of one has no meetings.
+  ///
+  /// - Precondition: Each worker below the team's count is made once, used on one thread, and runs the same program.
+  @inlinable public init(_ team: Team, worker: Int) {
+    let membership = team.count > 1 ? Membership(team: team, worker: worker) : nil
+    control = Control(membership: membership)
+    bound = membership.map { Agreement($0) }
+    root = Scope(control: control)
+  }
+
+  deinit {
+    for part in control.teardown { part() }
+    bound?.peers.removeAll()
   }
 
   /// A new input with its collection.
@@ -42,6 +60,7 @@ public final class Dataflow<Epoch: EpochTime> {
   /// Works off all epochs that every input has advanced beyond.
   ///
   /// - Parameter mayContinue: Asked between operators; when it answers no, the step stops there, and the next call goes on.
+  ///   Not asked in a team, whose workers go together.
   /// - Returns: Whether the step ran to its end.
   @inlinable @discardableResult
   public func step(while mayContinue: @escaping () -> Bool = { true }) -> Bool {
@@ -53,13 +72,21 @@ public final class Dataflow<Epoch: EpochTime> {
         input.flush()
         if let epoch = input.epoch() { upper = min(upper, epoch) }
       }
+      if let bound {
+        control.membership?.introduce()
+        upper = bound.least(upper) ?? upper
+      }
       guard upper > control.lower else { return true }
       control.upper = upper
       let deferred = control.deferred
       control.deferred.removeAll()
       for again in deferred { again() }
     }
-    guard root.run() else { return false }
+    if let agreement = root.agreement {
+      root.runTogether(agreement)
+    } else if !root.run() {
+      return false
+    }
     control.lower = control.upper
     finishStep()
     return true

@@ -21,7 +21,19 @@ public final class Scope<Time: Timestamp> {
   @usableFromInline var firstPhase: () -> Time = { .minimum }
   @usableFromInline var belongsToCurrentRun: (Time) -> Bool = { _ in true }
 
-  @inlinable init(control: Control<Time.Epoch>) { self.control = control }
+  /// The operators before which workers exchange updates, and the loops that contain such, in order.
+  @usableFromInline var meetings: [(index: Int, exchange: () -> Void)] = []
+  @usableFromInline let agreement: Agreement<Time>?
+
+  @inlinable init(control: Control<Time.Epoch>) {
+    self.control = control
+    agreement = control.membership.map { Agreement($0) }
+    control.teardown.append { [weak self] in
+      self?.operators.removeAll()
+      self?.meetings.removeAll()
+      self?.agreement?.peers.removeAll()
+    }
+  }
 
   /// Adds an operator, which runs after all those made before it.
   @inlinable func add(_ name: String, _ run: @escaping () -> Void) -> Int {
@@ -88,6 +100,42 @@ public final class Scope<Time: Timestamp> {
     return true
   }
 
+  /// As ``run()``, with all workers of the team: at each phase that any of them proposes, meeting where updates are exchanged.
+  @inlinable func runTogether(_ agreement: Agreement<Time>) {
+    let first = firstPhase()
+    var proposal: Time?
+    if isActive {
+      proposal = first
+    } else if let next = agenda.first, belongsToCurrentRun(next) {
+      proposal = first < next ? next : first
+    }
+    while let agreed = agreement.least(proposal) {
+      isRunning = true
+      phase = agreed
+      while let next = agenda.first, next <= phase {
+        let index = agenda.removeFirst()
+        active[index >> 6] |= 1 << UInt64(index & 63)
+      }
+      for meeting in meetings {
+        runActive(below: meeting.index)
+        meeting.exchange()
+      }
+      runActive(below: .max)
+      proposal = nil
+      if let next = agenda.first, belongsToCurrentRun(next) { proposal = next }
+    }
+    isRunning = false
+    if let next = agenda.first { requestRun(next) }
+  }
+
+  @inlinable func runActive(below limit: Int) {
+    while let index = lowestActive(), index < limit {
+      active[index >> 6] &= ~(1 << UInt64(index & 63))
+      operators[index]()
+      control.visits &+= 1
+    }
+  }
+
   @inlinable func lowestActive() -> Int? {
     for word in 0..<active.count where active[word] != 0 {
       return word << 6 + active[word].trailingZeroBitCount
@@ -111,7 +159,12 @@ public final class Scope<Time: Timestamp> {
   /// Traces with fresh batches, to be settled at the end of the step.
   @usableFromInline var touched: [() -> Void] = []
 
-  @inlinable init() {}
+  /// The team that this worker is in, if any.
+  @usableFromInline let membership: Membership?
+  /// Takes apart what refers to itself in a circle, when the dataflow goes.
+  @usableFromInline var teardown: [() -> Void] = []
+
+  @inlinable init(membership: Membership?) { self.membership = membership }
 }
 
 /// Operators by the phase at which they are to run: a binary heap.

@@ -36,6 +36,7 @@ public struct Arrangement<Key: Record, Value: Record, Diff: Difference, Lens: Ti
       isTouched = false
       settle()
     }
+    control.teardown.append { [weak self] in self?.readers.removeAll() }
   }
 
   /// Settles the fresh batches; times before the least epoch of interest are merged from now on.
@@ -69,8 +70,19 @@ extension Multiset {
     inbox.index = scope.add("arrange") {
       if let batch = makeBatch(consuming: inbox.take()) { hub.publish(batch) }
     }
-    subscribe { inbox.accept($0) }
+    deliver(to: inbox) { $0.first.route }
     return Arrangement(scope: scope, hub: hub)
+  }
+
+  /// Has every update put in the inbox of an operator made just now: at the worker that its route leads to.
+  @inlinable func deliver(to inbox: Inbox<Data, Time, Diff>, _ route: @escaping (Data) -> UInt64) {
+    guard let membership = scope.control.membership else {
+      subscribe { inbox.accept($0) }
+      return
+    }
+    let exchange = Exchange(membership, inbox, route: route)
+    subscribe { exchange.accept($0) }
+    scope.meetings.append((inbox.index, { exchange.swapUpdates() }))
   }
 
   /// Arranges records by themselves: a set or multiset to look up.
@@ -88,7 +100,7 @@ extension Multiset {
       guard let batch = makeBatch(consuming: inbox.take()) else { return }
       emit(batch.columns, into: outlet) { key, _ in key }
     }
-    map { Pair($0, Unit()) }.subscribe { inbox.accept($0) }
+    map { Pair($0, Unit()) }.deliver(to: inbox) { $0.first.route }
     return Multiset(scope: scope, ports: [outlet.port])
   }
 }

@@ -19,6 +19,12 @@ extension Scope {
       if let later { schedule(place.index, at: later.outer) } else { activate(place.index) }
     }
     let result = body(inner)
+    if let agreement = inner.agreement, !inner.meetings.isEmpty {
+      // All workers enter the loop at each phase around; if none has anything to do there, they agree on that and leave.
+      place.index = add("loop") {}
+      meetings.append((place.index, { inner.runTogether(agreement) }))
+      return result
+    }
     place.index = add("loop") { [unowned self] in
       if !inner.run() {
         control.isInterrupted = true

@@ -311,11 +311,18 @@
     said.consolidate()
   }
 
+  /// Keeps the minimal ones of the times noted. The others will be noted again when the key is looked at there: if `m`
+  /// is below `t ∨ x`, both beyond `t`, then `m ∨ x` is `t ∨ x`.
   @inlinable mutating func note(_ time: Time) {
-    var i = later.count &- 1
-    while i >= 0 {
-      if later[i] == time { return }
-      i &-= 1
+    var i = 0
+    while i < later.count {
+      if later[i].precedes(time) { return }
+      if time.precedes(later[i]) {
+        later.count &-= 1
+        later[i] = later[later.count]
+      } else {
+        i &+= 1
+      }
     }
     later.append(time)
   }

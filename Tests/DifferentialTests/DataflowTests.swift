@@ -1,0 +1,128 @@
+import Differential
+import Testing
+
+@Test func resultsAreFinalWhenTheProbePassesTheirEpoch() {
+  let flow = Dataflow<UInt64>()
+  let (first, left) = flow.input(UInt32.self)
+  let (second, right) = flow.input(UInt32.self)
+  let together = left.concat(right).count()
+  let probe = together.probe()
+  let recorder = Recorder(together)
+  first.insert(1)
+  first.advance(to: 5)
+  flow.step()
+  #expect(!probe.isPast(0), "the second input may still change epoch 0")
+  #expect(recorder.updates.isEmpty)
+  second.insert(1)
+  second.advance(to: 3)
+  flow.step()
+  #expect(probe.frontier == 3)
+  #expect(flow.isComplete(2) && !flow.isComplete(3))
+  #expect(recorder.consolidatedUpdates == [Update(Pair(1, 2), 0, 1)])
+  first.close()
+  second.close()
+  flow.step()
+  #expect(flow.frontier == Antichain())
+}
+
+@Test func anInterruptedStepGoesOnWhereItStopped() {
+  func run(interrupting: Bool) -> [Update<Pair<UInt32, UInt32>, UInt32, Int>] {
+    let flow = Dataflow<UInt32>()
+    let (input, edges) = flow.input(Pair<UInt32, UInt32>.self)
+    let recorder = Recorder(edges.stronglyConnected())
+    for epoch in 0..<4 as Range<UInt32> {
+      for node in 0..<9 as Range<UInt32> { input.insert(Pair(node, (node &* 5 &+ epoch) % 9)) }
+      input.advance(to: epoch + 1)
+      var stops = 0
+      // One operator at a time: the closure says yes once a call.
+      while true {
+        var allowed = interrupting ? 1 : Int.max
+        let isDone = flow.step {
+          allowed -= 1
+          return allowed >= 0
+        }
+        if isDone { break }
+        stops += 1
+        #expect(!flow.isComplete(epoch))
+      }
+      #expect(interrupting == (stops > 0))
+      #expect(flow.isComplete(epoch))
+    }
+    return recorder.consolidatedUpdates
+  }
+  #expect(run(interrupting: true) == run(interrupting: false))
+}
+
+@Test func aChangeThatTouchesNothingVisitsFewOperators() {
+  let flow = Dataflow<UInt32>()
+  let (input, edges) = flow.input(Pair<UInt32, UInt32>.self)
+  let (starts, roots) = flow.input(UInt32.self)
+  let recorder = Recorder(roots.distances(along: edges))
+  starts.insert(0)
+  starts.close()
+  for node in 0..<100 as Range<UInt32> { input.insert(Pair(node, node + 1)) }
+  input.advance(to: 1)
+  flow.step()
+  let before = flow.visits
+  let said = recorder.updates.count
+  // An edge between nodes that the root does not lead to.
+  input.insert(Pair(500, 501))
+  input.advance(to: 2)
+  flow.step()
+  #expect(flow.visits - before <= 4)
+  #expect(recorder.updates.count == said)
+  let quiet = flow.visits
+  input.advance(to: 3)
+  flow.step()
+  #expect(flow.visits == quiet, "an epoch without changes visits nothing")
+}
+
+@Test func memoryIsInProportionToLiveDataUnderEndlessUpdates() {
+  let flow = Dataflow<UInt32>()
+  let (input, pairs) = flow.input(Pair<UInt32, UInt32>.self)
+  let arranged = pairs.arrangeByKey()
+  let least = arranged.reduceArranged(by: LeastReduction())
+  var largest = 0
+  for epoch in 0..<3000 as Range<UInt32> {
+    input.insert(Pair(epoch % 50, epoch))
+    if epoch >= 100 { input.remove(Pair((epoch - 100) % 50, epoch - 100)) }
+    input.advance(to: epoch + 1)
+    flow.step()
+    if epoch > 500 { largest = max(largest, arranged.heldUpdates + least.heldUpdates) }
+  }
+  #expect(largest < 1200, "100 pairs and 50 least ones are live")
+}
+
+@Test func upkeepPerUpdateGrowsSlowlyWithTheData() {
+  func moved(_ count: UInt32) -> Double {
+    let flow = Dataflow<UInt32>()
+    let (input, pairs) = flow.input(Pair<UInt32, UInt32>.self)
+    let arranged = pairs.arrangeByKey()
+    for at in 0..<count {
+      input.insert(Pair(at &* 2_654_435_761 % count, at))
+      if at % 16 == 15 {
+        input.advance(to: at + 1)
+        flow.step()
+      }
+    }
+    return Double(arranged.movedUpdates) / Double(count)
+  }
+  let small = moved(2_000)
+  let large = moved(20_000)
+  #expect(large < small * 2 + 6, "ten times the data: \(small) and \(large) moves an update")
+}
+
+@Test func aDataflowThatIsGivenUpIsFreed() {
+  weak var scope: Scope<UInt32>?
+  do {
+    let flow = Dataflow<UInt32>()
+    let (input, edges) = flow.input(Pair<UInt32, UInt32>.self)
+    let recorder = Recorder(edges.stronglyConnected())
+    input.insert(Pair(1, 1))
+    input.advance(to: 1)
+    flow.step()
+    scope = flow.root
+    #expect(recorder.updates.count == 1)
+  }
+  #expect(scope == nil)
+}
