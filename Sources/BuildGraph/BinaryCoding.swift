@@ -36,11 +36,7 @@ package struct BinaryWriter: Sendable {
   package mutating func append(_ raw: [UInt8]) { bytes.append(contentsOf: raw) }
 
   private mutating func append(_ value: UInt64, count: Int) {
-    var rest = value
-    for _ in 0..<count {
-      bytes.append(UInt8(truncatingIfNeeded: rest))
-      rest >>= 8
-    }
+    withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0.prefix(count)) }
   }
 }
 
@@ -48,16 +44,21 @@ package struct BinaryWriter: Sendable {
 /// input that makes it trap.
 package struct BinaryReader: Sendable {
   private let bytes: [UInt8]
+  private let end: Int
   package private(set) var offset = 0
 
-  package init(_ bytes: [UInt8]) { self.bytes = bytes }
+  /// - Parameter count: how many bytes from the front are read; all of them where nil.
+  package init(_ bytes: [UInt8], count: Int? = nil) {
+    self.bytes = bytes
+    end = min(count ?? bytes.count, bytes.count)
+  }
 
-  package var isAtEnd: Bool { offset == bytes.count }
+  package var isAtEnd: Bool { offset == end }
   /// How many bytes are left; an upper bound for any count that is read.
-  package var remaining: Int { bytes.count - offset }
+  package var remaining: Int { end - offset }
 
   package mutating func readUInt8() -> UInt8? {
-    guard offset < bytes.count else { return nil }
+    guard offset < end else { return nil }
     defer { offset += 1 }
     return bytes[offset]
   }
@@ -99,9 +100,12 @@ package struct BinaryReader: Sendable {
 
   private mutating func readWord(_ count: Int) -> UInt64? {
     guard remaining >= count else { return nil }
+    defer { offset += count }
+    if count == 8 {
+      return bytes.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
+    }
     var value: UInt64 = 0
     for index in 0..<count { value |= UInt64(bytes[offset + index]) << UInt64(8 * index) }
-    offset += count
     return value
   }
 }

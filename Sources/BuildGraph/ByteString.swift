@@ -36,6 +36,12 @@ package struct ByteString: Hashable, Sendable, Comparable, ExpressibleByStringLi
     return result
   }
 
+  /// The bytes at once; hashing them one by one is what `[UInt8]` does.
+  package func hash(into hasher: inout Hasher) {
+    hasher.combine(bytes.count)
+    bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+  }
+
   package static func < (a: Self, b: Self) -> Bool { a.bytes.lexicographicallyPrecedes(b.bytes) }
   package static func + (a: Self, b: Self) -> Self { ByteString(bytes: a.bytes + b.bytes) }
   package static func += (a: inout Self, b: Self) { a.bytes += b.bytes }

@@ -16,8 +16,7 @@ extension RowValue {
 
   /// Nil where the seal does not hold or the bytes are not exactly such a value.
   init?(sealed bytes: [UInt8], seed: UInt64) {
-    guard let payload = RowSeal.open(bytes, seed: seed) else { return nil }
-    var reader = BinaryReader(payload)
+    guard var reader = RowSeal.open(bytes, seed: seed) else { return nil }
     self.init(decoding: &reader)
     guard reader.isAtEnd else { return nil }
   }

@@ -23,13 +23,15 @@ enum RowSeal {
     return writer.bytes
   }
 
-  /// The payload, or nil where the seal does not hold.
-  static func open(_ sealed: [UInt8], seed: UInt64) -> [UInt8]? {
+  /// A reader of the payload, or nil where the seal does not hold.
+  static func open(_ sealed: [UInt8], seed: UInt64) -> BinaryReader? {
     guard sealed.count >= 8 else { return nil }
     let count = sealed.count - 8
-    let expected = sealed[count...].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let expected = sealed.withUnsafeBytes {
+      UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: count, as: UInt64.self))
+    }
     guard checksum(sealed, count: count, seed: seed) == expected else { return nil }
-    return Array(sealed[..<count])
+    return BinaryReader(sealed, count: count)
   }
 
   private static func checksum(_ bytes: [UInt8], count: Int, seed: UInt64) -> UInt64 {

@@ -32,6 +32,7 @@ extension SQLiteStore {
   package func sources() throws(SystemError) -> [Path: Observation] {
     try recovering { () throws(SystemError) in
       var result: [Path: Observation] = [:]
+      result.reserveCapacity(Int(try database.integer("SELECT count(*) FROM source")))
       try database.eachRow("SELECT root, path, value FROM source") { row throws(SystemError) in
         let path = Path(
           root: RootID(index: UInt16(truncatingIfNeeded: row.integer(0))), ByteString(bytes: row.bytes(1)))
@@ -60,7 +61,7 @@ extension SQLiteStore {
     try values(
       for: identities, count: "SELECT count(*) FROM trace", one: "SELECT value FROM trace WHERE key = ?1",
       all: "SELECT key, value FROM trace ORDER BY key"
-    ) { RowSeal.open($1, seed: RowSeal.seed(.trace, $0)) }
+    ) { RowSeal.open($1, seed: RowSeal.seed(.trace, $0)) == nil ? nil : $1.dropLast(8) }
   }
 
   /// Above this many keys, and where they are a good part of the table, reading it in order beats looking each one up.
