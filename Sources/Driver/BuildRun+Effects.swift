@@ -135,15 +135,18 @@ extension BuildRun {
     let world = (files: world.fileSystem, objects: world.objects)
     // As a value of the program, a text lives in memory several times.
     let limit = 256 << 20
+    let expected: Artifact?
+    if case .text(let reference) = need { expected = engine.artifact(of: reference) } else { expected = nil }
     inBackground {
       do throws(SystemError) {
+        let bytes: [UInt8]
         switch origin {
-        case .source(let path):
-          return .text(need, .text(ByteString(bytes: try world.files.read(file: path, limitBytes: limit))))
-        case .object(let artifact):
-          return .text(need, .text(ByteString(bytes: try world.objects.read(artifact, limitBytes: limit))))
+        case .source(let path): bytes = try world.files.read(file: path, limitBytes: limit)
+        case .object(let artifact): bytes = try world.objects.read(artifact, limitBytes: limit)
         case .view: return .text(need, .failed(message: "a folder has no text", isReported: false))
         }
+        if let expected, Digest(hashing: bytes) != expected.digest { return .overtaken }
+        return .text(need, .text(ByteString(bytes: bytes)))
       } catch {
         return .text(need, .failed(message: error.message, isReported: false))
       }

@@ -135,8 +135,8 @@ extension BuildRun {
       guard case .path(let path) = graph.sources[Int(id.index)].place else { continue }
       switch look {
       case .file(let hint): add(path, .file(hint, rehash: nil))
-      // That a folder is there follows from what is looked at inside it, if its listing was asked for; else any folder does.
-      case .folder: continue
+      // That it is there is all that was asked; if its names matter its listing stands below.
+      case .folder(let hint): add(path, .folder(hint, isTrusted: true))
       case .missing: add(path, .missing)
       case .special, .refused: return nil
       }

@@ -230,6 +230,7 @@ final class BuildRun {
       isSyncing = false
       try store.commit(changes)
     case .exported(let step, let ending, let message): exported(step, ending, message)
+    case .overtaken: mustRestart = true
     case .failed(let error): throw error
     }
   }

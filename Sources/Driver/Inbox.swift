@@ -14,6 +14,8 @@ final class Inbox: @unchecked Sendable {
     case text(Need, Answer)
     case synced([StoreChange])
     case exported(StepID, ExportEnding, message: String?)
+    /// What the evaluation asked for is no longer what the engine took it for.
+    case overtaken
     /// What no build can go on after.
     case failed(SystemError)
     /// The only one that no work was given out for.

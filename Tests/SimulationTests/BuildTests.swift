@@ -202,6 +202,23 @@ import Testing
     expectNothingToDo(world, program())
   }
 
+  @Test func aTextThatChangesBeforeItIsReadBeginsTheEvaluationAnew() {
+    let world = world()
+    var program = program()
+    program.steps[1].saltFrom = .source("b")
+    var reads = 0
+    world.files.beforeRead = {
+      reads += 1
+      if reads == 1 { world.files.write("b", Array("other".utf8)) }
+    }
+    let report = world.build(program)
+    #expect(report.summary.status == .succeeded)
+    #expect(reads == 2)
+    #expect(world.tree.files == ReferenceBuild(program, files: world.files).outputs)
+    world.files.beforeRead = {}
+    expectNothingToDo(world, program)
+  }
+
   @Test func aCopyIsMadeWhereItsPlaceDiffersAndOnlyThere() {
     let world = world()
     var graph = FlowGraph()

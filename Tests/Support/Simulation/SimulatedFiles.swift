@@ -31,6 +31,8 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
   /// How many files were read to be hashed.
   package private(set) var reads = 0
   package private(set) var looks = 0
+  /// Does something to the world just before a text is read.
+  package var beforeRead: () -> Void = {}
 
   package init(clock: SimulatedClock) {
     self.clock = clock
@@ -178,6 +180,7 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
   }
 
   package func read(file path: Path, limitBytes: Int) throws(SystemError) -> [UInt8] {
+    beforeRead()
     guard let file = files[path.bytes] else {
       throw SystemError(.notFound, "file '\(path.bytes.display)' does not exist")
     }
