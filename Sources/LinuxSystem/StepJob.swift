@@ -123,6 +123,10 @@ struct StepJob {
     case REFLOW_ENDED_TIMEOUT: outcome.ending = .timedOut
     case REFLOW_ENDED_SIGNAL: outcome.ending = .signaled(figures.status)
     case REFLOW_ENDED_NOT_STARTED: outcome.ending = .refused(message: notStarted(figures.status))
+    case REFLOW_ENDED_NOT_STAGED where figures.status == ENOSPC && worker.kind != .plain:
+      // What is short is mounts, not space: the stage lies in memory.
+      outcome.ending = .refused(
+        message: "it has more inputs than a sandbox can show; raise `sysctl fs.mount-max`, or give it a folder of them")
     case REFLOW_ENDED_NOT_STAGED:
       let failure = systemError(figures.status, "show the step its input", "in/" + report.message)
       if failure.isForEveryStep { throw failure }
