@@ -54,7 +54,12 @@ extension Parser {
   }
 
   private mutating func missingElse() -> ExpressionID {
-    reportExpected("'else': every 'if' has one", id: "language.missing-else")
+    // At the end of the file the original names the line after the last one.
+    let isLast = current.isInserted && peek().kind == .end
+    let end = min(Int(current.upper) + 1, text.count)
+    report(
+      "language.missing-else", "expected 'else', found \(describeCurrent()): every 'if' has one",
+      at: isLast ? range(end, end) : nil)
     return error(here)
   }
 

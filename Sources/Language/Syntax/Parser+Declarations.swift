@@ -19,8 +19,12 @@ extension Parser {
 
   private mutating func keyspace() {
     let isFirst = tree.module.params.isEmpty && tree.module.declarations.isEmpty && tree.module.keyspace == nil
-    if !isFirst { report("language.keyspace-order", "a keyspace stands once, before everything else in the module") }
+    if !isFirst {
+      report(
+        "language.keyspace-order", "a keyspace stands once, before everything else in the module", at: range(of: here))
+    }
     advance()
+    if !isFirst { quietUntil = index }
     if current.kind == .string {
       let value = term()
       if isFirst { tree.module.keyspace = value }
@@ -77,7 +81,7 @@ extension Parser {
 extension Parser {
   private mutating func param() {
     if !tree.module.declarations.isEmpty {
-      report("language.param-order", "parameters stand before all other declarations")
+      report("language.param-order", "parameters stand before all other declarations", at: range(of: here))
     }
     let comment = documentation(before: here)
     advance()
@@ -153,7 +157,9 @@ extension Parser {
     if current.kind == .val {
       id = valueDeclaration(first)
     } else if current.kind == .type {
-      if !requires.isEmpty { report("language.syntax", "'@requires' stands before a value, not before a type") }
+      if !requires.isEmpty {
+        report("language.syntax", "'@requires' stands before a value, not before a type", at: range(of: here))
+      }
       id = typeDeclaration(first)
     } else if !startsDeclaration() {
       reportExpected("the declaration that '@requires' is about")

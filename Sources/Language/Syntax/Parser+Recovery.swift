@@ -37,7 +37,9 @@ extension Parser {
     fixIts: [FixIt] = []
   ) {
     defer { quietUntil = index }
-    guard index > quietUntil, current.kind != .error, !isAbandoned else { return }
+    // What follows a lexeme that is wrong looks wrong as well.
+    guard index > quietUntil, current.kind != .error, !isAbandoned, index == 0 || tree.tokens[index - 1].kind != .error
+    else { return }
     diagnostics.append(Diagnostic(id, message, at: place ?? placeOfCurrent(), notes: notes, fixIts: fixIts))
   }
 
@@ -53,29 +55,35 @@ extension Parser {
       report("language.reserved-word", "'\(spelling(current))' is reserved: expected \(what)", notes: notes)
     } else if current.kind == .character {
       let inner = spelling(current).dropFirst().dropLast()
+      let isValue = what == "an expression" || what == "a pattern"
       let fix = FixIt("use a string", [.init(range(of: here), GoText.quoted(ByteString(inner)))])
       report(
         "language.character-literal", "there are no character literals: write a string in double quotes",
-        fixIts: inner.contains("\\") ? [] : [fix])
+        fixIts: inner.contains("\\") || !isValue ? [] : [fix])
     } else {
       report(id, "expected \(what), found \(describeCurrent())", notes: notes, fixIts: fixIts)
     }
   }
 
-  /// A line break is shown where the next line goes on, which is the line that the original names as well.
+  /// Where a message about the current token is shown: behind the token before it, if the line ends there; but a wrong
+  /// line break before `else`, `{` or a closer where the next line goes on, which is the line that the original names.
   mutating func placeOfCurrent() -> SourceRange {
-    guard current.isInserted else { return range(of: here) }
-    let lineEnd = Int(current.lower)
-    let next = peek()
-    let lineStart = min(lineEnd + 1, text.count)
-    if next.kind != .end, !text[lineStart..<max(lineStart, Int(next.lower))].contains(UInt8(ascii: "\n")) {
-      return range(Int(next.lower), Int(next.upper))
+    let isMissing: Bool
+    if current.isInserted {
+      let next = peek()
+      if [.else, .leftBrace, .rightParen, .rightBracket, .rightBrace].contains(next.kind) {
+        return range(Int(next.lower), Int(next.upper))
+      }
+      isMissing = true
+    } else {
+      isMissing = current.kind == .end || isAtBoundary()
     }
-    return range(lineStart, lineStart)
+    return isMissing && index > 0 ? range(previousEnd, previousEnd) : range(of: here)
   }
 
-  func describeCurrent() -> String {
-    switch current.kind {
+  mutating func describeCurrent() -> String {
+    if index > 0, isAtBoundary() { return "the end of the line" }
+    return switch current.kind {
     case .end: "the end of the file"
     case .semicolon where current.isInserted:
       Int(current.lower) == text.count ? "the end of the file" : "the end of the line"
@@ -259,17 +267,12 @@ extension Parser {
     let opener = tree.tokens[Int(group.opener)].kind.punctuation!
     if current.kind != .reserved, current.kind != .character {
       report(
-        "language.missing-closer", "expected '\(closer)', found \(describeCurrent())", at: placeOfMissing(),
+        "language.missing-closer", "expected '\(closer)', found \(describeCurrent())",
         notes: [Diagnostic.Note("to close this '\(opener)'", at: range(of: group.opener))],
         fixIts: [FixIt("insert '\(closer)'", [.init(range(previousEnd, previousEnd), closer)])])
     } else {
       reportExpected("'\(closer)'")
     }
-  }
-
-  /// After the last token, when the line or the file ends there.
-  private mutating func placeOfMissing() -> SourceRange? {
-    current.isInserted || current.kind == .end ? range(previousEnd, previousEnd) : nil
   }
 
   private mutating func isBoundaryAfterLineBreak() -> Bool {

@@ -80,7 +80,6 @@ extension Parser {
 
   /// Reads what stands after the `{{` at `opener`, and the next piece of the template.
   private mutating func interpolation(_ opener: Int) -> (ExpressionID, Piece) {
-    let errors = diagnostics.count
     let before = mark
     let outside = open
     let piece = index
@@ -91,7 +90,7 @@ extension Parser {
       return (value, templatePiece(at: Int(current.lower)))
     }
     open = outside
-    return resume(value, since: before, errors: errors, piece: piece, opener)
+    return resume(value, since: before, piece: piece, opener)
   }
 
   private mutating func reportUnterminated(_ what: String, _ end: String, _ opener: Int, _ id: Diagnostic.ID) {
@@ -100,15 +99,16 @@ extension Parser {
 
   /// Finds the way back into the template from an interpolation that is wrong.
   private mutating func resume(
-    _ expression: ExpressionID, since before: Mark, errors: Int, piece: Int, _ opener: Int
+    _ expression: ExpressionID, since before: Mark, piece: Int, _ opener: Int
   ) -> (ExpressionID, Piece) {
     var value = expression
     // After a mistake in the expression its tokens say little: reading goes on at the first end of an interpolation.
-    let (place, end) = lexer.interpolationEnd(from: diagnostics.count == errors ? previousEnd : opener + 2)
-    diagnostics.removeAll(from: errors) { ($0.range?.lower ?? 0) >= place }
+    let isClean = diagnostics.count == before.diagnostics && lexer.diagnostics.count == before.lexerDiagnostics
+    let (place, end) = lexer.interpolationEnd(from: isClean ? previousEnd : opener + 2)
+    diagnostics.removeAll(from: before.diagnostics) { ($0.range?.lower ?? 0) > place }
     if end == .interpolation {
-      reportExpected("'}}' at the end of the interpolation")
-    } else if diagnostics.count == errors {
+      if isClean { reportExpected("'}}' at the end of the interpolation") }
+    } else if diagnostics.count == before.diagnostics {
       reportUnterminated("interpolation", "'}}'", opener, "language.unterminated-interpolation")
     }
     if place < previousEnd {

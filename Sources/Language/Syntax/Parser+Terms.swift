@@ -301,7 +301,10 @@ extension Parser {
   /// Braces that hold neither a field nor a declaration.
   private mutating func looseBlock() -> ExpressionID {
     let first = here
+    let isInterpolation = lexer.interpolations > 0 && isFollowed(by: UInt8(ascii: "{"))
+    if isInterpolation { report("language.unterminated-interpolation", "expected '}}' before the next '{{'") }
     let group = begin(.rightBrace, of: [], trailingComma: false)
+    if isInterpolation { quietUntil = index }
     reportExpected("a field or a declaration: braces hold a struct, or a block with at least one declaration")
     var value: ExpressionID?
     if Self.expressionStarts.contains(current.kind) {

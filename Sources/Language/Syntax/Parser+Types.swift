@@ -4,6 +4,8 @@ extension Parser {
   static let typeStarts: TokenSet = [
     .int, .floatKeyword, .stringKeyword, .bool, .file, .dir, .identifier, .leftBracket, .leftBrace, .module, .leftParen,
     .func, .hash,
+    // Not one, but meant as one.
+    .struct,
   ]
 
   var startsType: Bool { Self.typeStarts.contains(current.kind) }

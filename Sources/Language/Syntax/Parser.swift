@@ -232,15 +232,16 @@ extension Parser {
     goBack(to: index)
   }
 
-  /// The sizes of the arenas, to which a part that is read anew is taken back.
+  /// The sizes of the arenas, to which a part that is read anew is taken back, and how much was wrong before it.
   struct Mark {
-    var expressions, patterns, types, declarations: Int
+    var expressions, patterns, types, declarations, diagnostics, lexerDiagnostics: Int
   }
 
   var mark: Mark {
     Mark(
       expressions: tree.expressions.count, patterns: tree.patterns.count, types: tree.types.count,
-      declarations: tree.declarations.count)
+      declarations: tree.declarations.count, diagnostics: diagnostics.count,
+      lexerDiagnostics: lexer.diagnostics.count)
   }
 
   mutating func removeNodes(after mark: Mark) {
