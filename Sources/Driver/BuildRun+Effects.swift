@@ -107,6 +107,7 @@ extension BuildRun {
   }
 
   func storeLiterals(_ ids: [LiteralID]) {
+    hasNewObjects = true
     let literals = ids.map { ($0, graph.literals[Int($0.index)].bytes) }
     let objects = world.objects
     inBackground {

@@ -51,6 +51,8 @@ final class BuildRun {
 
   var batch = Batch()
   var isSyncing = false
+  /// Whether objects were made since the last flush began; a flush costs as much as all that the disk has to write.
+  var hasNewObjects = false
   /// Work that has been given to a pool and has not answered.
   var underWay = 0
   var lastPlanned = -1
@@ -246,6 +248,7 @@ final class BuildRun {
 
   func take(_ end: StepJob.Ended) throws(SystemError) {
     scheduler.finished(end.step)
+    if case .exited(0) = end.outcome.ending { hasNewObjects = true }
     var changes: [RunReport.Change] = []
     for reply in end.changes {
       take(reply, isFirst: false)
@@ -298,10 +301,12 @@ final class BuildRun {
     guard !isSyncing, let due = batch.due(now: now), due <= now else { return }
     let (changes, namesObjects) = batch.take()
     isSyncing = true
+    let needsFlush = namesObjects && hasNewObjects
+    if needsFlush { hasNewObjects = false }
     let objects = world.objects
     inBackground {
       do throws(SystemError) {
-        if namesObjects { try objects.sync() }
+        if needsFlush { try objects.sync() }
         return .synced(changes)
       } catch {
         return .failed(error)
@@ -313,7 +318,10 @@ final class BuildRun {
   func flush() throws(SystemError) {
     let (changes, namesObjects) = batch.take()
     guard !changes.isEmpty else { return }
-    if namesObjects { try world.objects.sync() }
+    if namesObjects, hasNewObjects {
+      hasNewObjects = false
+      try world.objects.sync()
+    }
     try store.commit(changes)
   }
 

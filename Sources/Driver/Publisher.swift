@@ -106,6 +106,7 @@ struct Publisher {
       switch action {
       case .write(let output, let old):
         if case .file(let artifact, let origin) = output.content {
+          if case .object = origin {} else { run.hasNewObjects = true }
           try materializer.materialize(artifact, origin)
         }
         let owner = run.options.owner(of: output.path)

@@ -5,7 +5,7 @@ import Testing
 
 /// Random sessions: after each build the outputs are those of a build from nothing, and a second build does nothing.
 @Suite struct SessionTests {
-  static let seeds = 1_200
+  static let seeds = 1_040
 
   @Test(arguments: 0..<8)
   func everySessionEndsInWhatABuildFromNothingMakes(part: Int) {
