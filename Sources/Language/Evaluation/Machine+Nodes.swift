@@ -137,9 +137,10 @@ extension Machine {
     current = Activation(
       code: suspension.code, position: suspension.position, end: suspension.end, frame: suspension.frame,
       height: stack.count, collectors: collectors.count, requirement: suspension.requirement)
-    if suspension.depth > limits.depth {
+    // A node with its frame and operands is several times as large as a call.
+    if suspension.depth > limits.depth / 4 {
       current.position += 1
-      throw fail(.recursionTooDeep, "more than \(limits.depth) delayed computations within each other")
+      throw fail(.recursionTooDeep, "more than \(limits.depth / 4) delayed computations within each other")
     }
     stack.append(contentsOf: suspension.operands)
     return try run(collects: suspension.collects)

@@ -3,7 +3,7 @@ import Diagnostics
 
 /// Bounds of an evaluation; beyond them a program gets a diagnostic.
 package struct EvaluationLimits: Hashable, Sendable {
-  /// Calls within calls, and nodes that make nodes.
+  /// Calls within calls; delayed computations that make others may be a quarter as deep.
   package var depth: Int
   /// Elements of a list.
   package var elements: Int
@@ -15,7 +15,7 @@ package struct EvaluationLimits: Hashable, Sendable {
   package var createdBytes: Int
 
   package init(
-    depth: Int = 1_000_000, elements: Int = 100_000_000, stringBytes: Int = 1 << 30, failures: Int = 100,
+    depth: Int = 1_000_000, elements: Int = 50_000_000, stringBytes: Int = 1 << 30, failures: Int = 100,
     createdBytes: Int = 10 << 20
   ) {
     self.depth = depth

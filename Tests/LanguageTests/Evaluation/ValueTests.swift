@@ -103,7 +103,7 @@ struct ValueTests {
     Example("[1, 2][1:3]", "slice [1:3] out of bounds for list of size 2"),
     Example("[1, 2][2:1]", "slice [2:1] out of bounds for list of size 2"),
     Example("zip([1], [1, 2])", "list sizes do not match: 1 vs 2"), Example("range(2, 1)", "invalid range: 2 to 1"),
-    Example("range(0, 1 << 70)", "the range has more than 100000000 elements"),
+    Example("range(0, 1 << 70)", "the range has more than 50000000 elements"),
     Example("reduce(func(a, b int) => a, [])", "cannot reduce empty list"), Example("panic(\"no\")", "panic: no"),
     Example("error(3, \"bad\")", "module error code 3: bad"),
     Example("{ val [a, b, c] = [1, 2]; a + b + c }", "cannot match list pattern of size 3 with a list of size 2"),
