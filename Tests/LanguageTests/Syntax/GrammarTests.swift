@@ -32,4 +32,80 @@ func structure(expression: String) -> String {
   func operators(program: String, expected: String) {
     #expect(structure(expression: program) == expected)
   }
+
+  @Test(
+    "every form of expression is read",
+    arguments: [
+      ("f()", "(call f)"), ("f(1, 2,)", "(call f 1 2)"), ("f(1)(2)", "(call (call f 1) 2)"),
+      ("xs[1]", "(index xs 1)"), ("xs[1:2]", "(slice xs 1 2)"), ("xs[1:]", "(slice xs 1 -)"),
+      ("xs[:2]", "(slice xs - 2)"), ("xs[:]", "(slice xs - -)"), ("a.b.c", "(. (. a b) c)"),
+      ("(1)", "(paren 1)"), ("(1, 2,)", "(tuple 1 2)"), ("(1,\n2,\n)", "(tuple 1 2)"),
+      ("[]", "(list)"), ("[1,]", "(list 1)"), ("[\n1,\n2,\n]", "(list 1 2)"), ("[:]", "(map)"),
+      ("[1: 2, 3: 4,]", "(map (1 2) (3 4))"), ("[...x]", "(list (... x))"),
+      ("[0, ...x ...y]", "(list 0 (... x) (... y))"),
+      ("[\n0,\n...x\n...y\n]", "(list 0 (... x) (... y))"), ("[0 ...x; ...y]", "(list 0 (... x) (... y))"),
+      ("[1: 2, ...m]", "(map (1 2) (... m))"), ("[x | x <- xs]", "(for x (<- x xs))"),
+      ("[x | (x, _) <- xs, if x, y <- ys]", "(for x (<- (tuple x _) xs) (if x) (<- y ys))"),
+      ("{x}", "(struct (x -))"), ("{x: 1, y,}", "(struct (x 1) (y -))"), ("{x := 1; x}", "(block (define x 1) x)"),
+      ("{\nx := 1\nval y = 2\nx\n}", "(block (define x 1) (val y 2) x)"),
+      ("{func f() = 1; f}", "(block (func f () - 1) f)"),
+      ("{x := 5; {x}}", "(block (define x 5) (struct (x -)))"),
+      ("if c {x} else {{x}}", "(if c (block x) (block (struct (x -))))"),
+      ("if a {1} else if b {2} else {3}", "(if a (block 1) (if b (block 2) (block 3)))"),
+      ("if c { x := 1; x } else { y; }", "(if c (block (define x 1) x) (block y))"),
+      ("switch x { case 1: a; case _: b }", "(switch x ((literal 1) a) (_ b))"),
+      ("switch x {\ncase y:\nz := y\nz\n}", "(switch x (y (block (define z y) z)))"), ("switch x { }", "(switch x)"),
+      ("func() => 1", "(func () - 1)"),
+      ("func(a, b int, c [int]) int => a", "(func ((a int) (b int) (c (list int))) int a)"),
+      ("#A", "(#A)"), ("#A(1)", "(#A 1)"), ("int(1.)", "(int (float 1.))"), ("float(1)", "(float 1)"),
+      ("file(\"a\")", "(call file \"a\")"), ("dir", "dir"), ("true", "true"), ("`a\\n`", "\"a\\\\n\""),
+      ("\"\\x41\\u00e9\\101\"", "\"AéA\""), ("make(\"./a.rf\")", "(make \"./a.rf\")"),
+      ("make(\"./a.rf\", x := 1, y,)", "(make \"./a.rf\" (define x 1) (shorthand y y))"),
+      (
+        "exec(image := \"u\", cpu) (o file) {\" a {{o}}\"}",
+        "(exec ((define image \"u\") (shorthand cpu cpu)) (tuple (o file)) \" a \" (interpolation o))"
+      ),
+      ("exec() T {\"\"}", "(exec () T)"), ("exec() T {\"{{\"s\"}}\"}", "(exec () T (interpolation \"s\"))"),
+      ("exec() T {\"{{ {a: {b: 1}}.a.b }}\"}", "(exec () T (interpolation (. (. (struct (a (struct (b 1)))) a) b)))"),
+      ("exec() T {\"{{if c {1} else {2}}}\"}", "(exec () T (interpolation (if c (block 1) (block 2))))"),
+      ("exec() T {\"{{f(\n1,\n2\n)}}\"}", "(exec () T (interpolation (call f 1 2)))"),
+      ("exec() T {\"$x {y} % \\ '\"}", "(exec () T \"$x {y} % \\\\ '\")"),
+      ("exec() T {\"{{exec() U {\"{{x}}\"}}}\"}", "(exec () T (interpolation (exec () U (interpolation x))))"),
+    ])
+  func expressions(program: String, expected: String) {
+    #expect(structure(expression: program) == expected)
+  }
+
+  @Test(
+    "every form of declaration, pattern and type is read",
+    arguments: [
+      ("keyspace \"k\"\nval A = 1", "(keyspace \"k\") (val A 1)"),
+      ("param a int; param b = 1; param c int = 2", "(param a int -) (param b - 1) (param c int 2)"),
+      ("param a, b [int]", "(param a (list int) -) (param b (list int) -)"),
+      ("param (\na int\nb = 1\n)", "(param a int -) (param b - 1)"), ("param ()\nparam\n", ""),
+      ("val A int = 1", "(val A int 1)"), ("x := 1", "(define x 1)"), ("func f() int = 1", "(func f () int 1)"),
+      ("func f(a, b int) = a", "(func f ((a int) (b int)) - a)"), ("type T int", "(type T int)"),
+      ("@requires(cpu := 1, mem)\nval A = 1", "(@ (define cpu 1) (shorthand mem mem)) (val A 1)"),
+      ("@requires() @requires(a := 1) x := 1", "(@) (@ (define a 1)) (define x 1)"),
+      ("val (a, (_, b)) = x", "(val (tuple a (tuple _ b)) x)"), ("val [] = x", "(val (list) x)"),
+      ("val [a, ...] = x", "(val (list a ...) x)"), ("val [a, b, ...[c]] = x", "(val (list a b (... (list c))) x)"),
+      ("val {a, b: [c]} = x", "(val (struct (a -) (b (list c))) x)"), ("val #A(#B) = x", "(val (#A (#B)) x)"),
+      (
+        "val (1, -2, -1.5, \"s\", true) = x",
+        "(val (tuple (literal 1) (literal (- 2)) (literal (- (float 1.5))) (literal \"s\") (literal true)) x)"
+      ),
+      ("type T a.b.c", "(type T a.b.c)"), ("type T [string:[file]]", "(type T (map string (list file)))"),
+      ("type T {a, b int, c dir}", "(type T (struct (a int) (b int) (c dir)))"),
+      ("type T module{A float}", "(type T (module (A float)))"), ("type T (int)", "(type T (tuple int))"),
+      ("type T (x int)", "(type T (tuple (x int)))"),
+      ("type T (x, y int, z bool)", "(type T (tuple (x int) (y int) (z bool)))"),
+      ("type T (x, y)", "(type T (tuple x y))"), ("type T func() int", "(type T (func () int))"),
+      ("type T func(int, string) bool", "(type T (func (int string) bool))"),
+      ("type T func(x, y int) func(int) int", "(type T (func ((x int) (y int)) (func (int) int)))"),
+      ("type T #A | #B(int) | #C((int, int))", "(type T (sum (#A) (#B int) (#C (tuple int int))))"),
+      ("val _x = 1", "(val _ x 1)"), ("val A = 1;;val B = 2;", "(val A 1) (val B 2)"), ("", ""), ("// only\n", ""),
+    ])
+  func declarations(program: String, expected: String) {
+    #expect(structure(program) == expected)
+  }
 }
