@@ -5,7 +5,7 @@ import Testing
 @testable import Language
 
 /// Whatever is done to a program, reading it ends, in a tree that is well formed.
-@Suite struct MutationTests {
+@Suite struct SyntaxMutationTests {
   @Test("programs with random damage are read to their end", arguments: 0..<40)
   func damage(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
