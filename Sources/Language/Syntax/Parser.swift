@@ -29,7 +29,7 @@ package func parseExpression(_ source: SourceFile) -> (SyntaxTree, ExpressionID,
 
 /// A recursive-descent parser over tokens that it lexes as it goes.
 ///
-/// See <doc:Language>, "How the parser recovers".
+/// See <doc:Syntax>, "How the parser recovers".
 package struct Parser: ~Copyable {
   /// How deep expressions, patterns and types may nest: as deep as half a mebibyte of stack holds in a debug build.
   package static let nestingLimit = 128
