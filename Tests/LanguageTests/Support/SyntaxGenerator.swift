@@ -95,7 +95,9 @@ struct SyntaxGenerator {
       return add(.value(pattern, type: nil, value: value, form: .define), requires: requires)
     default:
       let pattern = self.pattern(2, isLiteralAllowed: false)
-      let type = oneIn(3) ? self.type(2) : nil
+      // A tuple type behind a bare tag would be the tag's element.
+      let isBareTag = if case .variant(_, nil) = tree[pattern].kind { true } else { false }
+      let type = oneIn(3) && !isBareTag ? self.type(2) : nil
       let value = expression(depth)
       return add(.value(pattern, type: type, value: value, form: .val), requires: requires)
     }
