@@ -71,7 +71,7 @@ extension Parser {
     let isMissing: Bool
     if current.isInserted {
       let next = peek()
-      if [.else, .leftBrace, .rightParen, .rightBracket, .rightBrace].contains(next.kind) {
+      if next.kind == .else || next.kind == .leftBrace || TokenSet.closers.contains(next.kind) {
         return range(Int(next.lower), Int(next.upper))
       }
       isMissing = true
@@ -128,7 +128,7 @@ extension Parser {
     var groups: [Token.Kind] = []
     var inner = OpenGroups()
     var seesExec = false
-    skipping: while current.kind != .end, !isAtBoundary() {
+    while current.kind != .end, !isAtBoundary() {
       if groups.isEmpty, stops.contains(current.kind) { break }
       var closer: Token.Kind?
       if current.kind == .leftParen {
@@ -144,7 +144,7 @@ extension Parser {
         closer = .rightBrace
       } else if current.kind == .exec {
         seesExec = true
-      } else if current.kind == .rightParen || current.kind == .rightBracket || current.kind == .rightBrace {
+      } else if TokenSet.closers.contains(current.kind) {
         if current.kind == .rightBrace, lexer.interpolations > 0, isFollowed(by: UInt8(ascii: "}")) { break }
         if inner[current.kind] > 0 {
           while let group = groups.popLast() {
@@ -152,7 +152,7 @@ extension Parser {
             if group == current.kind { break }
           }
         } else if open[current.kind] > 0 {
-          break skipping
+          break
         }
       }
       if let closer {
@@ -212,51 +212,59 @@ extension Parser {
   }
 
   /// After an element: takes the comma, or what was written instead of it, and tells whether another element follows.
-  mutating func continues(_ group: Group, or alternative: String? = nil) -> Bool {
+  mutating func continues(_ group: Group) -> Bool {
     if current.kind == group.closer { return false }
     if current.kind == .comma {
-      let comma = range(of: here)
+      let comma = here
       advance()
       guard current.kind == group.closer else { return true }
-      if !group.allowsTrailingComma {
-        complain(
-          "language.trailing-comma", "no comma may stand before this '\(group.closer.punctuation!)'", at: comma,
-          fixIts: [FixIt("remove the comma", [.init(comma, "")])])
-      }
+      if !group.allowsTrailingComma { rejectTrailingComma(comma) }
       return false
     }
-    let separators = "',' or \(alternative ?? "'\(group.closer.punctuation!)'")"
-    let comma = FixIt("insert ','", [.init(range(previousEnd, previousEnd), ",")])
-    if current.isInserted {
-      let next = peek()
-      if next.kind == group.closer {
-        let join = FixIt("remove the line break", [.init(range(previousEnd, Int(next.lower)), "")])
-        report(
-          "language.line-break",
-          group.allowsTrailingComma
-            ? "expected \(separators), found the end of the line: the last element needs a comma before a line break"
-            : "expected \(separators), found the end of the line: no line break may stand before this '\(group.closer.punctuation!)'",
-          fixIts: group.allowsTrailingComma ? [comma] : onlySpace(previousEnd, Int(next.lower)) ? [join] : [])
-        advance()
-        return false
-      }
-      if group.elements.contains(next.kind), !isBoundaryAfterLineBreak() {
-        reportExpected(separators, id: "language.missing-comma", fixIts: [comma])
-        advance()
-        return true
-      }
-      if next.kind == .end || isBoundaryAfterLineBreak() { return false }
-    } else if group.elements.contains(current.kind), !isAtBoundary() {
-      reportExpected(separators, id: "language.missing-comma", fixIts: [comma])
+    // A comma is missing, or the closer, or something stands here that does not belong here.
+    if current.isInserted, peek().kind == group.closer {
+      reportLineBreak(before: group)
+      advance()
+      return false
+    }
+    let isNextLine = current.isInserted
+    if isNextLine { advance() }
+    let goesOn = group.elements.contains(current.kind) && !isAtBoundary()
+    let ends = current.kind == .end || isAtBoundary()
+    if isNextLine { goBack(to: index - 1) }
+    if goesOn {
+      let insert = FixIt("insert ','", [.init(range(previousEnd, previousEnd), ",")])
+      reportExpected("',' or '\(group.closer.punctuation!)'", id: "language.missing-comma", fixIts: [insert])
+      if isNextLine { advance() }
       return true
     }
-    if current.kind == .end || isAtBoundary() { return false }
-    if open[current.kind] > 0, [.rightParen, .rightBracket, .rightBrace].contains(current.kind) { return false }
-    reportExpected(separators)
+    if ends || (TokenSet.closers.contains(current.kind) && open[current.kind] > 0) { return false }
+    reportExpected("',' or '\(group.closer.punctuation!)'")
     skip(to: [.comma, group.closer])
-    guard current.kind == .comma else { return false }
-    advance()
-    return current.kind != group.closer
+    return accept(.comma) && current.kind != group.closer
+  }
+
+  private mutating func rejectTrailingComma(_ comma: TokenIndex) {
+    complain(
+      "language.trailing-comma", "no comma may stand before this \(describeCurrent())", at: range(of: comma),
+      fixIts: [FixIt("remove the comma", [.init(range(of: comma), "")])])
+  }
+
+  /// Reports the line break between the last element and the closer.
+  private mutating func reportLineBreak(before group: Group) {
+    let closer = "'\(group.closer.punctuation!)'"
+    let next = Int(peek().lower)
+    let found = "expected ',' or \(closer), found the end of the line: "
+    if group.allowsTrailingComma {
+      report(
+        "language.line-break", found + "the last element needs a comma before a line break",
+        fixIts: [FixIt("insert ','", [.init(range(previousEnd, previousEnd), ",")])])
+    } else {
+      let join = FixIt("remove the line break", [.init(range(previousEnd, next), "")])
+      report(
+        "language.line-break", found + "no line break may stand before this \(closer)",
+        fixIts: onlySpace(previousEnd, next) ? [join] : [])
+    }
   }
 
   /// Closes a group, or says what it lacks.
@@ -275,13 +283,7 @@ extension Parser {
     }
   }
 
-  private mutating func isBoundaryAfterLineBreak() -> Bool {
-    let place = index
-    advance()
-    defer { goBack(to: place) }
-    return isAtBoundary()
-  }
-
+  /// Whether nothing but white space is there.
   func onlySpace(_ lower: Int, _ upper: Int) -> Bool {
     text[lower..<upper].allSatisfy {
       $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r")

@@ -122,6 +122,8 @@ extension Token.Kind {
 
 /// A set of token kinds.
 struct TokenSet: ExpressibleByArrayLiteral {
+  static let closers: Self = [.rightParen, .rightBracket, .rightBrace]
+
   private var bits: UInt128 = 0
 
   init(arrayLiteral elements: Token.Kind...) {
