@@ -73,10 +73,9 @@ extension Settings {
 
   private static func unknown(_ path: String, _ name: String, _ file: SourceFile) -> Diagnostic {
     let known = keys.map(\.name) + ["mappings"]
-    let nearest = known.map { ($0.editDistance(to: path), $0) }.min { $0.0 < $1.0 }
     let range = file.range(ofKey: name)
     var diagnostic = Diagnostic("configuration.unknown-key", "unknown key '\(path)'", at: range)
-    if let (distance, suggestion) = nearest, distance <= max(2, path.count / 3) {
+    if let suggestion = Suggestion.nearest(to: path, among: known) {
       diagnostic.notes.append(.init("did you mean '\(suggestion)'?"))
     } else {
       diagnostic.notes.append(.init("the keys are \(known.sorted().joined(separator: ", "))"))
@@ -150,25 +149,5 @@ extension SourceFile {
       return SourceRange(self, start, start + wanted.count)
     }
     return nil
-  }
-}
-
-extension String {
-  /// The least number of insertions, deletions and substitutions that turn one string into the other (Levenshtein).
-  ///
-  /// - Complexity: O(count · other.count).
-  fileprivate func editDistance(to other: String) -> Int {
-    let target = Array(other.utf8)
-    var row = Array(0...target.count)
-    for (i, byte) in utf8.enumerated() {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for j in target.indices {
-        let substitution = diagonal + (byte == target[j] ? 0 : 1)
-        diagonal = row[j + 1]
-        row[j + 1] = Swift.min(substitution, row[j] + 1, row[j + 1] + 1)
-      }
-    }
-    return row[target.count]
   }
 }

@@ -97,10 +97,32 @@ package func build(
   _ options: BuildOptions, world: World, interruption: Interruption = Interruption(), sink: any EventSink,
   load: () -> ProgramLoading
 ) -> BuildEvent.Summary {
-  let started = world.clock.monotonic
+  let doors = QuickDoors(snapshot: world.snapshot, fileSystem: world.fileSystem, clock: world.clock)
+  return build(options, doors, interruption: interruption, sink: sink, open: { world }, load: load)
+}
+
+/// The doors that a build in which nothing changed goes through.
+package struct QuickDoors {
+  package var snapshot: any Snapshot
+  package var fileSystem: any FileSystem
+  package var clock: any Clock
+
+  package init(snapshot: any Snapshot, fileSystem: any FileSystem, clock: any Clock) {
+    self.snapshot = snapshot
+    self.fileSystem = fileSystem
+    self.clock = clock
+  }
+}
+
+/// The same, with a world that is opened only where something has changed.
+package func build(
+  _ options: BuildOptions, _ doors: QuickDoors, interruption: Interruption, sink: any EventSink,
+  open: () throws(SystemError) -> World, load: () -> ProgramLoading
+) -> BuildEvent.Summary {
+  let started = doors.clock.monotonic
   func finish(_ summary: BuildEvent.Summary) -> BuildEvent.Summary {
     var summary = summary
-    summary.seconds = world.clock.monotonic - started
+    summary.seconds = doors.clock.monotonic - started
     sink.receive(.buildFinished(summary))
     return summary
   }
@@ -110,16 +132,18 @@ package func build(
   }
   sink.receive(.buildStarted(program: options.program))
   let key = options.snapshotKey
-  if !options.isDryRun, case .unchanged(let bytes) = world.snapshot.check(key: key, generation: nil),
+  if !options.isDryRun, case .unchanged(let bytes) = doors.snapshot.check(key: key, generation: nil),
     let memory = SnapshotSummary(encoded: bytes)
   {
-    for diagnostic in memory.diagnostics(world.fileSystem) { sink.receive(.diagnostic(diagnostic)) }
+    for diagnostic in memory.diagnostics(doors.fileSystem) { sink.receive(.diagnostic(diagnostic)) }
     for line in memory.printed { sink.receive(.printed(line)) }
     return finish(
       BuildEvent.Summary(
         status: .succeeded, steps: memory.steps, run: 0, cached: memory.steps, failed: 0, seconds: 0))
   }
+  let world: World
   do throws(SystemError) {
+    world = try open()
     try world.lock.acquire { holder in
       sink.receive(
         .diagnostic(Diagnostic("build.waiting", .note, "another build is at work (\(holder)); waiting for it to end")))

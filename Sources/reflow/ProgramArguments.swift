@@ -54,8 +54,13 @@ struct ProgramArguments: Equatable {
         own.append(argument)
         if takesValue, value == nil, let following = next() { own.append(following) }
       } else if !isLong, Self.isShortOption(name, value: value, withValue: shortOptionsWithValue) {
+        if name.count > 1 {
+          // `-j4`, which the parser knows as `-j 4` only.
+          own += ["-" + name.prefix(1), String(name.dropFirst())]
+          continue
+        }
         own.append(argument)
-        if name.count == 1, shortOptionsWithValue.contains(name.first ?? " "), value == nil, let following = next() {
+        if shortOptionsWithValue.contains(name.first ?? " "), value == nil, let following = next() {
           own.append(following)
         }
       } else if name == "help", hasProgram || !isLong {

@@ -1,7 +1,10 @@
 import ArgumentParser
+import Diagnostics
 
 /// The commands.
 struct Reflow: ParsableCommand {
+  static let _errorLabel = "error"
+
   static let configuration = CommandConfiguration(
     commandName: "reflow",
     abstract: "Keep a tree of outputs up to date with the files and the program that they are made from.",
@@ -38,6 +41,7 @@ enum Main {
 
   private static func runCommand() throws {
     var words = Array(CommandLine.arguments.dropFirst())
+    try checkName(of: words.first)
     let commands: [any ProgramCommand.Type] = [BuildCommand.self, TestCommand.self, EvalCommand.self]
     guard let name = words.first, let type = commands.first(where: { $0.configuration.commandName == name }) else {
       var command = try Reflow.parseAsRoot(words)
@@ -53,6 +57,14 @@ enum Main {
       // `--help`, say.
       try command.run()
     }
+  }
+
+  /// A misspelt command is told from a wrong argument, with what was probably meant.
+  private static func checkName(of word: String?) throws {
+    let names = Reflow.configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+    guard let word, !word.hasPrefix("-"), !names.contains(word) else { return }
+    let hint = Suggestion.nearest(to: word, among: names).map { "; did you mean '\($0)'?" } ?? ""
+    throw ValidationError("there is no command '\(word)'\(hint)")
   }
 
   /// Says what is wrong and ends the process with the status of its kind; wrong usage is 2 here, as it is for most tools.

@@ -19,6 +19,8 @@ struct Session {
   var outputFolder: ByteString
   var isDryRun = false
   var isForced = false
+  /// False where they have been said already.
+  var saysWarnings = true
 
   /// What the user asked to be made of a program.
   struct Request {
@@ -64,41 +66,63 @@ struct Session {
     let clock = SystemClock()
     let sink = try EventFanout(sinks(clock: clock))
     let state = workspace.stateFolder
-    let objects = try FileObjectStore(in: state)
     let roots = workspace.rootFolders
-    let outputs = FileOutputTree(
-      root: outputFolder, objects: objects, linkMode: LinkMode(rawValue: workspace.settings.linkMode) ?? .auto)
     let mode = SandboxMode(rawValue: options.sandbox ?? workspace.settings.sandboxMode) ?? .auto
     let fileSystem = LinuxFileSystem(roots: roots, stateFolder: state)
-    let runner = LinuxStepRunner(
-      configuration: runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects)
-    let world = World(
-      fileSystem: fileSystem, objects: objects, outputs: outputs, runner: runner,
-      exporter: FolderExporter(roots: roots, objects: objects),
-      snapshot: MappedSnapshot(
-        stateFolder: state, roots: roots, output: outputFolder, version: ByteString(Reflow.configuration.version)),
-      lock: StateFileLock(path: state + "/lock"),
-      clock: clock,
-      openStore: { () throws(SystemError) -> any Store in
-        let store = try SQLiteStore(in: state)
-        for notice in store.notices { sink.receive(.diagnostic(Diagnostic("state.damaged", .warning, notice))) }
-        return store
-      })
+    let snapshot: any Snapshot =
+      request.skipsSnapshot
+      ? NoSnapshot()
+      : MappedSnapshot(
+        stateFolder: state, roots: roots, output: outputFolder, version: ByteString(Reflow.configuration.version))
+    var store: SQLiteStore?
+    var said = 0
+    func sayNotices() {
+      guard let store else { return }
+      for notice in store.notices.dropFirst(said) {
+        sink.receive(.diagnostic(Diagnostic("state.damaged", .warning, notice)))
+      }
+      said = store.notices.count
+    }
     let interruption = Interruption()
     var isAwake = false
-    return build(buildOptions(request, mode: mode), world: world, interruption: interruption, sink: sink) {
-      if !isAwake {
-        isAwake = true
-        // While the process is small and has one thread: the spawner is a copy of it.
-        do throws(SystemError) {
-          try LinuxStepRunner.startSpawner()
-        } catch {
-          return .failed([Diagnostic("system.limit", error.message)])
+    let summary = build(
+      buildOptions(request, mode: mode), QuickDoors(snapshot: snapshot, fileSystem: fileSystem, clock: clock),
+      interruption: interruption, sink: sink,
+      open: { () throws(SystemError) -> World in
+        let objects = try FileObjectStore(in: state)
+        return World(
+          fileSystem: fileSystem, objects: objects,
+          outputs: FileOutputTree(
+            root: outputFolder, objects: objects, linkMode: LinkMode(rawValue: workspace.settings.linkMode) ?? .auto),
+          runner: LinuxStepRunner(
+            configuration: runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects),
+          exporter: FolderExporter(roots: roots, objects: objects), snapshot: snapshot,
+          lock: StateFileLock(path: state + "/lock"), clock: clock,
+          openStore: { () throws(SystemError) -> any Store in
+            // The lock is ours: what lies in the temporary folder was left by a crash.
+            try objects.sweep()
+            let opened = try SQLiteStore(in: state)
+            store = opened
+            sayNotices()
+            return opened
+          })
+      },
+      load: {
+        if !isAwake {
+          isAwake = true
+          // While the process is small and has one thread: the spawner is a copy of it.
+          do throws(SystemError) {
+            try LinuxStepRunner.startSpawner()
+          } catch {
+            return .failed([Diagnostic("system.limit", error.message)])
+          }
+          Interrupts.watch { _ in interruption.interrupt() }
         }
-        Interrupts.watch { _ in interruption.interrupt() }
-      }
-      return load(request)
-    }
+        return load(request)
+      })
+    // Damage may show in the middle of a build.
+    sayNotices()
+    return summary
   }
 
   private func runnerConfiguration(state: ByteString) -> LinuxStepRunner.Configuration {
@@ -147,7 +171,8 @@ struct Session {
     return .loaded(
       LoadedProgram(
         evaluation: ProgramRun(evaluation, finish: request.finish),
-        files: checked.modules.map { Path(ByteString($0.tree.source.name)) }, diagnostics: checked.diagnostics))
+        files: checked.modules.map { Path(ByteString($0.tree.source.name)) },
+        diagnostics: saysWarnings ? checked.diagnostics : []))
   }
 
   private func sinks(clock: SystemClock) throws(SystemError) -> [any EventSink] {
@@ -169,6 +194,13 @@ struct Session {
     }
     return sinks
   }
+}
+
+/// For commands that want the results and not only what was printed: every call evaluates.
+private struct NoSnapshot: Snapshot {
+  func check(key: Digest, generation: Int64?) -> SnapshotAnswer { .none }
+  func write(key: Digest, generation: Int64, entries: [SnapshotEntry], summary: [UInt8]) {}
+  func remove(key: Digest) {}
 }
 
 /// A file that a command was told to write, line by line, so that a reader can follow it.

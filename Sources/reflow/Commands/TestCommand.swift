@@ -26,6 +26,7 @@ struct TestCommand: ProgramCommand {
         worst = .badInput
         continue
       }
+      workspace.report(checked.diagnostics)
       for export in module.exports where export.name.hasPrefix("Test") {
         let status = try evaluate(export.name, of: program, workspace: workspace, arguments: arguments)
         if status == .done { counts.passed += 1 } else { counts.failed += 1 }
@@ -44,7 +45,8 @@ struct TestCommand: ProgramCommand {
     var running = running
     if !running.verbose { running.quiet = true }
     let session = Session(
-      workspace: workspace, options: running, verb: "test", outputFolder: try workspace.outputFolder(nil))
+      workspace: workspace, options: running, verb: "test", outputFolder: try workspace.outputFolder(nil),
+      saysWarnings: false)
     var passed = false
     let status = session.status(
       of: Session.Request(

@@ -1,10 +1,10 @@
 /// The name that was probably meant, among those that are known.
-enum Suggestion {
+package enum Suggestion {
   /// The nearest candidate by edits (insertions, deletions, substitutions, swaps of neighbours); ties go to the one that
   /// sorts first. A third of the letters may be wrong, at least one; names that differ in case only are near.
   ///
   /// - Complexity: O(candidates × length²), less where lengths differ much.
-  static func nearest(to name: String, among candidates: some Sequence<String>) -> String? {
+  package static func nearest(to name: String, among candidates: some Sequence<String>) -> String? {
     let wanted = Array(name.unicodeScalars)
     guard !wanted.isEmpty, wanted.count <= 64 else { return nil }
     let lowercased = name.lowercased()
@@ -30,7 +30,7 @@ enum Suggestion {
     return best?.name
   }
 
-  static func edits(_ a: [Unicode.Scalar], _ b: [Unicode.Scalar]) -> Int {
+  package static func edits(_ a: [Unicode.Scalar], _ b: [Unicode.Scalar]) -> Int {
     if a.isEmpty || b.isEmpty { return max(a.count, b.count) }
     var beforeLast = [Int](repeating: 0, count: b.count + 1)
     var last = Array(0...b.count)
