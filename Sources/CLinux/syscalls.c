@@ -119,6 +119,11 @@ int reflow_lock(int fd, int wait) {
   }
 }
 
+void reflow_unlock(int fd) {
+  struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+  fcntl(fd, F_OFD_SETLK, &lock);
+}
+
 int64_t reflow_read_folder(int fd, void *buffer, size_t count) {
   for (;;) {
     long n = syscall(SYS_getdents64, fd, buffer, count);

@@ -22,12 +22,15 @@ package struct BuildOptions {
   package var isForced: Bool
   package var sandbox: SandboxMode
   package var logLimitBytes: Int64
+  /// Evaluate also where nothing changed: the caller wants the values, not just the lines.
+  package var evaluatesAlways: Bool
 
   package init(
     program: String, targets: [String] = ["Main"], configuration: Digest = Digest(high: 0, low: 0),
     configurationFiles: [Path] = [], jobs: Int,
     pools: [Pool], keepsGoing: Bool = false, isDryRun: Bool = false,
-    explains: Bool = false, isForced: Bool = false, sandbox: SandboxMode = .auto, logLimitBytes: Int64 = 64 << 20
+    explains: Bool = false, isForced: Bool = false, sandbox: SandboxMode = .auto, logLimitBytes: Int64 = 64 << 20,
+    evaluatesAlways: Bool = false
   ) {
     self.program = program
     self.targets = targets
@@ -41,6 +44,7 @@ package struct BuildOptions {
     self.isForced = isForced
     self.sandbox = sandbox
     self.logLimitBytes = logLimitBytes
+    self.evaluatesAlways = evaluatesAlways
   }
 }
 
@@ -132,7 +136,8 @@ package func build(
   }
   sink.receive(.buildStarted(program: options.program))
   let key = options.snapshotKey
-  if !options.isDryRun, case .unchanged(let bytes) = doors.snapshot.check(key: key, generation: nil),
+  if !options.isDryRun, !options.evaluatesAlways,
+    case .unchanged(let bytes) = doors.snapshot.check(key: key, generation: nil),
     let memory = SnapshotSummary(encoded: bytes)
   {
     for diagnostic in memory.diagnostics(doors.fileSystem) { sink.receive(.diagnostic(diagnostic)) }

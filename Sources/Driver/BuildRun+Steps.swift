@@ -136,6 +136,7 @@ extension BuildRun {
   }
 
   func tell(_ source: SourceID, _ message: String) {
+    hasUnfitInput = true
     let location = graph.sources[Int(source.index)].location
     report(Diagnostic("build.input", "\(location.map { "\($0.file):\($0.line):\($0.column): " } ?? "")\(message)"))
   }

@@ -28,6 +28,7 @@ final class BuildRun {
   var answers: [(need: Need, answer: Answer)] = []
   var asked: Set<Need> = []
   var isEvaluated = false
+  var hasUnfitInput = false
   var hasInvalidProgram = false
   /// Whether the evaluation has ended, one way or the other.
   var isEvaluationOver = false
@@ -342,7 +343,8 @@ final class BuildRun {
     try flush()
     let tally = engine.tally
     var status = BuildEvent.BuildStatus.succeeded
-    if engine.hasFailures { status = .failed }
+    // An input that cannot be had is the user's to mend, as a program that is wrong is; no step has failed.
+    if engine.hasFailures { status = hasUnfitInput && tally.failed == 0 ? .invalid : .failed }
     if hasInvalidProgram { status = .invalid }
     if wasInterrupted { status = .interrupted }
     if status == .succeeded, !isEvaluated {

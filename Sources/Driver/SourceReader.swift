@@ -67,7 +67,7 @@ struct SourceReader: Sendable {
   }
 
   static func unmapped(_ url: ByteString) -> String {
-    "no folder is configured for '\(url.display)': map its scheme in the configuration"
+    "no folder is configured for '\(url.display)': map it to one under [mappings] in reflow.toml"
   }
 
   /// Files by path: taken from the last build where the figures are the same and were trusted, read otherwise.

@@ -266,7 +266,10 @@ extension BuildEngine {
     }
     switch place {
     case .unmapped(let url):
-      fail(step, .refused(message: "no folder is configured for '\(url.display)': map its scheme in the configuration"))
+      fail(
+        step,
+        .refused(message: "no folder is configured for '\(url.display)': map it to one under [mappings] in reflow.toml")
+      )
     case .path(let path):
       if progress.hasStopped { return transition(step, to: .cancelled) }
       progress[step].outputs = [artifact]

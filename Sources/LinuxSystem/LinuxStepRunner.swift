@@ -109,15 +109,19 @@ package final class LinuxStepRunner: StepRunner {
     }
     let worker = try takeWorker(for: request, inContainer: container != nil)
     let job = StepJob(runner: self, request: request, inputs: inputs, worker: worker, container: container)
-    let isCancelled = state.withLock { state in
-      state.running[request.run]?.worker = worker
-      return state.running[request.run]?.isCancelled ?? false
-    }
+    let isCancelled = state.withLock { $0.running[request.run]?.isCancelled ?? false }
     if isCancelled {
       give(back: worker)
       return .cancelled
     }
-    let result = Result { () throws(SystemError) in try job.perform() }
+    let result = Result { () throws(SystemError) in
+      try job.perform {
+        state.withLock { state in
+          state.running[request.run]?.worker = worker
+          if state.running[request.run]?.isCancelled ?? false { worker.cancel() }
+        }
+      }
+    }
     // From here on a cancel finds no worker, and cannot hit the next step.
     state.withLock { $0.running[request.run]?.worker = nil }
     let (outcome, isClean) = try job.finish(result)

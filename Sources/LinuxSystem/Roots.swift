@@ -110,7 +110,7 @@ package final class Roots: Sendable {
       throw SystemError(
         .notPermitted,
         "'\(display(path))' leads to '\(canonical.display)', outside of the workspace and of every declared root; "
-          + "copy it into the workspace or declare its folder as a root in reflow.toml")
+          + "copy it into the workspace or add its folder to `roots` in reflow.toml")
     }
     let opened = openAt(anywhere, canonical, flags)
     guard opened >= 0 else { throw systemError(-opened, "open", ByteString(display(path))) }

@@ -45,6 +45,7 @@ package final class StateFileLock: StateLock {
   package func release() {
     guard let held else { return }
     ftruncate(held.number, 0)
+    reflow_unlock(held.number)
     self.held = nil
   }
 

@@ -28,7 +28,9 @@ struct StepJob {
   }
 
   /// Starts the command, waits, and collects what it made.
-  func perform() throws(SystemError) -> Ended {
+  ///
+  /// - Parameter started: Called once the worker can be told to end the command.
+  func perform(started: () -> Void) throws(SystemError) -> Ended {
     for output in request.outputs where output.kind == .folder {
       let failure = makeFolderAt(worker.folder.descriptor, output.stagedPath)
       if failure != 0 { throw systemError(failure, "make", worker.folder.path + "/" + output.stagedPath) }
@@ -39,7 +41,7 @@ struct StepJob {
     guard !plan.hasZero else {
       return Ended(report: Self.nothing, outcome: .refused("its command holds a zero byte, which no argument can"))
     }
-    let report = try worker.perform(REFLOW_FRAME_RUN, plan.bytes)
+    let report = try worker.perform(REFLOW_FRAME_RUN, plan.bytes, sent: started)
     if let container, report.ending == REFLOW_ENDED_TIMEOUT || report.ending == REFLOW_ENDED_CANCEL { end(container) }
     return Ended(report: report, outcome: try outcome(of: report))
   }

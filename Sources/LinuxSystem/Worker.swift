@@ -44,11 +44,15 @@ final class Worker: Sendable {
 
   /// Sends a request and waits for its answer: until the step has ended.
   ///
+  /// - Parameter sent: Called once the worker has the request: a cancel that came before would find nothing to end.
   /// - Throws: `other` where the worker is gone; it is of no more use then.
-  func perform(_ type: reflow_frame_type, _ payload: [UInt8]) throws(SystemError) -> Report {
+  func perform(
+    _ type: reflow_frame_type, _ payload: [UInt8], sent: () -> Void = {}
+  ) throws(SystemError) -> Report {
     var frame = reflow_frame(length: UInt32(payload.count), type: type.rawValue)
     let head = withUnsafeBytes(of: &frame) { Array($0) }
     var failure = send(head + payload)
+    if failure == 0 { sent() }
     if failure == 0 { failure = receive(into: &frame) }
     var figures = reflow_report()
     let size = MemoryLayout<reflow_report>.size

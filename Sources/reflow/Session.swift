@@ -155,7 +155,8 @@ struct Session {
       jobs: jobs,
       pools: [Pool(name: "local", jobs: jobs, cpu: Double(max(jobs, Machine.cores)), memory: Machine.memoryBytes)],
       keepsGoing: options.keepGoing || workspace.settings.keepGoing, isDryRun: isDryRun, explains: options.explain,
-      isForced: isForced, sandbox: mode, logLimitBytes: workspace.settings.logLimitBytes)
+      isForced: isForced, sandbox: mode, logLimitBytes: workspace.settings.logLimitBytes,
+      evaluatesAlways: request.skipsSnapshot)
   }
 
   private func load(_ request: Request) -> ProgramLoading {

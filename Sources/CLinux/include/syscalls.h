@@ -56,6 +56,8 @@ int reflow_filesystem_kind(int fd, uint64_t *result);
 // An exclusive lock that belongs to the open file description (fcntl F_OFD_SETLK): it ends with its last descriptor.
 // EAGAIN where another holds it and `wait` is 0.
 int reflow_lock(int fd, int wait);
+// Gives the lock back, also where a child that was forked meanwhile still has the file open.
+void reflow_unlock(int fd);
 // The folder entries that one call of getdents64 gives, in the kernel's layout. Returns bytes, 0 at the end, or -errno.
 int64_t reflow_read_folder(int fd, void *buffer, size_t count);
 // Cores that this process may run on, or -errno. See: man 2 sched_getaffinity.

@@ -2,6 +2,7 @@ import ArgumentParser
 import BuildGraph
 import Diagnostics
 import Driver
+import Glibc
 import LinuxSystem
 import Storage
 
@@ -41,6 +42,10 @@ struct CleanCommand: ParsableCommand {
     for path in report.kept {
       Terminal.printError(
         "clean: \(path.display) was edited after it was built and stays; remove it yourself if you do not need it\n")
+    }
+    // The tree's root goes with its last file.
+    if HostFile.withPath(folder, { rmdir($0) }) != 0, errno != ENOTEMPTY, errno != EEXIST, errno != ENOENT {
+      Terminal.printError("clean: cannot remove '\(folder.display)': \(String(cString: strerror(errno)))\n")
     }
     if all { try StateFolder(path: state).removeAllButDisplaced() }
     let files = report.removed.count == 1 ? "1 output" : "\(report.removed.count) outputs"
