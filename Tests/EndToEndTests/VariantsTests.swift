@@ -57,7 +57,7 @@ struct VariantsTests {
       "data/reads/ada_2.fq", mates.split(separator: "\n").dropFirst(2000).joined(separator: "\n") + "\n")
     let build = try project.build()
     #expect(build.status == 0, "\(build.errors)")
-    #expect(build.ran == ["Align": 1, "Call": 1, "Depth": 1, "Merge": 1])
+    #expect(build.ranLabels == ["Align[ada_1.fq]", "Call[ada_1.fq]", "Depth[ada_1.fq]", "Merge"])
     #expect(
       build.reasons["Align"]?.contains("ada_1.fq") == true || build.reasons["Align"]?.contains("ada_2.fq") == true)
   }
@@ -72,7 +72,7 @@ struct VariantsTests {
     }
     let build = try project.build()
     #expect(build.status == 0)
-    #expect(build.ran == ["Align": 1, "Call": 1, "Depth": 1])
+    #expect(build.ranLabels == ["Align[ada_1.fq]", "Call[ada_1.fq]", "Depth[ada_1.fq]"])
     #expect(try project.snapshot() == outputs)
   }
 
