@@ -59,13 +59,15 @@ public final class Dataflow<Epoch: EpochTime> {
 
   /// Works off all epochs that every input has advanced beyond.
   ///
-  /// - Parameter mayContinue: Asked between operators; when it answers no, the step stops there, and the next call goes on.
+  /// - Parameter mayContinue: Asked between operators; when it answers no, the step stops there, and the next call goes on. A step
+  ///   runs one operator at least.
   ///   Not asked in a team, whose workers go together.
   /// - Returns: Whether the step ran to its end.
   @inlinable @discardableResult
   public func step(while mayContinue: @escaping () -> Bool = { true }) -> Bool {
     control.mayContinue = mayContinue
     control.isInterrupted = false
+    control.hasWorked = false
     if !root.isRunning {
       var upper = Epoch.max
       for input in inputs {
@@ -115,14 +117,19 @@ public final class Input<Data: Record, Epoch: EpochTime, Diff: Difference> {
   /// Whether the input has been closed: its records stay, and change no more.
   public private(set) var isClosed = false
   @usableFromInline let port: Port<Data, Epoch, Diff>
-  @usableFromInline var run: Updates<Data, Epoch, Diff>
+  /// At a place of its own: reached for each record, without exclusivity checks. Nothing keeps an access to it open.
+  @usableFromInline let run: UnsafeMutablePointer<Updates<Data, Epoch, Diff>>
 
   @inlinable init(port: Port<Data, Epoch, Diff>) {
     self.port = port
-    run = Updates(capacity: 4096)
+    run = .allocate(capacity: 1)
+    run.initialize(to: Updates(capacity: 4096))
   }
 
-  deinit { run.deallocate() }
+  deinit {
+    run.pointee.deallocate()
+    run.deallocate()
+  }
 
   /// Changes the multiplicity of a record at the current epoch.
   @inlinable public func update(_ data: Data, by difference: Diff) { update(data, at: epoch, by: difference) }
@@ -132,14 +139,14 @@ public final class Input<Data: Record, Epoch: EpochTime, Diff: Difference> {
   /// - Precondition: The epoch is not before the current one, and the input is open.
   @inlinable public func update(_ data: Data, at time: Epoch, by difference: Diff) {
     precondition(!isClosed && time >= epoch, "an input changes only at epochs that are still open")
-    run.append(data, time, difference)
-    if run.isFull { flush() }
+    run.pointee.append(data, time, difference)
+    if run.pointee.isFull { flush() }
   }
 
   /// Hands on what has been changed so far. Steps do this too.
   @inlinable public func flush() {
-    port.push(run)
-    run.removeAll()
+    port.push(run.pointee)
+    run.pointee.removeAll()
   }
 
   /// Moves to a later epoch; the ones before are no longer going to change.

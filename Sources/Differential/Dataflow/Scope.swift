@@ -86,11 +86,12 @@ public final class Scope<Time: Timestamp> {
         active[index >> 6] |= 1 << UInt64(index & 63)
       }
       while let index = lowestActive() {
-        if !control.mayContinue() { return false }
+        if control.hasWorked && !control.mayContinue() { return false }
         active[index >> 6] &= ~(1 << UInt64(index & 63))
         operators[index]()
         control.visits &+= 1
         if control.isInterrupted { return false }
+        control.hasWorked = true
       }
       guard let next = agenda.first, belongsToCurrentRun(next) else { break }
       phase = next
@@ -150,6 +151,8 @@ public final class Scope<Time: Timestamp> {
   @usableFromInline var lower: Epoch = .minimum
   @usableFromInline var upper: Epoch = .minimum
   @usableFromInline var mayContinue: () -> Bool = { true }
+  /// Whether an operator has been run in this step: each step does at least that much, however deep in loops it stopped.
+  @usableFromInline var hasWorked = false
   /// A loop inside stopped half-way: so do all around it.
   @usableFromInline var isInterrupted = false
   /// How many operators have been run so far: what tests and benchmarks count.

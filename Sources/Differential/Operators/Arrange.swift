@@ -26,7 +26,8 @@ public struct Arrangement<Key: Record, Value: Record, Diff: Difference, Lens: Ti
   /// Told of each batch in the activation in which it arrives.
   @usableFromInline var readers: [(Batch<Key, Value, Time, Diff>) -> Void] = []
   /// Epochs that readers of history still want to tell apart from earlier ones.
-  @usableFromInline var holds = CountedAntichain<Time.Epoch>()
+  var holds = CountedAntichain<Time.Epoch>()
+  @usableFromInline var leastHeld: Time.Epoch?
   @usableFromInline var settleAtEnd: () -> Void = {}
   @usableFromInline var isTouched = false
 
@@ -42,7 +43,7 @@ public struct Arrangement<Key: Record, Value: Record, Diff: Difference, Lens: Ti
   /// Settles the fresh batches; times before the least epoch of interest are merged from now on.
   @inlinable func settle() {
     var since = control.lower
-    if let held = holds.frontier.elements.first { since = min(since, held) }
+    if let leastHeld { since = min(since, leastHeld) }
     spine.since = since
     spine.settle()
   }

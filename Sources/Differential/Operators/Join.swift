@@ -64,17 +64,32 @@ final class Join<
     out.finish()
   }
 
+  /// Keys are looked up so many at a time: independent searches overlap their cache misses.
+  @inlinable static var block: Int { 64 }
+
   /// Matches two batches: looks up the keys of the one with fewer in the other.
   @inlinable func match(_ a: Left, _ b: Right, _ out: inout Emitter<Result, Lens.Seen, Diff>) {
-    if a.keyCount <= b.keyCount {
-      for i in 0..<a.keyCount {
-        let rows = b.rows(of: a.keys[i])
-        if !rows.isEmpty { multiply(a.keys[i], a, a.rows(at: i), b, rows, &out) }
-      }
-    } else {
-      for j in 0..<b.keyCount {
-        let rows = a.rows(of: b.keys[j])
-        if !rows.isEmpty { multiply(b.keys[j], a, rows, b, b.rows(at: j), &out) }
+    withUnsafeTemporaryAllocation(of: Range<Int>.self, capacity: Self.block) { found in
+      let found = found.baseAddress!
+      var start = 0
+      if a.keyCount <= b.keyCount {
+        while start < a.keyCount {
+          let size = min(Self.block, a.keyCount &- start)
+          for i in 0..<size { (found + i).initialize(to: b.rows(of: a.keys[start &+ i])) }
+          for i in 0..<size where !found[i].isEmpty {
+            multiply(a.keys[start &+ i], a, a.rows(at: start &+ i), b, found[i], &out)
+          }
+          start &+= size
+        }
+      } else {
+        while start < b.keyCount {
+          let size = min(Self.block, b.keyCount &- start)
+          for i in 0..<size { (found + i).initialize(to: a.rows(of: b.keys[start &+ i])) }
+          for i in 0..<size where !found[i].isEmpty {
+            multiply(b.keys[start &+ i], a, found[i], b, b.rows(at: start &+ i), &out)
+          }
+          start &+= size
+        }
       }
     }
   }

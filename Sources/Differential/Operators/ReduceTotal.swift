@@ -1,14 +1,44 @@
 // Reduction when times are totally ordered. The output of a key before a change is the reduction of what its
 // group was before, so no trace of the output is kept: it is computed again, from values that have to be read anyway.
 
-/// The state of a reduction over totally ordered times: nothing but room to work in.
+/// A reduction over totally ordered times, as an operator.
 @usableFromInline final class TotalReduce<Lens: TimeLens, R: Reduction, Result: Record> {
-  @usableFromInline typealias Columns = BatchColumns<R.Key, R.Value, Lens.Stored, R.Diff>
   @usableFromInline let hub: TraceHub<R.Key, R.Value, Lens.Stored, R.Diff>
-  @usableFromInline let reduction: R
-  @usableFromInline let result: (R.Key, R.Output) -> Result
   @usableFromInline let outlet = Outlet<Result, Lens.Seen, R.OutDiff>()
   @usableFromInline var arrived: [Batch<R.Key, R.Value, Lens.Stored, R.Diff>] = []
+  /// What the inner loops work on: at a place of its own, so that its parts are reached without exclusivity checks. Only
+  /// `run` touches it, and `run` does not call itself.
+  @usableFromInline let room: UnsafeMutablePointer<TotalRoom<Lens, R, Result>>
+
+  @inlinable init(
+    _ hub: TraceHub<R.Key, R.Value, Lens.Stored, R.Diff>, _ reduction: R,
+    _ result: @escaping (R.Key, R.Output) -> Result
+  ) {
+    self.hub = hub
+    room = .allocate(capacity: 1)
+    room.initialize(to: TotalRoom(reduction, result))
+  }
+
+  deinit {
+    room.pointee.deallocate()
+    room.deinitialize(count: 1)
+    room.deallocate()
+  }
+
+  @inlinable func run() {
+    var out = Emitter(outlet)
+    let batches = arrived
+    arrived.removeAll(keepingCapacity: true)
+    for batch in batches { room.pointee.run(batch.columns, settled: hub.spine.settled, &out) }
+    out.finish()
+  }
+}
+
+/// The state of a reduction over totally ordered times: nothing but room to work in.
+@usableFromInline struct TotalRoom<Lens: TimeLens, R: Reduction, Result: Record> {
+  @usableFromInline typealias Columns = BatchColumns<R.Key, R.Value, Lens.Stored, R.Diff>
+  @usableFromInline let reduction: R
+  @usableFromInline let result: (R.Key, R.Output) -> Result
   @usableFromInline var ranges = Scratch<Cursor>()
   @usableFromInline var cursors = Scratch<Cursor>()
   @usableFromInline var before = Scratch<Counted<R.Value, R.Diff>>()
@@ -32,69 +62,59 @@
   /// Keys are looked up so many at a time, batch by batch: independent searches overlap their cache misses.
   @inlinable static var block: Int { 128 }
 
-  @inlinable init(
-    _ hub: TraceHub<R.Key, R.Value, Lens.Stored, R.Diff>, _ reduction: R,
-    _ result: @escaping (R.Key, R.Output) -> Result
-  ) {
-    self.hub = hub
+  @inlinable init(_ reduction: R, _ result: @escaping (R.Key, R.Output) -> Result) {
     self.reduction = reduction
     self.result = result
   }
 
-  deinit {
+  @inlinable func deallocate() {
     ranges.deallocate()
     cursors.deallocate()
     before.deallocate()
     after.deallocate()
     changes.deallocate()
-    old.list.deallocate()
-    new.list.deallocate()
+    old.deallocate()
+    new.deallocate()
   }
 
-  @inlinable func run() {
-    var out = Emitter(outlet)
-    let batches = arrived
-    arrived.removeAll(keepingCapacity: true)
-    for batch in batches {
-      let fresh = batch.columns
-      let settled = hub.spine.settled
-      let layers = settled.count
-      ranges.resize(max(1, layers * Self.block))
-      var start = 0
-      while start < fresh.keyCount {
-        let size = min(Self.block, fresh.keyCount - start)
-        for layer in 0..<layers {
-          let columns = settled[layer]
-          let found = ranges.base + layer * Self.block
-          for i in 0..<size {
-            let rows = columns.rows(of: fresh.keys[start &+ i])
-            found[i] = Cursor(rows.lowerBound, rows.upperBound, layer)
-          }
-        }
+  @inlinable mutating func run(
+    _ fresh: Columns, settled: UnsafeBufferPointer<Columns>, _ out: inout Emitter<Result, Lens.Seen, R.OutDiff>
+  ) {
+    let layers = settled.count
+    ranges.resize(max(1, layers * Self.block))
+    var start = 0
+    while start < fresh.keyCount {
+      let size = min(Self.block, fresh.keyCount - start)
+      for layer in 0..<layers {
+        let columns = settled[layer]
+        let found = ranges.base + layer * Self.block
         for i in 0..<size {
-          cursors.count = 0
-          for layer in 0..<layers {
-            let found = ranges[layer * Self.block + i]
-            if found.low < found.high { cursors.append(found) }
-          }
-          let key = fresh.keys[start + i]
-          let rows = fresh.rows(at: start + i)
-          if fresh.times == nil {
-            cursors.append(Cursor(rows.lowerBound, rows.upperBound, layers))
-            gather(settled, fresh)
-            emitChange(key, Lens.view(fresh.commonTime), &out)
-          } else {
-            emitHistory(key, settled, fresh, rows, &out)
-          }
+          let rows = columns.rows(of: fresh.keys[start &+ i])
+          found[i] = Cursor(rows.lowerBound, rows.upperBound, layer)
         }
-        start += size
       }
+      for i in 0..<size {
+        cursors.count = 0
+        for layer in 0..<layers {
+          let found = ranges[layer &* Self.block &+ i]
+          if found.low < found.high { cursors.append(found) }
+        }
+        let key = fresh.keys[start &+ i]
+        let rows = fresh.rows(at: start &+ i)
+        if fresh.times == nil {
+          cursors.append(Cursor(rows.lowerBound, rows.upperBound, layers))
+          gather(settled, fresh)
+          emitChange(key, Lens.view(fresh.commonTime), &out)
+        } else {
+          emitHistory(key, settled, fresh, rows, &out)
+        }
+      }
+      start += size
     }
-    out.finish()
   }
 
   /// Reads the group of a key before and after the change, as far as the reduction reaches.
-  @inlinable func gather(_ settled: UnsafeBufferPointer<Columns>, _ fresh: Columns) {
+  @inlinable mutating func gather(_ settled: UnsafeBufferPointer<Columns>, _ fresh: Columns) {
     before.count = 0
     after.count = 0
     switch reduction.reach {
@@ -104,7 +124,7 @@
     }
   }
 
-  @inlinable func ascend(_ settled: UnsafeBufferPointer<Columns>, _ fresh: Columns, limit: Int) {
+  @inlinable mutating func ascend(_ settled: UnsafeBufferPointer<Columns>, _ fresh: Columns, limit: Int) {
     var before = self.before
     var after = self.after
     var live = cursors
@@ -159,7 +179,7 @@
   }
 
   /// As `ascend`, from the greatest value down; the groups are turned round at the end.
-  @inlinable func descend(_ settled: UnsafeBufferPointer<Columns>, _ fresh: Columns, limit: Int) {
+  @inlinable mutating func descend(_ settled: UnsafeBufferPointer<Columns>, _ fresh: Columns, limit: Int) {
     var before = self.before
     var after = self.after
     var live = cursors
@@ -220,7 +240,9 @@
   }
 
   /// Emits what the reduction says of the group now and did not before, and takes back the opposite.
-  @inlinable func emitChange(_ key: R.Key, _ time: Lens.Seen, _ out: inout Emitter<Result, Lens.Seen, R.OutDiff>) {
+  @inlinable mutating func emitChange(
+    _ key: R.Key, _ time: Lens.Seen, _ out: inout Emitter<Result, Lens.Seen, R.OutDiff>
+  ) {
     old.list.count = 0
     new.list.count = 0
     if before.count > 0 { reduction.reduce(key, Group(before.buffer), into: &old) }
@@ -228,7 +250,9 @@
     emitDifference(key, time, &out)
   }
 
-  @inlinable func emitDifference(_ key: R.Key, _ time: Lens.Seen, _ out: inout Emitter<Result, Lens.Seen, R.OutDiff>) {
+  @inlinable mutating func emitDifference(
+    _ key: R.Key, _ time: Lens.Seen, _ out: inout Emitter<Result, Lens.Seen, R.OutDiff>
+  ) {
     old.list.consolidate()
     new.list.consolidate()
     var i = 0
@@ -250,7 +274,7 @@
   }
 
   /// A batch with several epochs: the group is carried from one to the next.
-  @inlinable @inline(never) func emitHistory(
+  @inlinable @inline(never) mutating func emitHistory(
     _ key: R.Key, _ settled: UnsafeBufferPointer<Columns>, _ fresh: Columns, _ rows: Range<Int>,
     _ out: inout Emitter<Result, Lens.Seen, R.OutDiff>
   ) {

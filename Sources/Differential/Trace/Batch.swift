@@ -50,10 +50,10 @@
     mostRadix = keys[keyCount - 1].radix
     let span = mostRadix - leastRadix
     guard span > 0 else { return }
-    // Small batches get four buckets a key: three searches in four for what is not there end at an empty bucket. In large
+    // Small batches get two buckets a key: most searches for what is not there end at an empty bucket. In large
     // ones it is two keys a bucket: two bytes a key, and one cache line of keys a search.
     let width = 64 - span.leadingZeroBitCount
-    let wanted = keyCount <= 1 << 14 ? 4 * keyCount : keyCount <= 1 << 17 ? keyCount : keyCount / 2
+    let wanted = keyCount <= 1 << 14 ? 2 * keyCount : keyCount <= 1 << 17 ? keyCount : keyCount / 2
     let bits = 64 - UInt64(wanted - 1).leadingZeroBitCount
     directoryShift = UInt64(max(0, width - bits))
     let buckets = Int(span >> directoryShift) + 1
@@ -73,13 +73,13 @@
     self.directory = directory
   }
 
-  @inlinable func deallocate() {
-    keys.deallocate()
-    offsets?.deallocate()
-    values.deallocate()
-    times?.deallocate()
-    differences?.deallocate()
-    directory?.deallocate()
+  @inlinable var memory: ColumnMemory {
+    ColumnMemory(
+      (
+        UnsafeMutableRawPointer(keys), offsets.map { UnsafeMutableRawPointer($0) }, UnsafeMutableRawPointer(values),
+        times.map { UnsafeMutableRawPointer($0) }, differences.map { UnsafeMutableRawPointer($0) },
+        directory.map { UnsafeMutableRawPointer($0) }
+      ))
   }
 
   /// The index of the first key that is not below the given one.
@@ -129,13 +129,34 @@
   }
 }
 
+/// Owns the columns of a batch. It is not generic on purpose: the end of a generic object runs code that is not specialised
+/// and looks its types up by name, which costs more than making a small batch does.
+@usableFromInline final class ColumnMemory {
+  @usableFromInline typealias Column = UnsafeMutableRawPointer?
+  @usableFromInline let columns: (Column, Column, Column, Column, Column, Column)
+
+  @inlinable init(_ columns: (Column, Column, Column, Column, Column, Column)) { self.columns = columns }
+
+  deinit {
+    columns.0?.deallocate()
+    columns.1?.deallocate()
+    columns.2?.deallocate()
+    columns.3?.deallocate()
+    columns.4?.deallocate()
+    columns.5?.deallocate()
+  }
+}
+
 /// A sorted, consolidated run of updates that never changes, shared by the traces and operators that read it.
 public final class Batch<Key: Record, Value: Record, Time: Timestamp, Diff: Difference> {
   @usableFromInline let columns: BatchColumns<Key, Value, Time, Diff>
 
-  @inlinable init(_ columns: BatchColumns<Key, Value, Time, Diff>) { self.columns = columns }
+  @usableFromInline let memory: ColumnMemory
 
-  deinit { columns.deallocate() }
+  @inlinable init(_ columns: BatchColumns<Key, Value, Time, Diff>) {
+    self.columns = columns
+    memory = columns.memory
+  }
 
   /// How many distinct keys there are.
   @inlinable public var keyCount: Int { columns.keyCount }

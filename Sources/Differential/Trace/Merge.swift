@@ -1,7 +1,8 @@
 /// A merge of two batches that can be done a bounded piece at a time.
 ///
 /// Times are brought up to the epoch `since` on the way: no reader can tell the earlier ones apart any more. Equal
-/// (key, value, time) are added up and what comes to nothing is left out.
+/// (key, value, time) are added up and what comes to nothing is left out. Whoever holds it calls `finish()` in the end; it has no
+/// `deinit`, for the reason given at `ColumnMemory`.
 @usableFromInline final class Merge<Key: Record, Value: Record, Time: Timestamp, Diff: Difference> {
   @usableFromInline typealias Columns = BatchColumns<Key, Value, Time, Diff>
   @usableFromInline let older: Batch<Key, Value, Time, Diff>
@@ -10,7 +11,7 @@
   @usableFromInline var builder: BatchBuilder<Key, Value, Time, Diff>
   @usableFromInline var nextOlder = 0
   @usableFromInline var nextNewer = 0
-  @usableFromInline var stamps: [(time: Time, difference: Diff)] = []
+  @usableFromInline typealias Stamps = Scratch<(time: Time, difference: Diff)>
 
   @inlinable init(
     _ older: Batch<Key, Value, Time, Diff>, _ newer: Batch<Key, Value, Time, Diff>, since: Time.Epoch
@@ -33,17 +34,19 @@
     var j = nextNewer
     var left = fuel
     let plain = a.times == nil && b.times == nil
+    var stamps = Stamps(capacity: 8)
+    defer { stamps.deallocate() }
     while left > 0 && (i < a.keyCount || j < b.keyCount) {
       let start = out.rowCount
       if j >= b.keyCount || (i < a.keyCount && a.keys[i] < b.keys[j]) {
         let rows = a.rows(at: i)
-        copy(a, rows, into: &out)
+        copy(a, rows, &stamps, into: &out)
         out.close(a.keys[i], from: start)
         i &+= 1
         left &-= rows.count
       } else if i >= a.keyCount || b.keys[j] < a.keys[i] {
         let rows = b.rows(at: j)
-        copy(b, rows, into: &out)
+        copy(b, rows, &stamps, into: &out)
         out.close(b.keys[j], from: start)
         j &+= 1
         left &-= rows.count
@@ -53,7 +56,7 @@
         if plain {
           mergePlain(a, first, b, second, into: &out)
         } else {
-          mergeStamped(a, first, b, second, into: &out)
+          mergeStamped(a, first, b, second, &stamps, into: &out)
         }
         out.close(a.keys[i], from: start)
         i &+= 1
@@ -67,20 +70,17 @@
     return i >= a.keyCount && j >= b.keyCount
   }
 
-  /// Frees what has been built so far, when the merge is given up.
-  deinit { _ = builder.finish() }
-
   /// The merged batch, nil if everything cancelled.
   ///
-  /// - Precondition: The work is complete.
+  /// - Precondition: The work is complete, and this is called once.
   @inlinable func finish() -> Batch<Key, Value, Time, Diff>? {
-    let result = builder.finish()
-    builder = BatchBuilder(keyCapacity: 0, rowCapacity: 0)
-    return result
+    builder.finish()
   }
 
   /// Copies the rows of a key that only one side has.
-  @inlinable func copy(_ from: Columns, _ rows: Range<Int>, into out: inout BatchBuilder<Key, Value, Time, Diff>) {
+  @inlinable func copy(
+    _ from: Columns, _ rows: Range<Int>, _ stamps: inout Stamps, into out: inout BatchBuilder<Key, Value, Time, Diff>
+  ) {
     if from.times == nil {
       let time = from.commonTime.advanced(to: since)
       for row in rows { out.append(from.values[row], time, from.difference(row)) }
@@ -95,9 +95,9 @@
         row = next
         continue
       }
-      stamps.removeAll(keepingCapacity: true)
-      row = gather(from, row, rows.upperBound)
-      flush(value, into: &out)
+      stamps.count = 0
+      row = gather(from, row, rows.upperBound, &stamps)
+      flush(value, &stamps, into: &out)
     }
   }
 
@@ -148,7 +148,7 @@
 
   /// Merges the rows of one key when values may have several times.
   @inlinable func mergeStamped(
-    _ a: Columns, _ first: Range<Int>, _ b: Columns, _ second: Range<Int>,
+    _ a: Columns, _ first: Range<Int>, _ b: Columns, _ second: Range<Int>, _ stamps: inout Stamps,
     into out: inout BatchBuilder<Key, Value, Time, Diff>
   ) {
     var i = first.lowerBound
@@ -156,15 +156,15 @@
     while i < first.upperBound || j < second.upperBound {
       let fromFirst = i < first.upperBound && (j >= second.upperBound || !(b.values[j] < a.values[i]))
       let value = fromFirst ? a.values[i] : b.values[j]
-      stamps.removeAll(keepingCapacity: true)
-      if fromFirst { i = gather(a, i, first.upperBound) }
-      if j < second.upperBound && b.values[j] == value { j = gather(b, j, second.upperBound) }
-      flush(value, into: &out)
+      stamps.count = 0
+      if fromFirst { i = gather(a, i, first.upperBound, &stamps) }
+      if j < second.upperBound && b.values[j] == value { j = gather(b, j, second.upperBound, &stamps) }
+      flush(value, &stamps, into: &out)
     }
   }
 
   /// Takes the stamps of the rows with the value at `row`; the index after them.
-  @inlinable func gather(_ from: Columns, _ row: Int, _ end: Int) -> Int {
+  @inlinable func gather(_ from: Columns, _ row: Int, _ end: Int, _ stamps: inout Stamps) -> Int {
     let value = from.values[row]
     var row = row
     repeat {
@@ -175,12 +175,21 @@
   }
 
   /// Writes the gathered stamps, sorted and added up.
-  @inlinable func flush(_ value: Value, into out: inout BatchBuilder<Key, Value, Time, Diff>) {
+  @inlinable func flush(_ value: Value, _ stamps: inout Stamps, into out: inout BatchBuilder<Key, Value, Time, Diff>) {
     if stamps.count == 1 {
       out.append(value, stamps[0].time, stamps[0].difference)
       return
     }
-    stamps.sort { $0.time < $1.time }
+    // Mostly two or three.
+    for i in 1..<stamps.count {
+      let stamp = stamps[i]
+      var j = i
+      while j > 0 && stamp.time < stamps[j &- 1].time {
+        stamps[j] = stamps[j &- 1]
+        j &-= 1
+      }
+      stamps[j] = stamp
+    }
     var i = 0
     while i < stamps.count {
       let time = stamps[i].time

@@ -30,6 +30,8 @@
   }
 
   @usableFromInline var slots: [Slot] = []
+  /// How many slots have a merge under way.
+  @usableFromInline var underWay = 0
   @usableFromInline var fresh: [B] = []
   /// The columns of all batches, settled ones first.
   @usableFromInline var table: UnsafeMutablePointer<Columns>
@@ -47,7 +49,10 @@
 
   @inlinable init() { table = .allocate(capacity: 16) }
 
-  deinit { table.deallocate() }
+  deinit {
+    for slot in slots { _ = slot.merge?.finish() }
+    table.deallocate()
+  }
 
   /// Every batch, settled ones first.
   @inlinable var all: UnsafeBufferPointer<Columns> {
@@ -89,6 +94,7 @@
 
   @inlinable func rebuildTable() {
     reserve(2 * slots.count)
+    let table = self.table
     var count = 0
     for slot in slots {
       table[count] = slot.older.columns
@@ -104,7 +110,7 @@
   @inlinable func insert(_ batch: B) {
     var at = 0
     let fuel = Self.fuelFactor * batch.rowCount + 64
-    while at < slots.count {
+    while underWay > 0 && at < slots.count {
       if let merge = slots[at].merge {
         movedRows += fuel
         if merge.work(fuel: fuel) { complete(at) } else { at += 1 }
@@ -159,6 +165,7 @@
     let merge = Merge(older, newer, since: since)
     slots[left].newer = newer
     slots[left].merge = merge
+    underWay += 1
     slots.remove(at: left + 1)
     if older.rowCount + newer.rowCount <= Self.eagerRows { force(left) }
   }
@@ -174,6 +181,7 @@
   /// Replaces the two batches of a complete merge by its result.
   @inlinable func complete(_ at: Int) {
     guard let merge = slots[at].merge else { return }
+    underWay -= 1
     if let batch = merge.finish() { slots[at] = Slot(batch) } else { slots.remove(at: at) }
   }
 

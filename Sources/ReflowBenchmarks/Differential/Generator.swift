@@ -17,7 +17,7 @@ struct SplitMix64 {
 
 /// The stream of pairs that a workload inserts and, replayed from the start, removes.
 struct PairStream {
-  enum Shape {
+  enum Shape: Sendable {
     case uniform
     /// Edges of a graph with a few very large and many small degrees; ids are scattered over the range.
     case rmat
@@ -71,6 +71,12 @@ struct Checksum {
   @inline(__always) mutating func add(_ word: UInt64, _ difference: Int) {
     sum &+= word &* UInt64(bitPattern: Int64(difference))
     count += difference
+  }
+
+  /// Adds what another worker's differences came to.
+  mutating func merge(_ other: Checksum) {
+    sum &+= other.sum
+    count += other.count
   }
 
   var hex: String {

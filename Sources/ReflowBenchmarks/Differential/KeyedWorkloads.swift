@@ -4,35 +4,51 @@ private typealias Pairs = Multiset<Pair<UInt64, UInt64>, UInt32, Int>
 
 /// Runs a workload over keys and values; false if there is none of that name.
 func runKeyed(_ name: String, _ arguments: WorkloadArguments) throws -> Bool {
-  let count = try arguments.number("m", default: 10_000_000)
+  let sizes = try KeyedSizes(
+    arguments, defaultKeys: name == "wordcount" ? 100_000 : name == "join" ? 5_000_000 : 1_000_000)
+  let schedule = try Schedule(load: try arguments.number("m", default: 10_000_000), arguments)
   switch name {
-  case "arrange":
-    try run(name, keyed(arguments) { pairs, _ in _ = pairs.arrangeByKey() }, loading: count, arguments: arguments)
+  case "arrange": run(name, schedule) { seat in keyed(seat, sizes) { pairs, _ in _ = pairs.arrangeByKey() } }
   case "count", "count_total":
-    try run(
-      name,
-      keyed(arguments) { pairs, sums in
+    run(name, schedule) { seat in
+      keyed(seat, sizes) { pairs, sums in
         collect(pairs.map { $0.first }.count(), sums) { Checksum.mix($0.first, UInt64($0.second)) }
-      }, loading: count, arguments: arguments)
+      }
+    }
   case "distinct":
-    try run(
-      name,
-      keyed(arguments) { pairs, sums in
+    run(name, schedule) { seat in
+      keyed(seat, sizes) { pairs, sums in
         collect(pairs.map { $0.first }.distinct(), sums) { Checksum.mix($0, 0) }
-      }, loading: count, arguments: arguments)
+      }
+    }
   case "min":
-    try run(
-      name, keyed(arguments) { pairs, sums in collect(pairs.min(), sums) { Checksum.mix($0.first, $0.second) } },
-      loading: count, arguments: arguments)
+    run(name, schedule) { seat in
+      keyed(seat, sizes) { pairs, sums in collect(pairs.min(), sums) { Checksum.mix($0.first, $0.second) } }
+    }
   case "max5":
-    try run(
-      name, keyed(arguments) { pairs, sums in collect(pairs.top(5), sums) { Checksum.mix($0.first, $0.second) } },
-      loading: count, arguments: arguments)
-  case "wordcount": try run(name, wordCount(arguments), loading: count, arguments: arguments)
-  case "join": try run(name, join(arguments), loading: count, arguments: arguments)
+    run(name, schedule) { seat in
+      keyed(seat, sizes) { pairs, sums in collect(pairs.top(5), sums) { Checksum.mix($0.first, $0.second) } }
+    }
+  case "wordcount": run(name, schedule) { seat in wordCount(seat, sizes) }
+  case "join": run(name, schedule) { seat in join(seat, sizes) }
   default: return false
   }
   return true
+}
+
+/// What determines the streams of a keyed workload.
+private struct KeyedSizes: Sendable {
+  var keys: UInt64
+  var seed: UInt64
+
+  init(_ arguments: WorkloadArguments, defaultKeys: Int) throws {
+    keys = UInt64(try arguments.number("k", default: defaultKeys))
+    seed = UInt64(try arguments.number("seed", default: 42))
+  }
+
+  var stream: PairStream { PairStream(seed: seed, first: keys, second: 1 << 32) }
+  /// The other side of a join.
+  var otherStream: PairStream { PairStream(seed: seed ^ 0xABCDEF, first: keys, second: 1 << 32) }
 }
 
 /// Adds the differences of a collection to a checksum.
@@ -46,25 +62,48 @@ func runKeyed(_ name: String, _ arguments: WorkloadArguments) throws -> Bool {
   }
 }
 
-private func keyed(
-  _ arguments: WorkloadArguments, _ build: (Pairs, ChecksumBox) -> Void
-) throws -> Workload {
-  let keys = UInt64(try arguments.number("k", default: 1_000_000))
-  let seed = UInt64(try arguments.number("seed", default: 42))
-  let flow = Dataflow<UInt32>()
+private func keyed(_ seat: WorkerSeat, _ sizes: KeyedSizes, _ build: (Pairs, ChecksumBox) -> Void) -> Workload {
+  let flow = Dataflow<UInt32>(seat.team, worker: seat.worker)
   let sums = ChecksumBox()
   let (input, pairs) = flow.input(Pair<UInt64, UInt64>.self)
   build(pairs, sums)
-  var inserted = PairStream(seed: seed, first: keys, second: 1 << 32)
-  var removed = PairStream(seed: seed, first: keys, second: 1 << 32)
+  return workload(seat, flow, input, sums, sizes.stream) { Pair($0.0, $0.1) }
+}
+
+/// Words of ten bytes or so, as text: the record holds the bytes themselves.
+private func wordCount(_ seat: WorkerSeat, _ sizes: KeyedSizes) -> Workload {
+  let flow = Dataflow<UInt32>(seat.team, worker: seat.worker)
+  let sums = ChecksumBox()
+  let (input, words) = flow.input(Word.self)
+  collect(words.count(), sums) { Checksum.mix(fnv1a64($0.first.bytes), UInt64($0.second)) }
+  return workload(seat, flow, input, sums, sizes.stream) { Word(number: $0.0) }
+}
+
+/// Where a workload is in its streams. It is behind a pointer so that feeding costs no exclusivity checks, and lives as
+/// long as the process does.
+struct FeedState {
+  var inserted: PairStream
+  var removed: PairStream
+  var number = 0
+}
+
+/// A workload with one input, fed with records made of the pairs of a stream.
+@inline(__always) func workload<D: Record>(
+  _ seat: WorkerSeat, _ flow: Dataflow<UInt32>, _ input: Input<D, UInt32, Int>, _ sums: ChecksumBox,
+  _ stream: PairStream, _ record: @escaping ((UInt64, UInt64)) -> D
+) -> Workload {
+  let state = UnsafeMutablePointer<FeedState>.allocate(capacity: 1)
+  state.initialize(to: FeedState(inserted: stream, removed: stream))
   return Workload(
     insert: {
-      let (key, value) = inserted.next()
-      input.update(Pair(key, value), by: 1)
+      let pair = state.pointee.inserted.next()
+      if seat.feeds(state.pointee.number) { input.update(record(pair), by: 1) }
+      state.pointee.number += 1
     },
     remove: {
-      let (key, value) = removed.next()
-      input.update(Pair(key, value), by: -1)
+      let pair = state.pointee.removed.next()
+      if seat.feeds(state.pointee.number) { input.update(record(pair), by: -1) }
+      state.pointee.number += 1
     },
     finishEpoch: {
       input.advance(to: input.epoch + 1)
@@ -74,38 +113,24 @@ private func keyed(
     checksum: { sums.value })
 }
 
-private func join(_ arguments: WorkloadArguments) throws -> Workload {
-  let keys = UInt64(try arguments.number("k", default: 5_000_000))
-  let seed = UInt64(try arguments.number("seed", default: 42))
-  let flow = Dataflow<UInt32>()
+private func join(_ seat: WorkerSeat, _ sizes: KeyedSizes) -> Workload {
+  let flow = Dataflow<UInt32>(seat.team, worker: seat.worker)
   let sums = ChecksumBox()
   let (left, leftPairs) = flow.input(Pair<UInt64, UInt64>.self)
   let (right, rightPairs) = flow.input(Pair<UInt64, UInt64>.self)
-  _ = leftPairs.join(rightPairs) { key, x, y in Pair(Checksum.mix(key, x), y) }.inspectRuns { run in
-    var value = sums.value
-    for i in 0..<run.count {
-      let data = run.data(at: i)
-      value.add(Checksum.mix(data.first, data.second), run.difference(at: i))
-    }
-    sums.value = value
+  collect(leftPairs.join(rightPairs) { key, x, y in Pair(Checksum.mix(key, x), y) }, sums) {
+    Checksum.mix($0.first, $0.second)
   }
-  let other = seed ^ 0xABCDEF
-  var inserted = PairStream(seed: seed, first: keys, second: 1 << 32)
-  var removed = PairStream(seed: seed, first: keys, second: 1 << 32)
-  var insertedRight = PairStream(seed: other, first: keys, second: 1 << 32)
-  var removedRight = PairStream(seed: other, first: keys, second: 1 << 32)
+  let ofLeft = workload(seat, flow, left, sums, sizes.stream) { Pair($0.0, $0.1) }
+  let ofRight = workload(seat, flow, right, sums, sizes.otherStream) { Pair($0.0, $0.1) }
   return Workload(
     insert: {
-      let (key, value) = inserted.next()
-      left.update(Pair(key, value), by: 1)
-      let (keyRight, valueRight) = insertedRight.next()
-      right.update(Pair(keyRight, valueRight), by: 1)
+      ofLeft.insert()
+      ofRight.insert()
     },
     remove: {
-      let (key, value) = removed.next()
-      left.update(Pair(key, value), by: -1)
-      let (keyRight, valueRight) = removedRight.next()
-      right.update(Pair(keyRight, valueRight), by: -1)
+      ofLeft.remove()
+      ofRight.remove()
     },
     finishEpoch: {
       left.advance(to: left.epoch + 1)
@@ -113,30 +138,9 @@ private func join(_ arguments: WorkloadArguments) throws -> Workload {
       flow.step()
     },
     nextTime: {
-      left.advance(to: left.epoch + 1)
-      right.advance(to: right.epoch + 1)
+      ofLeft.nextTime()
+      ofRight.nextTime()
     },
-    checksum: { sums.value })
-}
-
-/// Words of twelve bytes or so, as text: the record holds the bytes themselves.
-private func wordCount(_ arguments: WorkloadArguments) throws -> Workload {
-  let keys = UInt64(try arguments.number("k", default: 100_000))
-  let seed = UInt64(try arguments.number("seed", default: 42))
-  let flow = Dataflow<UInt32>()
-  let sums = ChecksumBox()
-  let (input, words) = flow.input(Word.self)
-  collect(words.count(), sums) { Checksum.mix(fnv1a64($0.first.bytes), UInt64($0.second)) }
-  var inserted = PairStream(seed: seed, first: keys, second: 1 << 32)
-  var removed = PairStream(seed: seed, first: keys, second: 1 << 32)
-  return Workload(
-    insert: { input.update(Word(number: inserted.next().0), by: 1) },
-    remove: { input.update(Word(number: removed.next().0), by: -1) },
-    finishEpoch: {
-      input.advance(to: input.epoch + 1)
-      flow.step()
-    },
-    nextTime: { input.advance(to: input.epoch + 1) },
     checksum: { sums.value })
 }
 
