@@ -6,7 +6,7 @@ enum ExitStatus: Int32 {
   case done = 0
   /// A step or a test failed.
   case stepFailed = 1
-  /// Bad usage, program or configuration.
+  /// Bad usage, program or configuration; an input that cannot be had.
   case badInput = 2
   /// The state or the file system refused: disk full, permissions, locked.
   case refused = 3
