@@ -94,6 +94,20 @@ final class Database {
     }
   }
 
+  /// Runs queries in one read transaction: one state, and one lock for all of them. Within a transaction, just runs them.
+  func reading(_ body: () throws(SystemError) -> Void) throws(SystemError) {
+    guard sqlite3_get_autocommit(handle) != 0 else { return try body() }
+    try execute("BEGIN")
+    do throws(SystemError) {
+      try body()
+      try execute("COMMIT")
+    } catch {
+      for statement in statements.values { statement.reset() }
+      if sqlite3_get_autocommit(handle) == 0 { try? execute("ROLLBACK") }
+      throw error
+    }
+  }
+
   /// Moves what the log holds into the main file and empties the log.
   func checkpoint() throws(SystemError) {
     let result = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)

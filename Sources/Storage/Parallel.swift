@@ -6,11 +6,12 @@ import Synchronization
 /// - Complexity: starting a thread costs about 30 µs; few pieces run on the caller's thread alone.
 func onAllCores(count: Int, grain: Int, _ body: @Sendable (Range<Int>) -> Void) {
   let pieces = (count + grain - 1) / grain
-  let helpers = min(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), pieces) - 1
-  guard helpers > 0 else {
+  guard pieces > 1 else {
     if count > 0 { body(0..<count) }
     return
   }
+  // Asked only here: it reads a file.
+  let helpers = min(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), pieces) - 1
   withoutActuallyEscaping(body) { body in
     let work = Pieces(count: count, grain: grain, body: body)
     var threads: [pthread_t] = []

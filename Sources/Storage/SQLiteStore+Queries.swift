@@ -91,14 +91,17 @@ extension SQLiteStore {
         return found
       }
       let statement = try database.prepare(one)
-      defer { statement.reset() }
-      for key in keys {
-        statement.bind(key, at: 1)
-        if try statement.step() {
-          guard let value = decode(key, statement.bytes(0)) else { throw nonsense("value") }
-          found[key] = value
+      // One read transaction: each statement of its own would lock and unlock the file.
+      try database.reading { () throws(SystemError) in
+        defer { statement.reset() }
+        for key in keys {
+          statement.bind(key, at: 1)
+          if try statement.step() {
+            guard let value = decode(key, statement.bytes(0)) else { throw nonsense("value") }
+            found[key] = value
+          }
+          statement.reset()
         }
-        statement.reset()
       }
       return found
     }
