@@ -30,7 +30,7 @@ struct Session {
     var goals: [EvaluationGoal]
     var parameters: [(name: String, value: String)]
     /// Evaluate in any case: the caller wants the results, not just the lines.
-    var skipsSnapshot = false
+    var evaluatesAlways = false
     var finish: ([GoalResult]) -> (outputs: [OutputEntry], printed: [String])
   }
 
@@ -69,11 +69,8 @@ struct Session {
     let roots = workspace.rootFolders
     let mode = SandboxMode(rawValue: options.sandbox ?? workspace.settings.sandboxMode) ?? .auto
     let fileSystem = LinuxFileSystem(roots: roots, stateFolder: state)
-    let snapshot: any Snapshot =
-      request.skipsSnapshot
-      ? NoSnapshot()
-      : MappedSnapshot(
-        stateFolder: state, roots: roots, output: outputFolder, version: ByteString(Reflow.configuration.version))
+    let snapshot = MappedSnapshot(
+      stateFolder: state, roots: roots, output: outputFolder, version: ByteString(Reflow.configuration.version))
     var store: SQLiteStore?
     var said = 0
     func sayNotices() {
@@ -156,7 +153,7 @@ struct Session {
       pools: [Pool(name: "local", jobs: jobs, cpu: Double(max(jobs, Machine.cores)), memory: Machine.memoryBytes)],
       keepsGoing: options.keepGoing || workspace.settings.keepGoing, isDryRun: isDryRun, explains: options.explain,
       isForced: isForced, sandbox: mode, logLimitBytes: workspace.settings.logLimitBytes,
-      evaluatesAlways: request.skipsSnapshot)
+      evaluatesAlways: request.evaluatesAlways)
   }
 
   private func load(_ request: Request) -> ProgramLoading {
@@ -195,13 +192,6 @@ struct Session {
     }
     return sinks
   }
-}
-
-/// For commands that want the results and not only what was printed: every call evaluates.
-private struct NoSnapshot: Snapshot {
-  func check(key: Digest, generation: Int64?) -> SnapshotAnswer { .none }
-  func write(key: Digest, generation: Int64, entries: [SnapshotEntry], summary: [UInt8]) {}
-  func remove(key: Digest) {}
 }
 
 /// A file that a command was told to write, line by line, so that a reader can follow it.

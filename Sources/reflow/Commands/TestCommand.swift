@@ -51,7 +51,7 @@ struct TestCommand: ProgramCommand {
     let status = session.status(
       of: Session.Request(
         program: program, targets: ["test \(name)"], goals: [.test(name)], parameters: arguments.parameters,
-        skipsSnapshot: true
+        evaluatesAlways: true
       ) { results in
         for result in results {
           if case .test(true) = result.content { passed = true }
