@@ -29,6 +29,9 @@ let package = Package(
     .target(name: "Ports", dependencies: ["BuildGraph", "Diagnostics"]),
     .target(name: "Driver", dependencies: ["BuildGraph", "Diagnostics", "Language", "Engine", "Scheduling", "Ports"]),
 
+    // A world in memory behind the same doors, for tests and campaigns.
+    .target(name: "Simulation", dependencies: ["Driver", "Scheduling", "Ports", "BuildGraph", "Diagnostics"]),
+
     // Adapters: only the executables import them.
     .target(name: "Storage", dependencies: ["BuildGraph", "Diagnostics", "Ports", "CSQLite", "CXXHash", "CLinux"]),
     .target(name: "LinuxSystem", dependencies: ["BuildGraph", "Diagnostics", "Ports", "CXXHash", "CLinux"]),
@@ -48,7 +51,7 @@ let package = Package(
     .executableTarget(
       name: "ReflowBenchmarks",
       dependencies: [
-        "BuildGraph", "Diagnostics", "Language", "Differential",
+        "BuildGraph", "Diagnostics", "Language", "Differential", "Simulation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -64,9 +67,6 @@ let package = Package(
     .testTarget(name: "BuildGraphTests", dependencies: ["BuildGraph"]),
     .testTarget(name: "LanguageTests", dependencies: ["Language", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "EngineTests", dependencies: ["Engine", "Scheduling", "BuildGraph"]),
-    .target(
-      name: "Simulation", dependencies: ["Driver", "Scheduling", "Ports", "BuildGraph", "Diagnostics"],
-      path: "Tests/Support/Simulation"),
     .testTarget(
       name: "SimulationTests", dependencies: ["Simulation", "Driver", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", "Ports", "BuildGraph", "Diagnostics", "CSQLite"]),

@@ -16,6 +16,7 @@ import Testing
     "Scheduling": ["BuildGraph"],
     "Ports": ["BuildGraph", "Diagnostics"],
     "Driver": ["BuildGraph", "Diagnostics", "Language", "Engine", "Scheduling", "Ports"],
+    "Simulation": ["BuildGraph", "Diagnostics", "Scheduling", "Ports", "Driver"],
     "Storage": ["BuildGraph", "Diagnostics", "Ports", "CSQLite", "CXXHash", "CLinux"],
     "LinuxSystem": ["BuildGraph", "Diagnostics", "Ports", "CXXHash", "CLinux"],
     "Console": ["BuildGraph", "Diagnostics", "Ports"],

@@ -47,7 +47,8 @@ import Testing
     let report = world.build(program())
     #expect(
       report.summary == BuildEvent.Summary(status: .succeeded, steps: 2, run: 0, cached: 2, failed: 0, seconds: 0))
-    #expect(world.files.looks - looks == 2)
+    // Two sources and the program.
+    #expect(world.files.looks - looks == 3)
     #expect(world.files.reads == reads)
     #expect(world.store.commits == commits)
   }

@@ -17,6 +17,10 @@ package final class SimulatedWorld {
   package let lock = SimulatedLock()
   package var random: SplitMix
   package var jobs = 2
+  private static let programFile = Path("main.rf")
+  private var saved: SimulatedProgram?
+  /// Nanoseconds from an edit of the program to the build after it.
+  package var pauseAfterSaving: Int64 = 5_000_000_000
 
   /// What one build did.
   package struct Report {
@@ -110,24 +114,30 @@ package final class SimulatedWorld {
     _ program: SimulatedProgram, interruption: Interruption = Interruption(),
     _ adjust: (inout BuildOptions) -> Void = { _ in }
   ) -> Report {
-    build(
-      key: UInt64(bitPattern: Int64(program.hashValue)), interruption: interruption, adjust,
-      evaluation: { SimulatedEvaluation(program) })
+    save(program)
+    return build(
+      files: [Self.programFile], interruption: interruption, adjust, evaluation: { SimulatedEvaluation(program) })
   }
 
   package func build(_ evaluation: any ProgramEvaluation) -> Report {
-    build(key: 0, interruption: Interruption(), { _ in }, evaluation: { evaluation })
+    build(files: [], interruption: Interruption(), { _ in }, evaluation: { evaluation })
+  }
+
+  /// The program's text, as an editor saves it.
+  private func save(_ program: SimulatedProgram) {
+    guard program != saved else { return }
+    saved = program
+    files.write(Self.programFile.bytes, Array("\(program)".utf8))
+    clock.nanoseconds += pauseAfterSaving
   }
 
   private func build(
-    key: UInt64, interruption: Interruption, _ adjust: (inout BuildOptions) -> Void,
+    files programFiles: [Path], interruption: Interruption, _ adjust: (inout BuildOptions) -> Void,
     evaluation: () -> any ProgramEvaluation
   ) -> Report {
     var options = BuildOptions(
       program: "main.rf", jobs: jobs, pools: [Pool(name: "local", jobs: jobs, cpu: 8, memory: 1 << 30)],
       keepsGoing: true)
-    // The program is part of what the check of the snapshot covers, as its files are in the real world.
-    options.configuration = Digest(high: 0, low: key)
     adjust(&options)
     let store = store
     let world = World(
@@ -139,7 +149,7 @@ package final class SimulatedWorld {
     runner.forget()
     let before = store.buildNumber
     let summary = Driver.build(options, world: world, interruption: interruption, sink: recorder) {
-      .loaded(LoadedProgram(evaluation: evaluation(), files: []))
+      .loaded(LoadedProgram(evaluation: evaluation(), files: programFiles))
     }
     let runs = store.buildNumber > before ? store.runs(ofBuild: store.buildNumber) : []
     return Report(summary: summary, events: recorder.events, runs: runs, mostAtOnce: recorder.mostAtOnce)
