@@ -79,6 +79,18 @@ package final class EventLog: EventSink {
       }
       json.key("seconds")
       json.seconds(summary.seconds)
+    case .changed(let paths, let others):
+      begin("changed")
+      json.key("paths")
+      json.beginArray()
+      for path in paths { json.string(path.display) }
+      json.endArray()
+      json.key("others")
+      json.integer(others)
+    case .watching(let folders):
+      begin("watching")
+      json.key("folders")
+      json.integer(folders)
     }
     json.endObject()
     write(json.text + "\n")

@@ -40,6 +40,7 @@ package final class ProgressReport: EventSink {
   private var running: [(step: String, state: Running)] = []
   private var lastDrawn = -Double.infinity
   private var hasStatusLine = false
+  private var hasSaidWatching = false
 
   /// - Parameters:
   ///   - write: Gets text for standard error.
@@ -57,7 +58,8 @@ package final class ProgressReport: EventSink {
     let style = options.style
     switch event {
     case .buildStarted:
-      break
+      // A watch has many builds.
+      (planned, finished, failures, running) = (0, 0, [], [])
     case .planned(let steps):
       planned = steps
       drawStatus()
@@ -101,7 +103,24 @@ package final class ProgressReport: EventSink {
       writeResult(text + "\n")
     case .buildFinished(let summary):
       finish(summary)
+    case .changed(let paths, let others):
+      let names = paths.map(\.display).joined(separator: ", ")
+      line("\(style.quiet("changed:")) \(names)\(others > 0 ? " and \(others) more" : "")")
+    case .watching(let folders):
+      waitForChanges(in: folders)
     }
+  }
+
+  /// On a terminal a living line says that nothing is amiss; elsewhere one line, once.
+  private func waitForChanges(in folders: Int) {
+    let text = "watching \(folders == 1 ? "1 folder" : "\(folders) folders")"
+    if let width = options.width, options.verbosity != .quiet {
+      write("\r\u{1B}[K" + options.style.quiet(String("\(text); Ctrl-C ends".prefix(max(1, width - 1)))))
+      hasStatusLine = true
+    } else if !hasSaidWatching {
+      line(text)
+    }
+    hasSaidWatching = true
   }
 
   private func finish(_ summary: BuildEvent.Summary) {
@@ -154,7 +173,8 @@ package final class ProgressReport: EventSink {
     hasStatusLine = true
   }
 
-  private func clearStatus() {
+  /// Takes the living line away, for others who write on the terminal.
+  package func clearStatus() {
     guard hasStatusLine else { return }
     write("\r\u{1B}[K")
     hasStatusLine = false

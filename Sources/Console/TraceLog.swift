@@ -18,14 +18,21 @@ package final class TraceLog: EventSink {
   private var running: [String: Running] = [:]
   private var busyLanes: [Bool] = []
   private var hasEvents = false
+  private let isContinuous: Bool
 
-  /// - Parameter write: Gets pieces of one JSON array, the last when the build has finished.
-  package init(clock: any Clock, write: @escaping (String) -> Void) {
+  /// - Parameters:
+  ///   - isContinuous: Several builds follow each other; ``finish()`` ends the trace. Else the first one's end does.
+  ///   - write: Gets pieces of one JSON array.
+  package init(clock: any Clock, isContinuous: Bool = false, write: @escaping (String) -> Void) {
     self.clock = clock
+    self.isContinuous = isContinuous
     self.write = write
     origin = clock.monotonic
     write("[")
   }
+
+  /// Ends the array; viewers also read one that was cut off.
+  package func finish() { write("\n]\n") }
 
   package func receive(_ event: BuildEvent) {
     switch event {
@@ -38,9 +45,9 @@ package final class TraceLog: EventSink {
       busyLanes[started.lane] = false
       emit(started, end)
     case .buildFinished:
-      write("\n]\n")
+      if !isContinuous { finish() }
     case .buildStarted, .planned, .wouldRun, .explained, .outputWritten, .outputRemoved, .outputDisplaced, .diagnostic,
-      .printed:
+      .printed, .changed, .watching:
       break
     }
   }

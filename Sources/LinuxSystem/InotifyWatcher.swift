@@ -1,15 +1,30 @@
 package import BuildGraph
+import CLinux
 package import Diagnostics
 @preconcurrency import Glibc
 package import Ports
+import Synchronization
 
 /// Watches folders by inotify.
 ///
 /// What inotify cannot see, stores through `mmap` and writes through a hard link in another folder, is found by the next full look.
 /// `IN_MODIFY` is left out on purpose: a file that is being written is of interest when it is closed, and a download would
 /// otherwise flood the queue.
-package final class InotifyWatcher: Watcher, @unchecked Sendable {
-  // Only the waiting thread touches the tables; `interrupt` only writes to the pipe.
+package final class InotifyWatcher: Watcher {
+  private struct Tables {
+    /// One folder may be reached by several paths (links); the kernel gives them one descriptor.
+    var folders: [Int32: [Path]] = [:]
+    var descriptors: [Path: Int32] = [:]
+    var watched: [Path: WatchedFolder] = [:]
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+  }
+
+  /// File systems on which another machine, or a process behind the kernel, may change files unseen: NFS, FUSE, 9p, SMB and CIFS,
+  /// AFS, Ceph, Coda, VirtualBox folders. See: man 2 statfs.
+  private static let silentFileSystems: Set<UInt64> = [
+    0x6969, 0x6573_5546, 0x0102_1997, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x5346_414F, 0x00C3_6400, 0x7375_7245,
+    0x786F_4256,
+  ]
 
   private static let mask =
     UInt32(IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF)
@@ -19,10 +34,7 @@ package final class InotifyWatcher: Watcher, @unchecked Sendable {
   private let queue: Int32
   private let wakeReader: Int32
   private let wakeWriter: Int32
-  /// One folder may be reached by several paths (links); the kernel gives them one descriptor.
-  private var folders: [Int32: [Path]] = [:]
-  private var descriptors: [Path: Int32] = [:]
-  private var buffer = [UInt8](repeating: 0, count: 1 << 16)
+  private let tables = Mutex(Tables())
 
   /// - Parameter roots: Absolute folders, by index of `RootID`.
   /// - Throws: `limit` where the user has no inotify instance left.
@@ -55,45 +67,109 @@ package final class InotifyWatcher: Watcher, @unchecked Sendable {
     close(wakeWriter)
   }
 
-  package func watch(_ folder: Path) throws(SystemError) {
-    guard descriptors[folder] == nil else { return }
+  package func watch(_ folder: Path) throws(SystemError) -> WatchedFolder {
     let host = hostPath(folder)
-    let descriptor = (host.bytes + [0]).withUnsafeBufferPointer { bytes in
-      bytes.withMemoryRebound(to: CChar.self) { inotify_add_watch(queue, $0.baseAddress, Self.mask) }
+    // Under the lock: an event that comes at once must find its folder in the tables.
+    let result: Result<WatchedFolder, SystemError> = tables.withLock { tables in
+      if let known = tables.watched[folder] { return .success(known) }
+      let descriptor = host.withCString { inotify_add_watch(queue, $0, Self.mask) }
+      guard descriptor >= 0 else { return .failure(Self.error(errno, watching: host)) }
+      tables.folders[descriptor, default: []].append(folder)
+      tables.descriptors[folder] = descriptor
+      let watched = Self.survey(host)
+      tables.watched[folder] = watched
+      return .success(watched)
     }
-    guard descriptor >= 0 else { throw Self.error(errno, watching: folder) }
-    folders[descriptor, default: []].append(folder)
-    descriptors[folder] = descriptor
+    return try result.get()
+  }
+
+  /// Whether the file system tells of changes, and the links among the names.
+  private static func survey(_ host: ByteString) -> WatchedFolder {
+    let opened = openAt(anywhere, host, O_RDONLY | O_DIRECTORY | O_NONBLOCK)
+    guard opened >= 0 else { return WatchedFolder() }
+    defer { close(opened) }
+    var kind: UInt64 = 0
+    let isSilent = reflow_filesystem_kind(opened, &kind) == 0 && silentFileSystems.contains(kind)
+    var links: [ByteString] = []
+    for entry in names(inFolder: opened).names {
+      if entry.kind == UInt8(DT_LNK) {
+        links.append(entry.name)
+      } else if entry.kind == UInt8(DT_UNKNOWN), linkTarget(opened, entry.name) != nil {
+        links.append(entry.name)
+      }
+    }
+    return WatchedFolder(isNotifying: !isSilent, links: links)
   }
 
   package func unwatch(_ folder: Path) {
-    guard let descriptor = descriptors.removeValue(forKey: folder) else { return }
-    folders[descriptor]?.removeAll { $0 == folder }
-    if folders[descriptor]?.isEmpty == true {
-      folders[descriptor] = nil
-      inotify_rm_watch(queue, descriptor)
+    tables.withLock { tables in
+      tables.watched[folder] = nil
+      guard let descriptor = tables.descriptors.removeValue(forKey: folder) else { return }
+      tables.folders[descriptor]?.removeAll { $0 == folder }
+      if tables.folders[descriptor]?.isEmpty == true {
+        tables.folders[descriptor] = nil
+        inotify_rm_watch(queue, descriptor)
+      }
     }
   }
 
-  package func wait(timeoutSeconds: Double?) throws(SystemError) -> [WatchEvent] {
+  package func places(behind link: Path) -> [ByteString] {
+    var places: [ByteString] = []
+    var place = hostPath(link)
+    // As many links as the kernel follows. See: man 7 path_resolution.
+    while places.count < 40, let target = linkTarget(anywhere, place) {
+      let isAbsolute = target.bytes.first == UInt8(ascii: "/")
+      let next = isAbsolute ? target : place.parent + "/" + target
+      place = Self.withCanonicalParent(next)
+      places.append(place)
+    }
+    return places
+  }
+
+  /// The path with its folder free of links and of `..`, as far as the folder exists.
+  private static func withCanonicalParent(_ path: ByteString) -> ByteString {
+    var folder = path.parent
+    var rest = [ByteString(bytes: Array(path.components.last ?? []))]
+    while true {
+      let resolved: ByteString? = folder.withCString { text in
+        guard let found = realpath(text, nil) else { return nil }
+        defer { free(found) }
+        return ByteString(bytes: Array(UnsafeRawBufferPointer(start: found, count: strlen(found))))
+      }
+      if let resolved {
+        let prefix = resolved == "/" ? ByteString() : resolved
+        return rest.reversed().reduce(prefix) { $0 + "/" + $1 }
+      }
+      guard let last = folder.components.last else { return path }
+      rest.append(ByteString(bytes: Array(last)))
+      folder = folder.parent
+    }
+  }
+
+  package func await(timeoutSeconds: Double?) throws(SystemError) {
     var descriptors = [
       pollfd(fd: queue, events: Int16(POLLIN), revents: 0), pollfd(fd: wakeReader, events: Int16(POLLIN), revents: 0),
     ]
-    let timeout = timeoutSeconds.map { Int32(min($0 * 1000, 1e9).rounded(.up)) } ?? -1
+    let timeout = timeoutSeconds.map { Int32(min(max(0, $0) * 1000, 1e9).rounded(.up)) } ?? -1
     let ready = poll(&descriptors, 2, timeout)
     if ready < 0, errno != EINTR {
       throw SystemError(.other, "cannot wait for changes: \(String(cString: strerror(errno)))", errno: errno)
     }
-    var events: [WatchEvent] = []
-    drainWakes(into: &events)
-    while true {
-      let count = read(queue, &buffer, buffer.count)
-      if count > 0 {
-        parse(count, into: &events)
-      } else if count < 0, errno == EINTR {
-        continue
-      } else {
-        return events
+  }
+
+  package func take() throws(SystemError) -> [WatchEvent] {
+    tables.withLock { tables in
+      var events: [WatchEvent] = []
+      drainWakes(into: &events)
+      while true {
+        let count = read(queue, &tables.buffer, tables.buffer.count)
+        if count > 0 {
+          parse(count, &tables, into: &events)
+        } else if count < 0, errno == EINTR {
+          continue
+        } else {
+          return events
+        }
       }
     }
   }
@@ -111,33 +187,40 @@ package final class InotifyWatcher: Watcher, @unchecked Sendable {
     if isInterrupted { events.append(.interrupted) }
   }
 
-  private func parse(_ count: Int, into events: inout [WatchEvent]) {
+  private func parse(_ count: Int, _ tables: inout Tables, into events: inout [WatchEvent]) {
     let header = MemoryLayout<inotify_event>.size
-    buffer.withUnsafeBytes { bytes in
+    var found: [(descriptor: Int32, mask: UInt32, name: ByteString)] = []
+    tables.buffer.withUnsafeBytes { bytes in
       var offset = 0
       while offset + header <= count {
         // The kernel pads names, so that each event is aligned; loaded unaligned all the same.
         let event = bytes.loadUnaligned(fromByteOffset: offset, as: inotify_event.self)
         let nameEnd = min(offset + header + Int(event.len), count)
         let name = ByteString(bytes: Array(bytes[(offset + header)..<nameEnd].prefix { $0 != 0 }))
-        note(descriptor: event.wd, mask: event.mask, name: name, into: &events)
+        found.append((event.wd, event.mask, name))
         offset = nameEnd
       }
     }
+    for event in found {
+      note(descriptor: event.descriptor, mask: event.mask, name: event.name, &tables, into: &events)
+    }
   }
 
-  private func note(descriptor: Int32, mask: UInt32, name: ByteString, into events: inout [WatchEvent]) {
+  private func note(
+    descriptor: Int32, mask: UInt32, name: ByteString, _ tables: inout Tables, into events: inout [WatchEvent]
+  ) {
     func has(_ bit: Int32) -> Bool { mask & UInt32(bitPattern: bit) != 0 }
     if has(IN_Q_OVERFLOW) {
       events.append(.overflowed)
       return
     }
-    guard let paths = folders[descriptor] else { return }
+    guard let paths = tables.folders[descriptor] else { return }
     if has(IN_DELETE_SELF) || has(IN_MOVE_SELF) || has(IN_UNMOUNT) || has(IN_IGNORED) {
       if has(IN_MOVE_SELF) { inotify_rm_watch(queue, descriptor) }
-      folders[descriptor] = nil
+      tables.folders[descriptor] = nil
       for path in paths {
-        descriptors[path] = nil
+        tables.descriptors[path] = nil
+        tables.watched[path] = nil
         events.append(.gone(path))
       }
       return
@@ -145,10 +228,14 @@ package final class InotifyWatcher: Watcher, @unchecked Sendable {
     let change: WatchEvent.Change
     if has(IN_CLOSE_WRITE) {
       change = .written
-    } else if has(IN_CREATE) || has(IN_MOVED_TO) {
-      change = .appeared
-    } else if has(IN_DELETE) || has(IN_MOVED_FROM) {
-      change = .vanished
+    } else if has(IN_CREATE) {
+      change = .created
+    } else if has(IN_MOVED_TO) {
+      change = .movedIn
+    } else if has(IN_DELETE) {
+      change = .removed
+    } else if has(IN_MOVED_FROM) {
+      change = .movedOut
     } else {
       change = .attributes
     }
@@ -161,8 +248,8 @@ package final class InotifyWatcher: Watcher, @unchecked Sendable {
   }
 
   // See: man 2 inotify_add_watch
-  private static func error(_ reason: Int32, watching folder: Path) -> SystemError {
-    let name = folder.bytes.isEmpty ? "." : folder.bytes.display
+  private static func error(_ reason: Int32, watching folder: ByteString) -> SystemError {
+    let name = folder.display
     switch reason {
     case ENOSPC:
       return SystemError(

@@ -95,4 +95,8 @@ package enum BuildEvent: Sendable {
   /// A line that the program printed (`trace`) or a value of `Main` that is no file.
   case printed(String)
   case buildFinished(Summary)
+  /// A watch begins a round because of these; the first few, relative to their roots.
+  case changed(paths: [ByteString], others: Int)
+  /// A watch has nothing to do and waits for changes.
+  case watching(folders: Int)
 }
