@@ -32,6 +32,24 @@ package struct BinaryWriter: Sendable {
     write(value.size)
   }
 
+  /// A number in as few bytes as it needs: seven bits in each, the lowest first, the top bit set in all but the last.
+  package mutating func write(compact value: UInt64) {
+    var rest = value
+    while rest >= 0x80 {
+      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      rest >>= 7
+    }
+    bytes.append(UInt8(rest))
+  }
+
+  package mutating func write(compact value: Int) { write(compact: UInt64(value)) }
+
+  /// A string with a compact length.
+  package mutating func write(compact value: ByteString) {
+    write(compact: value.count)
+    bytes.append(contentsOf: value.bytes)
+  }
+
   /// Bytes as they are, without their length.
   package mutating func append(_ raw: [UInt8]) { bytes.append(contentsOf: raw) }
 
@@ -45,12 +63,21 @@ package struct BinaryWriter: Sendable {
 package struct BinaryReader: Sendable {
   private let bytes: [UInt8]
   private let end: Int
-  package private(set) var offset = 0
+  package private(set) var offset: Int
 
   /// - Parameter count: how many bytes from the front are read; all of them where nil.
   package init(_ bytes: [UInt8], count: Int? = nil) {
     self.bytes = bytes
+    offset = 0
     end = min(count ?? bytes.count, bytes.count)
+  }
+
+  /// Reads a part. What lies outside the bytes is not read, whatever the range says.
+  package init(_ bytes: [UInt8], in range: Range<Int>) {
+    self.bytes = bytes
+    let part = range.clamped(to: 0..<bytes.count)
+    offset = part.lowerBound
+    end = part.upperBound
   }
 
   package var isAtEnd: Bool { offset == end }
@@ -90,6 +117,28 @@ package struct BinaryReader: Sendable {
   }
 
   package mutating func readString() -> String? { readByteString()?.utf8 }
+
+  /// Nil also where the number is written in more bytes than it needs: each has one form.
+  package mutating func readCompact() -> UInt64? {
+    var value: UInt64 = 0
+    for shift in stride(from: 0 as UInt64, to: 64, by: 7) {
+      guard let byte = readUInt8() else { return nil }
+      let bits = UInt64(byte & 0x7F)
+      guard shift < 63 || bits <= 1 else { return nil }
+      value |= bits << shift
+      if byte & 0x80 == 0 { return shift > 0 && byte == 0 ? nil : value }
+    }
+    return nil
+  }
+
+  /// A compact number that is an index or a count of something.
+  package mutating func readCompactUInt32() -> UInt32? { readCompact().flatMap { UInt32(exactly: $0) } }
+
+  package mutating func readCompactByteString() -> ByteString? {
+    guard let count = readCompact(), count <= UInt64(remaining) else { return nil }
+    defer { offset += Int(count) }
+    return ByteString(bytes: Array(bytes[offset..<offset + Int(count)]))
+  }
 
   package mutating func readArtifact() -> Artifact? {
     guard let tag = readUInt8(), tag < 3, let digest = readDigest(), let size = readInt64(), size >= 0,

@@ -114,8 +114,12 @@ package enum StoreChange: Sendable {
   /// A build began; its number is that of `nextBuild`.
   case beginBuild(number: Int64, program: ByteString, startedAt: Double)
   case endBuild(number: Int64, summary: String, succeeded: Bool)
-  /// The persisted graph of (program, parameters, targets, configuration), opaque to the store.
-  case setGraph(key: Digest, bytes: [UInt8])
+  /// All pages of the graph of (program, targets, parameters, configuration), opaque to the store. Pages that are as they were are
+  /// not written, those that are not named go, and so do the least recently saved graphs beyond a limit.
+  case setGraph(key: Digest, pages: [GraphPage: [UInt8]])
+  /// Some pages of a graph that is there.
+  case updateGraph(key: Digest, pages: [GraphPage: [UInt8]])
+  case removeGraph(key: Digest)
 }
 
 /// The state in `.reflow/reflow.db`. Only the coordinator has one; calls come from one thread.
@@ -124,15 +128,22 @@ package protocol Store: AnyObject {
   var generation: Int64 { get }
 
   func sources() throws(SystemError) -> [Path: Observation]
+  /// What is known of these paths, and of all that lies below those of `folders`.
+  func sources(at paths: [Path], below folders: [Path]) throws(SystemError) -> [Path: Observation]
   func results(for contentKeys: [Digest]) throws(SystemError) -> [Digest: StepResult]
   func derivations(for keys: [Digest]) throws(SystemError) -> [Digest: Derivation]
   /// The newest first.
   func readSets(for declaredKey: Digest) throws(SystemError) -> [ReadSet]
   func traces(for identities: [Digest]) throws(SystemError) -> [Digest: [UInt8]]
   func outputs() throws(SystemError) -> [OwnedOutput]
+  /// Those at these paths and all below them, each once.
+  func outputs(atOrBelow paths: [ByteString]) throws(SystemError) -> [OwnedOutput]
   func intents() throws(SystemError) -> [Intent]
   func runs(labelled label: String?, limit: Int) throws(SystemError) -> [RunRecord]
-  func graph(for key: Digest) throws(SystemError) -> [UInt8]?
+  /// Those of the pages that are there. Read them by ``PersistedGraph``.
+  func graphPages(of key: Digest, _ pages: [GraphPage]) throws(SystemError) -> [GraphPage: [UInt8]]
+  /// The keys of the graphs that are kept, the most recently saved first.
+  func graphKeys() throws(SystemError) -> [Digest]
 
   /// A number that was never given out before, also not before a crash.
   func nextRun() throws(SystemError) -> RunID

@@ -138,7 +138,8 @@ package final class SimulatedStore: Store, @unchecked Sendable {
   private var runRows: [RunRecord] = []
   private var outputRows: [ByteString: OwnedOutput] = [:]
   private var intentRows: [ByteString: Intent] = [:]
-  private var graphRows: [Digest: [UInt8]] = [:]
+  package private(set) var graphRows: [Digest: [GraphPage: [UInt8]]] = [:]
+  private var graphOrder: [Digest] = []
   private var lastRun: Int64 = 0
   private var lastBuild: Int64 = 0
   /// What a row must never do.
@@ -151,6 +152,16 @@ package final class SimulatedStore: Store, @unchecked Sendable {
   }
 
   package func sources() throws(SystemError) -> [Path: Observation] { sourceRows }
+
+  package func sources(at paths: [Path], below folders: [Path]) throws(SystemError) -> [Path: Observation] {
+    sourceRows.filter { path, _ in
+      paths.contains(path)
+        || folders.contains {
+          $0.root == path.root
+            && ($0.bytes.isEmpty || path.bytes.bytes.starts(with: $0.bytes.bytes + [UInt8(ascii: "/")]))
+        }
+    }
+  }
 
   package func results(for keys: [Digest]) throws(SystemError) -> [Digest: StepResult] { pick(resultRows, keys) }
   package func derivations(for keys: [Digest]) throws(SystemError) -> [Digest: Derivation] {
@@ -168,11 +179,26 @@ package final class SimulatedStore: Store, @unchecked Sendable {
   package func outputs() throws(SystemError) -> [OwnedOutput] {
     outputRows.values.sorted { $0.path < $1.path }
   }
+  package func outputs(atOrBelow paths: [ByteString]) throws(SystemError) -> [OwnedOutput] {
+    try outputs().filter { output in
+      paths.contains {
+        $0 == output.path || $0.isEmpty || output.path.bytes.starts(with: $0.bytes + [UInt8(ascii: "/")])
+      }
+    }
+  }
   package func intents() throws(SystemError) -> [Intent] { intentRows.values.sorted { $0.path < $1.path } }
   package func runs(labelled label: String?, limit: Int) throws(SystemError) -> [RunRecord] {
     Array(runRows.filter { label == nil || $0.label == label }.reversed().prefix(limit))
   }
-  package func graph(for key: Digest) throws(SystemError) -> [UInt8]? { graphRows[key] }
+  package func graphPages(of key: Digest, _ pages: [GraphPage]) throws(SystemError) -> [GraphPage: [UInt8]] {
+    (graphRows[key] ?? [:]).filter { pages.contains($0.key) }
+  }
+  package func graphKeys() throws(SystemError) -> [Digest] { graphOrder }
+
+  /// Changes bytes of the persisted graphs, as a bad disk would without the seals of the real store.
+  package func damageGraphs(_ damage: (GraphPage, inout [UInt8]) -> Void) {
+    for key in graphOrder { for page in graphRows[key]!.keys.sorted() { damage(page, &graphRows[key]![page]!) } }
+  }
 
   package func nextRun() throws(SystemError) -> RunID {
     lastRun += 1
@@ -214,7 +240,14 @@ package final class SimulatedStore: Store, @unchecked Sendable {
     case .setIntents(let intents): for intent in intents { intentRows[intent.path] = intent }
     case .removeIntents(let paths): for path in paths { intentRows[path] = nil }
     case .beginBuild, .endBuild: return
-    case .setGraph(let key, let bytes): graphRows[key] = bytes
+    case .setGraph(let key, let pages):
+      graphRows[key] = pages
+      graphOrder = Array(([key] + graphOrder.filter { $0 != key }).prefix(8))
+      graphRows = graphRows.filter { graphOrder.contains($0.key) }
+    case .updateGraph(let key, let pages): graphRows[key]?.merge(pages) { $1 }
+    case .removeGraph(let key):
+      graphRows[key] = nil
+      graphOrder.removeAll { $0 == key }
     }
   }
 }

@@ -8,13 +8,18 @@ import Ports
 /// A sealed value is the payload and then 8 bytes: its XXH3-64, seeded with the table and the key.
 enum RowSeal {
   /// The number is stored implicitly, as part of every seal: never change one.
-  enum Table: UInt64 { case source = 1, result, derivation, trace, readSet, run, output, intent }
+  enum Table: UInt64 { case source = 1, result, derivation, trace, readSet, run, output, intent, graphPage }
 
   static func seed(_ table: Table, _ key: Digest) -> UInt64 {
     table.rawValue &* 0x9E37_79B9_7F4A_7C15 ^ key.low ^ (key.high << 1 | key.high >> 63)
   }
 
   static func seed(_ table: Table, _ key: ByteString) -> UInt64 { seed(table, Digest(hashing: key.bytes)) }
+
+  /// - Parameter number: of a page within the graph of a key.
+  static func seed(_ table: Table, _ key: Digest, number: Int64) -> UInt64 {
+    seed(table, key) &+ UInt64(bitPattern: number) &* 0xD6E8_FEB8_6659_FD93
+  }
 
   static func seal(_ payload: [UInt8], seed: UInt64) -> [UInt8] {
     var writer = BinaryWriter(reserving: payload.count + 8)

@@ -71,7 +71,9 @@ extension SQLiteStore {
       statement.bind(summary, at: 2)
       statement.bind(succeeded ? Int64(1) : 0, at: 3)
       try statement.run()
-    case .setGraph(let key, let bytes): try set(graph: bytes, for: key, generation: generation)
+    case .setGraph(let key, let pages): try set(graph: pages, for: key, generation: generation)
+    case .updateGraph(let key, let pages): try update(graph: pages, for: key, generation: generation)
+    case .removeGraph(let key): try remove(graph: key)
     }
   }
 
@@ -111,28 +113,6 @@ extension SQLiteStore {
     statement.bind((known.first?.number ?? 0) + 1, at: 2)
     statement.bind(readSet.sealed(RowSeal.seed(.readSet, key)), at: 3)
     try statement.run()
-  }
-
-  /// Writes a graph only if its bytes are new, and forgets the least recently written beyond the limit.
-  private func set(graph bytes: [UInt8], for key: Digest, generation: Int64) throws(SystemError) {
-    let digest = Digest(hashing: bytes)
-    let touch = try database.prepare("UPDATE graph SET used = ?2 WHERE key = ?1 AND digest = ?3 RETURNING 1")
-    touch.bind(key, at: 1)
-    touch.bind(generation, at: 2)
-    touch.bind(digest, at: 3)
-    let isKnown = try touch.step()
-    touch.reset()
-    if isKnown { return }
-    let statement = try database.prepare("INSERT OR REPLACE INTO graph VALUES (?1, ?2, ?3, ?4)")
-    statement.bind(key, at: 1)
-    statement.bind(generation, at: 2)
-    statement.bind(digest, at: 3)
-    statement.bind(bytes, at: 4)
-    try statement.run()
-    let forget = try database.prepare(
-      "DELETE FROM graph WHERE key NOT IN (SELECT key FROM graph ORDER BY used DESC, key LIMIT ?1)")
-    forget.bind(options.keptGraphs, at: 1)
-    try forget.run()
   }
 
   static func seed(of path: Path) -> UInt64 { RowSeal.seed(.source, path.bytes) ^ UInt64(path.root.index) << 32 }

@@ -43,6 +43,67 @@ extension SQLiteStore {
     }
   }
 
+  package func sources(at paths: [Path], below folders: [Path]) throws(SystemError) -> [Path: Observation] {
+    try recovering { () throws(SystemError) in
+      var result: [Path: Observation] = [:]
+      let one = try database.prepare("SELECT value FROM source WHERE root = ?1 AND path = ?2")
+      let below = try database.prepare(
+        "SELECT path, value FROM source WHERE root = ?1 AND path >= ?2 AND path < ?3 ORDER BY path")
+      func take(_ path: Path, _ bytes: [UInt8]) throws(SystemError) {
+        guard let value = Observation(sealed: bytes, seed: Self.seed(of: path)) else { throw nonsense("source") }
+        result[path] = value
+      }
+      try database.reading { () throws(SystemError) in
+        for path in paths {
+          one.bind(Int64(path.root.index), at: 1)
+          one.bind(path.bytes, at: 2)
+          try database.eachRow(of: one) { row throws(SystemError) in try take(path, row.bytes(0)) }
+        }
+        for folder in folders {
+          let (first, end) = Self.bounds(below: folder.bytes)
+          below.bind(Int64(folder.root.index), at: 1)
+          below.bind(first, at: 2)
+          below.bind(end, at: 3)
+          try database.eachRow(of: below) { row throws(SystemError) in
+            try take(Path(root: folder.root, ByteString(bytes: row.bytes(0))), row.bytes(1))
+          }
+        }
+      }
+      return result
+    }
+  }
+
+  /// Between which paths all those below a folder lie: from the first on, before the second.
+  private static func bounds(below folder: ByteString) -> (first: ByteString, end: ByteString) {
+    // No path that a system takes is as long as that.
+    if folder.isEmpty { return ("", ByteString(bytes: [UInt8](repeating: 0xFF, count: 4_096))) }
+    return (folder + "/", folder + "0")
+  }
+
+  package func outputs(atOrBelow paths: [ByteString]) throws(SystemError) -> [OwnedOutput] {
+    try recovering { () throws(SystemError) in
+      var result: [ByteString: OwnedOutput] = [:]
+      let statement = try database.prepare(
+        "SELECT path, value FROM output WHERE path = ?1 OR (path >= ?2 AND path < ?3)")
+      try database.reading { () throws(SystemError) in
+        for path in paths {
+          let (first, end) = Self.bounds(below: path)
+          statement.bind(path, at: 1)
+          statement.bind(first, at: 2)
+          statement.bind(end, at: 3)
+          try database.eachRow(of: statement) { row throws(SystemError) in
+            let path = ByteString(bytes: row.bytes(0))
+            guard let value = Ownership(sealed: row.bytes(1), seed: RowSeal.seed(.output, path)) else {
+              throw nonsense("output")
+            }
+            result[path] = value.output(at: path)
+          }
+        }
+      }
+      return result.keys.sorted().compactMap { result[$0] }
+    }
+  }
+
   package func results(for contentKeys: [Digest]) throws(SystemError) -> [Digest: StepResult] {
     try values(
       for: contentKeys, count: "SELECT count(*) FROM result", one: "SELECT value FROM result WHERE key = ?1",
@@ -181,19 +242,7 @@ extension SQLiteStore {
     }
   }
 
-  package func graph(for key: Digest) throws(SystemError) -> [UInt8]? {
-    try recovering { () throws(SystemError) in
-      let statement = try database.prepare("SELECT digest, bytes FROM graph WHERE key = ?1")
-      statement.bind(key, at: 1)
-      defer { statement.reset() }
-      guard try statement.step() else { return nil }
-      let bytes = statement.bytes(1)
-      guard statement.digest(0) == Digest(hashing: bytes) else { throw nonsense("graph") }
-      return bytes
-    }
-  }
-
-  private func nonsense(_ what: String) -> SystemError {
+  func nonsense(_ what: String) -> SystemError {
     SystemError(.damaged, "cannot use the state '\(path.display)': it is damaged (a \(what) is not what was written)")
   }
 }

@@ -22,7 +22,7 @@ package final class SQLiteStore: Store {
     package var busyTimeoutMilliseconds: Int32
 
     package init(
-      vfs: String? = nil, isOnNetwork: Bool? = nil, runBlock: Int64 = 4096, keptGraphs: Int64 = 16,
+      vfs: String? = nil, isOnNetwork: Bool? = nil, runBlock: Int64 = 4096, keptGraphs: Int64 = 8,
       busyTimeoutMilliseconds: Int32 = 10_000
     ) {
       self.vfs = vfs

@@ -5,7 +5,7 @@ enum StoreSchema {
   /// `Rflw`, in the header of the file.
   static let applicationID: Int64 = 0x5266_6C77
 
-  /// Element n turns version n into version n + 1. Versions: 1, the first.
+  /// Element n turns version n into version n + 1. Versions: 1, the first; 2, graphs in pages.
   static let migrations: [String] = [
     """
     CREATE TABLE state (
@@ -71,7 +71,20 @@ enum StoreSchema {
       bytes BLOB NOT NULL
     ) STRICT;
     CREATE INDEX graphByUse ON graph (used);
+    """,
+    // The id of a page is made of its graph's, its section and its number: see `SQLiteStore.pageID`.
     """
+    DROP TABLE graph;
+    CREATE TABLE graph (
+      id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 1000000),
+      key BLOB NOT NULL UNIQUE CHECK (length(key) = 16),
+      used INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE graphPage (
+      id INTEGER PRIMARY KEY,
+      value BLOB NOT NULL CHECK (length(value) >= 8)
+    ) STRICT;
+    """,
   ]
 
   static var version: Int64 { Int64(migrations.count) }

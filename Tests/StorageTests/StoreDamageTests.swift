@@ -16,7 +16,7 @@ struct History {
       .setResult(contentKey: digest(-1), StoreRoundTripTests.result(number)),
       .setResult(contentKey: digest(number), StoreRoundTripTests.result(number)),
       .setOutput(OwnedOutput(path: "o", owner: "p", artifact: artifact, hint: nil)),
-      .setGraph(key: digest(-2), bytes: [UInt8](repeating: UInt8(number), count: 3_000)),
+      .setGraph(key: digest(-2), pages: [.header: [UInt8](repeating: UInt8(number), count: 3_000)]),
     ]
   }
 
@@ -30,7 +30,7 @@ struct History {
     return [
       number(try store.sources()[Path("s")]?.artifact.digest), number(results[digest(-1)]?.outputs.first?.digest),
       newest,
-      try store.graph(for: digest(-2)).map { Int($0[0]) },
+      try store.graphPages(of: digest(-2), [.header])[.header].map { Int($0[0]) },
     ]
   }
 }

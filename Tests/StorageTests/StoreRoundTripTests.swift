@@ -120,13 +120,54 @@ struct StoreRoundTripTests {
 
   @Test func graphsAreKeptUpToALimitAndTheLeastRecentlyWrittenGoes() throws {
     let store = try open(SQLiteStore.Options(keptGraphs: 2))
-    try store.commit([.setGraph(key: digest(1), bytes: [1])])
-    try store.commit([.setGraph(key: digest(2), bytes: [])])
-    try store.commit([.setGraph(key: digest(1), bytes: [1])])
-    try store.commit([.setGraph(key: digest(3), bytes: [3])])
-    #expect(try store.graph(for: digest(1)) == [1])
-    #expect(try store.graph(for: digest(2)) == nil)
-    #expect(try store.graph(for: digest(3)) == [3])
+    try store.commit([.setGraph(key: digest(1), pages: [.header: [1]])])
+    try store.commit([.setGraph(key: digest(2), pages: [.header: []])])
+    try store.commit([.setGraph(key: digest(1), pages: [.header: [1]])])
+    try store.commit([.setGraph(key: digest(3), pages: [.header: [3]])])
+    #expect(try store.graphPages(of: digest(1), [.header]) == [.header: [1]])
+    #expect(try store.graphPages(of: digest(2), [.header]) == [:])
+    #expect(try store.graphPages(of: digest(3), [.header]) == [.header: [3]])
+    #expect(try store.graphKeys() == [digest(3), digest(1)])
+    #expect(try store.database.integer("SELECT count(*) FROM graphPage") == 2)
+  }
+
+  @Test func aGraphIsWrittenPageByPageAndOnlyWhereItDiffers() throws {
+    let store = try open()
+    let (a, b, c) = (GraphPage(.paths, 0), GraphPage(.paths, 1), GraphPage(.stepStates, .max))
+    try store.commit([.setGraph(key: digest(1), pages: [a: [1], b: [2], c: [3]])])
+    try store.commit([.updateGraph(key: digest(1), pages: [b: [4]]), .updateGraph(key: digest(9), pages: [a: [9]])])
+    #expect(try store.graphPages(of: digest(1), [c, b, a, .header]) == [a: [1], b: [4], c: [3]])
+    #expect(try store.graphPages(of: digest(9), [a]) == [:], "a graph that is not there is not updated")
+    // What is written again would get a new value from this trigger.
+    try store.database.execute(
+      "CREATE TRIGGER t AFTER INSERT ON graphPage BEGIN INSERT INTO intent VALUES (CAST(new.id AS BLOB), zeroblob(9)); END")
+    try store.commit([.setGraph(key: digest(1), pages: [a: [1], b: [5]])])
+    #expect(try store.database.integer("SELECT count(*) FROM intent") == 1)
+    #expect(try store.graphPages(of: digest(1), [a, b, c]) == [a: [1], b: [5]])
+    try store.commit([.removeGraph(key: digest(1))])
+    #expect(try store.graphKeys() == [])
+    #expect(try store.database.integer("SELECT count(*) FROM graphPage") == 0)
+  }
+
+  @Test func observationsAndOutputsAreFoundByPathAndBelowFolders() throws {
+    let store = try open()
+    let observation = Observation(
+      artifact: Artifact(digest: digest(1), size: 1), hint: StoreRoundTripTests.hint, isTrusted: true)
+    let paths: [ByteString] = ["a", "d", "d/x", "d/y/z", "d0", "d-", "e"]
+    try store.commit(
+      paths.map { .setSource(Path($0), observation) } + [
+        .setSource(Path(root: RootID(index: 1), "d/x"), observation)
+      ])
+    #expect(
+      Set(try store.sources(at: [Path("a"), Path("none")], below: [Path("d")]).keys)
+        == Set(["a", "d/x", "d/y/z"].map { Path($0) }))
+    #expect(try store.sources(at: [], below: [Path("")]).count == paths.count)
+    try store.commit(
+      paths.map {
+        .setOutput(OwnedOutput(path: $0, owner: "p", artifact: observation.artifact, hint: nil))
+      })
+    #expect(try store.outputs(atOrBelow: ["d", "d/x", "a"]).map(\.path) == ["a", "d", "d/x", "d/y/z"])
+    #expect(try store.outputs(atOrBelow: [""]).count == paths.count)
   }
 
   @Test func buildsBeginAndEnd() throws {
@@ -175,10 +216,10 @@ struct StoreRoundTripTests {
 
   @Test func aStateWithAnExclusiveLockWorksAsOnANetworkFileSystem() throws {
     let store = try open(SQLiteStore.Options(isOnNetwork: true, busyTimeoutMilliseconds: 1))
-    try store.commit([.setGraph(key: digest(1), bytes: [1])])
+    try store.commit([.setGraph(key: digest(1), pages: [.header: [1]])])
     #expect(try folder.status(".reflow/reflow.db-shm") == nil)
     let second = failure { try open(SQLiteStore.Options(isOnNetwork: true, busyTimeoutMilliseconds: 1)) }
     #expect(second?.code == .locked)
-    #expect(try store.graph(for: digest(1)) == [1])
+    #expect(try store.graphPages(of: digest(1), [.header]) == [.header: [1]])
   }
 }

@@ -1,0 +1,154 @@
+package import BuildGraph
+package import Diagnostics
+import Ports
+
+/// Graphs, page by page. See <doc:StoreFormat>, "Graphs".
+extension SQLiteStore {
+  /// The row of a page: the graph's id in the upper bits, then 4 bits of section and 32 of number.
+  private static func pageID(_ graph: Int64, _ page: GraphPage) -> Int64 {
+    graph << 36 | Int64(page.section.rawValue) << 32 | Int64(page.number)
+  }
+
+  /// The rows of all pages of a graph.
+  private static func pageIDs(_ graph: Int64) -> (first: Int64, last: Int64) {
+    (graph << 36, graph << 36 | (1 << 36 - 1))
+  }
+
+  /// Seals do not name the graph's id, which says nothing, but its key.
+  private static func seed(_ key: Digest, _ page: GraphPage) -> UInt64 {
+    RowSeal.seed(.graphPage, key, number: pageID(0, page))
+  }
+
+  private func graphID(of key: Digest) throws(SystemError) -> Int64? {
+    let statement = try database.prepare("SELECT id FROM graph WHERE key = ?1")
+    statement.bind(key, at: 1)
+    defer { statement.reset() }
+    return try statement.step() ? statement.integer(0) : nil
+  }
+
+  package func graphKeys() throws(SystemError) -> [Digest] {
+    try recovering { () throws(SystemError) in
+      var keys: [Digest] = []
+      try database.eachRow("SELECT key FROM graph ORDER BY used DESC, id") { row throws(SystemError) in
+        guard let key = row.digest(0) else { throw nonsense("graph") }
+        keys.append(key)
+      }
+      return keys
+    }
+  }
+
+  package func graphPages(of key: Digest, _ pages: [GraphPage]) throws(SystemError) -> [GraphPage: [UInt8]] {
+    try recovering { () throws(SystemError) in
+      var found: [GraphPage: [UInt8]] = [:]
+      found.reserveCapacity(pages.count)
+      try database.reading { () throws(SystemError) in
+        guard let graph = try graphID(of: key) else { return }
+        let statement = try database.prepare("SELECT value FROM graphPage WHERE id = ?1")
+        defer { statement.reset() }
+        for page in pages {
+          statement.bind(Self.pageID(graph, page), at: 1)
+          if try statement.step() {
+            let bytes = statement.bytes(0)
+            guard RowSeal.open(bytes, seed: Self.seed(key, page)) != nil else { throw nonsense("graph") }
+            found[page] = bytes.dropLast(8)
+          }
+          statement.reset()
+        }
+      }
+      return found
+    }
+  }
+
+  // MARK: - Changes
+
+  func set(graph pages: [GraphPage: [UInt8]], for key: Digest, generation: Int64) throws(SystemError) {
+    let id: Int64
+    if let known = try graphID(of: key) {
+      id = known
+      try touch(id, generation)
+      try removePages(of: id, except: pages)
+    } else {
+      id = try database.integer("SELECT coalesce(max(id), 0) + 1 FROM graph")
+      let statement = try database.prepare("INSERT INTO graph VALUES (?1, ?2, ?3)")
+      statement.bind(id, at: 1)
+      statement.bind(key, at: 2)
+      statement.bind(generation, at: 3)
+      try statement.run()
+      try forgetGraphs()
+    }
+    let known = try seals(of: id)
+    let statement = try database.prepare("INSERT OR REPLACE INTO graphPage VALUES (?1, ?2)")
+    for page in pages.keys.sorted() {
+      let sealed = RowSeal.seal(pages[page]!, seed: Self.seed(key, page))
+      let row = Self.pageID(id, page)
+      if let old = known[row], old.elementsEqual(sealed.suffix(8)) { continue }
+      statement.bind(row, at: 1)
+      statement.bind(sealed, at: 2)
+      try statement.run()
+    }
+  }
+
+  func update(graph pages: [GraphPage: [UInt8]], for key: Digest, generation: Int64) throws(SystemError) {
+    // Somebody may have begun a new state meanwhile: then there is nothing to update.
+    guard let id = try graphID(of: key) else { return }
+    try touch(id, generation)
+    let statement = try database.prepare("INSERT OR REPLACE INTO graphPage VALUES (?1, ?2)")
+    for page in pages.keys.sorted() {
+      statement.bind(Self.pageID(id, page), at: 1)
+      statement.bind(RowSeal.seal(pages[page]!, seed: Self.seed(key, page)), at: 2)
+      try statement.run()
+    }
+  }
+
+  func remove(graph key: Digest) throws(SystemError) {
+    guard let id = try graphID(of: key) else { return }
+    try remove(graph: id)
+  }
+
+  private func remove(graph id: Int64) throws(SystemError) {
+    let (first, last) = Self.pageIDs(id)
+    let pages = try database.prepare("DELETE FROM graphPage WHERE id BETWEEN ?1 AND ?2")
+    pages.bind(first, at: 1)
+    pages.bind(last, at: 2)
+    try pages.run()
+    let graph = try database.prepare("DELETE FROM graph WHERE id = ?1")
+    graph.bind(id, at: 1)
+    try graph.run()
+  }
+
+  private func touch(_ id: Int64, _ generation: Int64) throws(SystemError) {
+    let statement = try database.prepare("UPDATE graph SET used = ?2 WHERE id = ?1")
+    statement.bind(id, at: 1)
+    statement.bind(generation, at: 2)
+    try statement.run()
+  }
+
+  /// The checksums of the pages that are there, by row: enough to tell which are new.
+  private func seals(of id: Int64) throws(SystemError) -> [Int64: [UInt8]] {
+    let (first, last) = Self.pageIDs(id)
+    let statement = try database.prepare("SELECT id, substr(value, -8) FROM graphPage WHERE id BETWEEN ?1 AND ?2")
+    statement.bind(first, at: 1)
+    statement.bind(last, at: 2)
+    var seals: [Int64: [UInt8]] = [:]
+    try database.eachRow(of: statement) { row in seals[row.integer(0)] = row.bytes(1) }
+    return seals
+  }
+
+  private func removePages(of id: Int64, except pages: [GraphPage: [UInt8]]) throws(SystemError) {
+    let kept = Set(pages.keys.map { Self.pageID(id, $0) })
+    let statement = try database.prepare("DELETE FROM graphPage WHERE id = ?1")
+    for row in try seals(of: id).keys.sorted() where !kept.contains(row) {
+      statement.bind(row, at: 1)
+      try statement.run()
+    }
+  }
+
+  /// Forgets the least recently saved graphs beyond the limit.
+  private func forgetGraphs() throws(SystemError) {
+    var old: [Int64] = []
+    let statement = try database.prepare("SELECT id FROM graph ORDER BY used DESC, id DESC LIMIT -1 OFFSET ?1")
+    statement.bind(options.keptGraphs, at: 1)
+    try database.eachRow(of: statement) { row in old.append(row.integer(0)) }
+    for id in old { try remove(graph: id) }
+  }
+}
