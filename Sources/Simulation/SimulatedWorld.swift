@@ -48,7 +48,7 @@ package final class SimulatedWorld {
         case .diagnostic(let diagnostic): return diagnostic.message
         case .stepFinished(let end): return end.message
         case .buildStarted, .planned, .stepStarted, .wouldRun, .explained, .outputWritten, .outputRemoved,
-          .outputDisplaced, .printed, .buildFinished:
+          .outputDisplaced, .printed, .changed, .watching, .buildFinished:
           return nil
         }
       }
@@ -81,7 +81,7 @@ package final class SimulatedWorld {
         mostAtOnce = max(mostAtOnce, running)
       case .stepFinished(let end) where end.status != .cached && end.usage != nil: running -= 1
       case .stepFinished, .buildStarted, .planned, .wouldRun, .explained, .outputWritten, .outputRemoved,
-        .outputDisplaced, .diagnostic, .printed, .buildFinished:
+        .outputDisplaced, .diagnostic, .printed, .changed, .watching, .buildFinished:
         return
       }
     }

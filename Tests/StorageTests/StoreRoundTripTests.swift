@@ -140,7 +140,8 @@ struct StoreRoundTripTests {
     #expect(try store.graphPages(of: digest(9), [a]) == [:], "a graph that is not there is not updated")
     // What is written again would get a new value from this trigger.
     try store.database.execute(
-      "CREATE TRIGGER t AFTER INSERT ON graphPage BEGIN INSERT INTO intent VALUES (CAST(new.id AS BLOB), zeroblob(9)); END")
+      "CREATE TRIGGER t AFTER INSERT ON graphPage BEGIN INSERT INTO intent VALUES (CAST(new.id AS BLOB), zeroblob(9)); END"
+    )
     try store.commit([.setGraph(key: digest(1), pages: [a: [1], b: [5]])])
     #expect(try store.database.integer("SELECT count(*) FROM intent") == 1)
     #expect(try store.graphPages(of: digest(1), [a, b, c]) == [a: [1], b: [5]])
