@@ -25,6 +25,23 @@ extension BuildEngine {
           readSet: readSet, trace: trace, identity: graph.identities[Int(step.index)])))
   }
 
+  /// Remembers what a step is like whose derivation was known: its inputs are those that the entry was made with.
+  ///
+  /// Without it a later reason would be told against a state that is no longer the last.
+  mutating func recordTrace(of step: StepID, _ exec: Exec, _ hit: DerivationHit) {
+    let plan = graph.plan(of: step, exec: exec)
+    let inputs = exec.inputs.indices.filter { plan.staging.slots[$0] == $0 }.map {
+      StepTrace.Input(path: plan.staging.inputs[$0], digest: hit.inputs[$0])
+    }
+    let trace = StepTrace(contentKey: hit.contentKey, command: plan.command, inputs: inputs)
+    progress[step].trace = trace
+    effects.append(
+      .record(
+        Record(
+          step: step, contentKey: hit.contentKey, result: nil, isSandboxed: hit.isSandboxed, derivation: nil,
+          readSet: nil, trace: trace, identity: graph.identities[Int(step.index)])))
+  }
+
   /// What the step is like now: of a step with a depfile by what it read, if that is known, else by what it read last time.
   mutating func trace(of step: StepID, _ exec: Exec, reads: [ByteString]?, contentKey: Digest) -> StepTrace {
     let plan = graph.plan(of: step, exec: exec)

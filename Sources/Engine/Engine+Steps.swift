@@ -32,6 +32,7 @@ extension BuildEngine {
     progress[step].contentKey = hit.contentKey
     progress[step].outputs = hit.outputs
     progress[step].derivedFrom = hit.inputs
+    if answer.trace?.contentKey != hit.contentKey { recordTrace(of: step, exec, hit) }
     effects.append(.reused(step, key: hit.contentKey))
     transition(step, to: .done)
   }

@@ -18,8 +18,11 @@ package struct ReferenceBuild {
   /// Steps whose inputs can all be made, by position: what the command says and sees.
   package private(set) var commands: [Int: SimulatedRunner.Seen] = [:]
   private var made: [[SimulatedContent]?] = []
+  /// Steps that say the same are one step, the first of them.
+  private var firsts: [SimulatedProgram.StepSpec: Int] = [:]
+  private var first: [Int] = []
   /// Whether an evaluation that waited for a text got none.
-  private var lacksText = false
+  private(set) var lacksText = false
 
   package init(_ program: SimulatedProgram, files: SimulatedFiles) {
     self.program = program
@@ -98,8 +101,20 @@ package struct ReferenceBuild {
     }
   }
 
+  /// An input by the steps that are meant.
+  private func shared(_ input: SimulatedProgram.Input) -> SimulatedProgram.Input {
+    switch input {
+    case .source, .folder, .literal: return input
+    case .output(let step, let output): return .output(step: first[step], output: output)
+    case .member(let step, let output, let path): return .member(step: first[step], output: output, path)
+    case .assembly(let members): return .assembly(members.mapValues(shared))
+    }
+  }
+
   private mutating func run(_ index: Int) -> [SimulatedContent]? {
-    let spec = program.steps[index]
+    var spec = program.steps[index]
+    spec.inputs = spec.inputs.map(shared)
+    first.append(index)
     var salt = spec.salt
     if let from = spec.saltFrom {
       guard case .file(let text)? = content(of: from) else {
@@ -108,6 +123,12 @@ package struct ReferenceBuild {
       }
       salt += Int(SimulatedContent.mix(text, 1) % 5)
     }
+    var meaning = spec
+    meaning.name = ""
+    meaning.salt = salt
+    meaning.saltFrom = nil
+    first[index] = firsts[meaning] ?? index
+    firsts[meaning] = first[index]
     var inputs: [(path: ByteString, content: SimulatedContent)] = []
     var paths: [ByteString] = []
     for (slot, input) in spec.inputs.enumerated() {
@@ -127,7 +148,7 @@ package struct ReferenceBuild {
     for path in paths + outputs { script += ByteString(" ") + path }
     commands[index] = SimulatedRunner.Seen(
       script: script, inputs: Dictionary(inputs.map { ($0.path, $0.content) }, uniquingKeysWith: { a, _ in a }),
-      executables: files.executables)
+      executables: files.executables, folders: files.folderPaths)
     let outcome = SimulatedCommand(script: script).run(
       inputs: inputs, outputs: zip(outputs, spec.outputs).map { ($0, $1) })
     return outcome.exitCode == 0 ? outcome.outputs : nil

@@ -23,6 +23,7 @@ package final class Session {
 
   /// What went wrong, with the log in front.
   package func run() -> [String] {
+    log.append("\(program)")
     wait()
     build("first build")
     for round in 0..<4 where problems.isEmpty {
@@ -34,6 +35,11 @@ package final class Session {
         }
         log.append(edit)
         wait()
+      }
+      if generator.random.chance(12) {
+        // The same program with another parameter: a graph and a snapshot of their own, and the same outputs.
+        world.parameter = 1 - world.parameter
+        log.append("parameter \(world.parameter)")
       }
       if generator.random.chance(20) { crash() }
       if generator.random.chance(20) { buildWhileEditing() }
@@ -94,7 +100,8 @@ package final class Session {
     world.clock.nanoseconds += 60_000_000
     world.snapshot.removeAll()
     checkNothingToDo("a build without the snapshot", wantsSnapshot: false)
-    checkNothingToDo("a build with the snapshot", wantsSnapshot: true)
+    // Files of the future are not trusted before it comes.
+    checkNothingToDo("a build with the snapshot", wantsSnapshot: !world.clock.wasSetBack)
   }
 
   private func check(_ report: SimulatedWorld.Report) {
@@ -123,7 +130,11 @@ package final class Session {
         complain("'\(path.display)' should be made although other steps fail: \(report.messages)")
       }
     case .invalid:
-      if report.summary.status != .invalid { complain("should be invalid: \(report.summary) \(report.messages)") }
+      // Whether it is the missing source or the failed step that the evaluation meets first is its own affair.
+      let mayFail = reference.lacksText && report.summary.status == .failed
+      if report.summary.status != .invalid, !mayFail {
+        complain("should be invalid: \(report.summary) \(report.messages)")
+      }
     }
   }
 
@@ -184,7 +195,8 @@ package final class Session {
     if reason.hasPrefix("command changed") { return before.contains { $0.script != now.script } }
     if reason.hasPrefix("result is gone") { return hasLostObjects || before.contains { $0.inputs == now.inputs } }
     if reason.hasPrefix("input ") {
-      return hasLostObjects || before.contains { $0.inputs != now.inputs || $0.executables != now.executables }
+      return hasLostObjects
+        || before.contains { $0.inputs != now.inputs || $0.executables != now.executables || $0.folders != now.folders }
     }
     return false
   }

@@ -87,7 +87,7 @@ package struct SessionGenerator {
     _ world: SimulatedWorld, _ program: inout SimulatedProgram, mayPrune: Bool = true
   ) -> String {
     let name = random.pick(names + folderFiles)
-    switch random.below(17) {
+    switch random.below(23) {
     case 0, 1, 2:
       world.files.write(name, bytes())
       return "write \(name.display)"
@@ -143,6 +143,29 @@ package struct SessionGenerator {
     case 15:
       world.files.copyAllAnew()
       return "a fresh copy of the project"
+    case 16:
+      let other = random.pick(names + folderFiles)
+      world.files.swap(name, other)
+      return "swap \(name.display) and \(other.display)"
+    case 17:
+      world.files.relink(name)
+      return "put a copy in the place of \(name.display)"
+    case 18:
+      let (from, to): (ByteString, ByteString) = random.pick([
+        ("d/in", "d/on"), ("d/on", "d/in"), ("d", "e"), ("e", "d"),
+      ])
+      world.files.renameFolder(from, to: to)
+      return "rename the folder \(from.display) to \(to.display)"
+    case 19:
+      let folder: ByteString = random.pick(["d/in", "d/on", "sub"])
+      world.files.removeFolder(folder)
+      return "remove the folder \(folder.display)"
+    case 20:
+      world.files.makeFolder("d/empty")
+      return "make the folder d/empty"
+    case 21:
+      world.clock.setBack(by: random.pick([1_000, 20_000_000, 2_000_000_000, 100_000_000_000]))
+      return "set the clock back"
     case _:
       // Left out where an edit of an output could no longer be told from a foreign file.
       return "nothing"

@@ -10,7 +10,16 @@ package final class SimulatedClock: Clock, @unchecked Sendable {
   package var nanoseconds: Int64 = 1_700_000_000_123_456_789
   package init() {}
   package var now: Double { Double(nanoseconds) / 1e9 }
-  package var monotonic: Double { now }
+  package var monotonic: Double { Double(nanoseconds + taken) / 1e9 }
+  /// What was taken from the time of day.
+  private var taken: Int64 = 0
+  package var wasSetBack: Bool { taken > 0 }
+
+  /// Somebody sets the time of day back.
+  package func setBack(by nanoseconds: Int64) {
+    self.nanoseconds -= nanoseconds
+    taken += nanoseconds
+  }
 }
 
 /// The user's files, in memory, with a clock of settable grain.
@@ -83,6 +92,8 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
     files[path]?.changed = stamp
   }
 
+  package var folderPaths: Set<ByteString> { Set(folders.keys) }
+
   package var executables: Set<ByteString> { Set(files.filter(\.value.isExecutable).keys) }
 
   package func setExecutable(_ path: ByteString, _ isExecutable: Bool) {
@@ -101,6 +112,52 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
     makeFolder(Self.parent(of: other))
     file.changed = stamp
     files[other] = file
+  }
+
+  /// Each gets the other's name.
+  package func swap(_ path: ByteString, _ other: ByteString) {
+    guard path != other, var first = files[path], var second = files[other] else { return }
+    first.changed = stamp
+    second.changed = stamp
+    files[path] = second
+    files[other] = first
+    touchFolder(Self.parent(of: path))
+    touchFolder(Self.parent(of: other))
+  }
+
+  /// Another file of the same content and time of modification takes the name: a copy that was linked or moved here.
+  package func relink(_ path: ByteString) {
+    guard files[path] != nil else { return }
+    nextInode += 1
+    files[path]!.inode = nextInode
+    files[path]!.changed = stamp
+    touchFolder(Self.parent(of: path))
+  }
+
+  /// A folder moves with all that is in it.
+  package func renameFolder(_ path: ByteString, to other: ByteString) {
+    guard folders[path] != nil, folders[other] == nil, files[other] == nil else { return }
+    makeFolder(Self.parent(of: other))
+    let inside = path.bytes + [UInt8(ascii: "/")]
+    func moved(_ old: ByteString) -> ByteString { ByteString(bytes: other.bytes + old.bytes[path.count...]) }
+    for old in files.keys.filter({ $0.bytes.starts(with: inside) }) {
+      files[moved(old)] = files.removeValue(forKey: old)
+    }
+    for old in folders.keys.filter({ $0 == path || $0.bytes.starts(with: inside) }) {
+      folders[moved(old)] = folders.removeValue(forKey: old)
+    }
+    folders[other]!.changed = stamp
+    touchFolder(Self.parent(of: path))
+    touchFolder(Self.parent(of: other))
+  }
+
+  /// A folder goes with all that is in it.
+  package func removeFolder(_ path: ByteString) {
+    guard !path.isEmpty, folders.removeValue(forKey: path) != nil else { return }
+    let inside = path.bytes + [UInt8(ascii: "/")]
+    files = files.filter { !$0.key.bytes.starts(with: inside) }
+    folders = folders.filter { !$0.key.bytes.starts(with: inside) }
+    touchFolder(Self.parent(of: path))
   }
 
   /// A clone of the project elsewhere: new inodes, new times.

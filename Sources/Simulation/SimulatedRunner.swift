@@ -10,6 +10,17 @@ package final class SimulatedRunner: StepRunner, @unchecked Sendable {
     package var inputs: [ByteString: SimulatedContent]
     /// Of all the user's files, those that are executable: part of what a step sees.
     package var executables: Set<ByteString>
+    /// The user's folders: an empty one is part of what a step sees too.
+    package var folders: Set<ByteString>
+
+    /// Names the command with what it read.
+    var fingerprint: UInt64 {
+      var result = SimulatedContent.mix(script.bytes, 3)
+      for (path, content) in inputs.sorted(by: { $0.key < $1.key }) {
+        result = SimulatedContent.mix(path.bytes, result) &* 31 &+ content.fingerprint
+      }
+      return result
+    }
   }
 
   private let files: SimulatedFiles
@@ -82,17 +93,16 @@ package final class SimulatedRunner: StepRunner, @unchecked Sendable {
       }
       inputs.append((input.stagedPath, content))
     }
-    seen[request.run] = Seen(
+    let seen = Seen(
       script: script, inputs: Dictionary(inputs.map { ($0.path, $0.content) }, uniquingKeysWith: { a, _ in a }),
-      executables: files.executables)
+      executables: files.executables, folders: files.folderPaths)
+    self.seen[request.run] = seen
     meanwhile()
     let command = SimulatedCommand(script: script)
     var outcome = command.run(inputs: inputs, outputs: request.outputs.map { ($0.stagedPath, $0.kind) })
     if command.isFlaky {
-      var key = SimulatedContent.mix(script.bytes, 3)
-      for input in inputs { key = key &* 31 &+ input.content.fingerprint }
-      attempts[key, default: 0] += 1
-      if attempts[key]! % 2 == 1 { outcome.exitCode = 75 }
+      attempts[seen.fingerprint, default: 0] += 1
+      if attempts[seen.fingerprint]! % 2 == 1 { outcome.exitCode = 75 }
     }
     guard outcome.exitCode == 0 else {
       return RunOutcome(ending: .exited(outcome.exitCode), usage: usage, isSandboxed: isSandboxed, logTail: "failed")

@@ -152,7 +152,7 @@ extension ByteString {
 package final class SimulatedSnapshot: Snapshot, @unchecked Sendable {
   private let files: SimulatedFiles
   private let tree: SimulatedTree
-  private var rows: [Digest: (entries: [SnapshotEntry], summary: [UInt8])] = [:]
+  private var rows: [Digest: (entries: [SnapshotEntry], summary: [UInt8], writtenAt: Int64)] = [:]
   package private(set) var hits = 0
 
   package init(files: SimulatedFiles, tree: SimulatedTree) {
@@ -161,7 +161,7 @@ package final class SimulatedSnapshot: Snapshot, @unchecked Sendable {
   }
 
   package func check(key: Digest, generation: Int64?) -> SnapshotAnswer {
-    guard let row = rows[key] else { return .none }
+    guard let row = rows[key], row.writtenAt <= files.clock.nanoseconds else { return .none }
     let changed = row.entries.filter { !holds($0) }
     guard changed.isEmpty else { return .changed(changed) }
     hits += 1
@@ -188,7 +188,7 @@ package final class SimulatedSnapshot: Snapshot, @unchecked Sendable {
   }
 
   package func write(key: Digest, generation: Int64, entries: [SnapshotEntry], summary: [UInt8]) throws(SystemError) {
-    rows[key] = (entries, summary)
+    rows[key] = (entries, summary, files.clock.nanoseconds)
   }
 
   package func remove(key: Digest) throws(SystemError) { rows[key] = nil }

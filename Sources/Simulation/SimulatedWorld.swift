@@ -17,6 +17,8 @@ package final class SimulatedWorld {
   package let lock = SimulatedLock()
   package var random: SplitMix
   package var jobs = 2
+  /// What the program is called with; names the graph and the snapshot, and decides nothing.
+  package var parameter: UInt64 = 0
   private static let programFile = Path("main.rf")
   private var saved: SimulatedProgram?
   /// Nanoseconds from an edit of the program to the build after it.
@@ -138,6 +140,7 @@ package final class SimulatedWorld {
     var options = BuildOptions(
       program: "main.rf", jobs: jobs, pools: [Pool(name: "local", jobs: jobs, cpu: 8, memory: 1 << 30)],
       keepsGoing: true)
+    options.configuration = Digest(high: 0, low: parameter)
     adjust(&options)
     let store = store
     let world = World(
