@@ -1,4 +1,5 @@
 import BuildGraph
+import Ports
 
 /// Makes programs, and edits that a person might make between two builds.
 package struct SessionGenerator {
@@ -129,7 +130,9 @@ package struct SessionGenerator {
       }
       return "nothing"
     case 13:
-      if let path = world.tree.files.keys.sorted().randomElement(using: &random) {
+      // One that a crash left begun could no longer be told from a foreign file.
+      let known = Set(((try? world.store.outputs()) ?? []).map(\.path))
+      if let path = world.tree.files.keys.sorted().filter(known.contains).randomElement(using: &random) {
         world.tree.scribble(path, Array("edited \(random.below(1000))".utf8))
         return "edit output \(path.display)"
       }
@@ -167,7 +170,6 @@ package struct SessionGenerator {
       world.clock.setBack(by: random.pick([1_000, 20_000_000, 2_000_000_000, 100_000_000_000]))
       return "set the clock back"
     case _:
-      // Left out where an edit of an output could no longer be told from a foreign file.
       return "nothing"
     }
   }

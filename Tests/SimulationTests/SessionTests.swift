@@ -3,7 +3,7 @@ import Testing
 
 /// Random sessions: after each build the outputs are those of a build from nothing, and a second build does nothing.
 @Suite struct SessionTests {
-  static let seeds: UInt64 = 1_040
+  static let seeds: UInt64 = 10_000
 
   @Test(arguments: 0..<8)
   func everySessionEndsInWhatABuildFromNothingMakes(part: UInt64) {
