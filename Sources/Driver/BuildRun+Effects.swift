@@ -128,7 +128,7 @@ extension BuildRun {
     let objects = world.objects
     inBackground {
       let manifest = try? objects.manifest(of: folder)
-      return .events([.manifestLoaded(step, output: output, manifest)])
+      return .events([.manifestLoaded(step, output: output, of: folder, manifest)])
     }
   }
 

@@ -43,13 +43,14 @@ extension BuildEngine {
     if failure == nil { resolve(node) } else { failNode(node) }
   }
 
-  mutating func loaded(_ step: StepID, output: Int, _ manifest: FolderManifest?) {
+  mutating func loaded(_ step: StepID, output: Int, _ folder: Artifact, _ manifest: FolderManifest?) {
     growNodesForManifest(step, output)
     let node = graph.manifestNode(of: .output(step, output))
     growNodes()
-    guard let manifest, let artifact = artifact(of: .output(step, output)) else { return failNode(node) }
-    observed.manifests[artifact.digest] = manifest
-    resolve(node)
+    if let manifest { observed.manifests[folder.digest] = manifest }
+    // The step was begun anew while its folder was read: what it makes now is asked for when it is there.
+    guard artifact(of: .output(step, output)) == folder, progress[node].resolution == .pending else { return }
+    if manifest == nil { failNode(node) } else { resolve(node) }
   }
 
   private mutating func growNodesForManifest(_ step: StepID, _ output: Int) {

@@ -66,7 +66,7 @@ package struct BuildEngine: ~Copyable {
     case .sourceListed(let id, let paths, let failure): listed(id, paths: paths, failure: failure)
     case .sourceObserved(let id, let observation): observe(id, observation)
     case .literalStored(let id, let failure): stored(id, failure: failure)
-    case .manifestLoaded(let step, let output, let manifest): loaded(step, output: output, manifest)
+    case .manifestLoaded(let step, let output, let folder, let manifest): loaded(step, output: output, folder, manifest)
     case .derivationsFound(let answers): for answer in answers { found(answer) }
     case .readSetsFound(let step, let key, let sets): found(step, key: key, readSets: sets)
     case .resultsFound(let answers): for answer in answers { found(answer) }

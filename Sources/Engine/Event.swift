@@ -143,8 +143,10 @@ package enum Event: Sendable {
   case sourceListed(SourceID, paths: [ByteString]?, failure: String)
   case sourceObserved(SourceID, SourceObservation)
   case literalStored(LiteralID, failure: String?)
-  /// - Parameter manifest: nil where the object is damaged or gone.
-  case manifestLoaded(StepID, output: Int, FolderManifest?)
+  /// - Parameters:
+  ///   - of: the folder that was asked for; the step may have made another one since.
+  ///   - manifest: nil where the object is damaged or gone.
+  case manifestLoaded(StepID, output: Int, of: Artifact, FolderManifest?)
   case derivationsFound([DerivationAnswer])
   case readSetsFound(StepID, key: Digest, sets: [[ByteString]])
   case resultsFound([ResultAnswer])

@@ -18,6 +18,8 @@ package struct ReferenceBuild {
   /// Steps whose inputs can all be made, by position: what the command says and sees.
   package private(set) var commands: [Int: SimulatedRunner.Seen] = [:]
   private var made: [[SimulatedContent]?] = []
+  /// Whether some steps say the same; they are one step, which has the name of the first.
+  var hasSharedSteps: Bool { first.indices.contains { first[$0] != $0 } }
   /// Steps that say the same are one step, the first of them.
   private var firsts: [SimulatedProgram.StepSpec: Int] = [:]
   private var first: [Int] = []

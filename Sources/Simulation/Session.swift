@@ -11,8 +11,12 @@ package final class Session {
   /// What each step could last have been brought up to date with, by label.
   private var history: [String: [SimulatedRunner.Seen]] = [:]
   private var hasLostObjects = false
+  private var hasSharedSteps = false
+  private let rounds: Int
 
-  package init(seed: UInt64) {
+  /// - Parameter rounds: of edits and builds after the first build.
+  package init(seed: UInt64, rounds: Int = 4) {
+    self.rounds = rounds
     world = SimulatedWorld(seed: seed &* 7919 &+ 1)
     generator = SessionGenerator(seed: seed)
     generator.populate(world.files)
@@ -26,7 +30,7 @@ package final class Session {
     log.append("\(program)")
     wait()
     build("first build")
-    for round in 0..<4 where problems.isEmpty {
+    for round in 0..<rounds where problems.isEmpty {
       for _ in 0...generator.random.below(3) {
         let edit = generator.edit(world, &program)
         if edit == "prune objects" {
@@ -63,7 +67,7 @@ package final class Session {
   private func crash() {
     world.plug.arm(at: 1 + generator.random.below(12))
     let report = world.build(program)
-    log.append("crash (\(report.summary.status), \(report.launches))")
+    log.append("crash (\(told(report)))")
     world.crash()
     hasLostObjects = true
     for path in history.keys {
@@ -81,9 +85,13 @@ package final class Session {
     }
     let report = world.build(program)
     world.runner.meanwhile = {}
-    log.append("build while editing (\(report.summary.status), \(report.launches))")
+    log.append("build while editing (\(told(report)))")
     hasLostObjects = true
     history = [:]
+  }
+
+  private func told(_ report: SimulatedWorld.Report) -> String {
+    "\(report.summary.status), launched \(report.launches), wrote \(report.written.map(\.display)), said \(report.messages)"
   }
 
   private func reference() -> ReferenceBuild { ReferenceBuild(program, files: world.files) }
@@ -163,7 +171,9 @@ package final class Session {
 
   /// Every reason must be true with respect to some state that the step can last have been in.
   private func checkReasons(_ report: SimulatedWorld.Report) {
-    let commands = reference().commandsByName(program)
+    let reference = reference()
+    hasSharedSteps = hasSharedSteps || reference.hasSharedSteps
+    let commands = reference.commandsByName(program)
     for run in report.runs {
       guard let seen = world.runner.seen[run.run], program.steps.contains(where: { $0.name == run.label }) else {
         continue
@@ -191,7 +201,8 @@ package final class Session {
     // After a crash or an edit during a build nobody knows what was recorded.
     if before.isEmpty { return true }
     if reason.hasPrefix("attempt") || reason.contains("while it ran") { return true }
-    if reason == "never built" { return before.isEmpty }
+    // What reads of a step that has been merged with another reads of one with another name.
+    if reason == "never built" { return before.isEmpty || hasSharedSteps }
     if reason.hasPrefix("command changed") { return before.contains { $0.script != now.script } }
     if reason.hasPrefix("result is gone") { return hasLostObjects || before.contains { $0.inputs == now.inputs } }
     if reason.hasPrefix("input ") {

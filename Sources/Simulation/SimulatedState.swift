@@ -129,6 +129,8 @@ package final class SimulatedObjects: ObjectStore, @unchecked Sendable {
 package final class SimulatedStore: Store, @unchecked Sendable {
   private let plug: Plug
   private let objects: SimulatedObjects
+  private let clock: SimulatedClock
+  private var committedAt: Int64 = 0
   package private(set) var generation: Int64 = 0
   private var sourceRows: [Path: Observation] = [:]
   private var resultRows: [Digest: StepResult] = [:]
@@ -146,9 +148,18 @@ package final class SimulatedStore: Store, @unchecked Sendable {
   package private(set) var violations: [String] = []
   package private(set) var commits = 0
 
-  package init(plug: Plug, objects: SimulatedObjects) {
+  package init(plug: Plug, objects: SimulatedObjects, clock: SimulatedClock) {
     self.plug = plug
     self.objects = objects
+    self.clock = clock
+  }
+
+  /// What opening the state does: a clock that was set back voids all figures.
+  func open() {
+    guard committedAt > clock.nanoseconds else { return }
+    committedAt = clock.nanoseconds
+    sourceRows = [:]
+    for path in outputRows.keys { outputRows[path]?.hint = nil }
   }
 
   package func sources() throws(SystemError) -> [Path: Observation] { sourceRows }
@@ -217,6 +228,7 @@ package final class SimulatedStore: Store, @unchecked Sendable {
     try plug.write()
     commits += 1
     generation += 1
+    committedAt = clock.nanoseconds
     for change in changes { apply(change) }
   }
 

@@ -93,7 +93,7 @@ package final class SimulatedWorld {
     random = SplitMix(seed: seed)
     files = SimulatedFiles(clock: clock)
     objects = SimulatedObjects(files: files, plug: plug)
-    store = SimulatedStore(plug: plug, objects: objects)
+    store = SimulatedStore(plug: plug, objects: objects, clock: clock)
     tree = SimulatedTree(objects: objects, clock: clock, plug: plug)
     runner = SimulatedRunner(files: files, objects: objects, clock: clock, plug: plug)
     snapshot = SimulatedSnapshot(files: files, tree: tree)
@@ -102,7 +102,7 @@ package final class SimulatedWorld {
   /// The whole of `.reflow/` is deleted.
   package func deleteState() {
     objects.removeAll()
-    store = SimulatedStore(plug: plug, objects: objects)
+    store = SimulatedStore(plug: plug, objects: objects, clock: clock)
     snapshot.removeAll()
   }
 
@@ -146,7 +146,10 @@ package final class SimulatedWorld {
     let world = World(
       fileSystem: files, objects: objects, outputs: tree, runner: runner,
       exporter: SimulatedExporter(files: files, objects: objects), snapshot: snapshot, lock: lock, clock: clock,
-      openStore: { () throws(SystemError) -> any Store in store },
+      openStore: { () throws(SystemError) -> any Store in
+        store.open()
+        return store
+      },
       concurrency: .simulated { [unowned self] count in random.below(count) })
     let recorder = Recorder()
     runner.forget()

@@ -114,7 +114,7 @@ extension SQLiteStore {
     try database.transaction(durably: true) { () throws(SystemError) in
       for script in StoreSchema.migrations[Int(version)...] { try database.execute(script) }
       if isEmpty {
-        let statement = try database.prepare("INSERT INTO state VALUES (1, ?1, 1, 1, 1)")
+        let statement = try database.prepare("INSERT INTO state VALUES (1, ?1, 1, 1, 1, 0)")
         statement.bind(randomBytes(count: 16), at: 1)
         try statement.run()
       }
@@ -125,7 +125,7 @@ extension SQLiteStore {
 
   func loadState() throws(SystemError) {
     try recovering { () throws(SystemError) in
-      let statement = try database.prepare("SELECT workspace, generation, nextRun FROM state")
+      let statement = try database.prepare("SELECT workspace, generation, nextRun, committedAt FROM state")
       defer { statement.reset() }
       guard try statement.step() else {
         throw SystemError(.damaged, "cannot use the state '\(path.display)': it is damaged (its first row is missing)")
@@ -133,7 +133,33 @@ extension SQLiteStore {
       workspaceID = statement.bytes(0)
       generation = max(generation, statement.integer(1))
       reservedRun = statement.integer(2)
+      committedAt = statement.integer(3)
     }
+    if committedAt > reflow_coarse_time() { try forgetHints() }
+  }
+
+  /// The clock was set back: a file written from now on may get the very times that it had, so that no figures tell anything
+  /// any more. Everything is looked at anew, once.
+  private func forgetHints() throws(SystemError) {
+    try recovering { () throws(SystemError) in
+      let outputs = try outputs()
+      try database.transaction { () throws(SystemError) in
+        try database.execute("DELETE FROM source")
+        for var output in outputs where output.hint != nil {
+          output.hint = nil
+          try apply(.setOutput(output), generation: generation)
+        }
+        try noteTime()
+      }
+    }
+  }
+
+  /// Within a transaction.
+  func noteTime() throws(SystemError) {
+    committedAt = reflow_coarse_time()
+    let statement = try database.prepare("UPDATE state SET committedAt = ?1")
+    statement.bind(committedAt, at: 1)
+    try statement.run()
   }
 
   // MARK: - Damage

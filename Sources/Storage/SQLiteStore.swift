@@ -39,6 +39,8 @@ package final class SQLiteStore: Store {
   /// 16 random bytes, made with the state: another value means that `.reflow` was deleted and made anew.
   package internal(set) var workspaceID: [UInt8] = []
 
+  /// Nanoseconds since 1970 of the last commit, by anyone.
+  var committedAt: Int64 = 0
   let folder: ByteString
   let options: Options
   var database: Database
@@ -115,6 +117,7 @@ package final class SQLiteStore: Store {
       let statement = try database.prepare("UPDATE state SET generation = ?1")
       statement.bind(next, at: 1)
       try statement.run()
+      try noteTime()
     }
     generation = next
   }

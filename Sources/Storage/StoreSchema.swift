@@ -85,6 +85,10 @@ enum StoreSchema {
       value BLOB NOT NULL CHECK (length(value) >= 8)
     ) STRICT;
     """,
+    // Nanoseconds since 1970 of the last commit: a clock that shows less has been set back.
+    """
+    ALTER TABLE state ADD COLUMN committedAt INTEGER NOT NULL DEFAULT 0;
+    """,
   ]
 
   static var version: Int64 { Int64(migrations.count) }

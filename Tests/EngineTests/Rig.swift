@@ -151,7 +151,7 @@ final class Rig {
     case .observe(let ids): return ids.map { .sourceObserved($0, observation(of: $0)) }
     case .storeLiterals(let ids): return ids.map { .literalStored($0, failure: nil) }
     case .loadManifest(let step, let output, let artifact):
-      return [.manifestLoaded(step, output: output, manifests[artifact.digest])]
+      return [.manifestLoaded(step, output: output, of: artifact, manifests[artifact.digest])]
     case .lookUpDerivations(let lookups):
       return [
         .derivationsFound(
