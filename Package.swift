@@ -27,7 +27,10 @@ let package = Package(
 
     // The doors, and the loop that goes through them.
     .target(name: "Ports", dependencies: ["BuildGraph", "Diagnostics"]),
-    .target(name: "Driver", dependencies: ["BuildGraph", "Diagnostics", "Language", "Engine", "Scheduling", "Ports"]),
+    .target(name: "Watching", dependencies: ["BuildGraph", "Diagnostics", "Ports"]),
+    .target(
+      name: "Driver",
+      dependencies: ["BuildGraph", "Diagnostics", "Language", "Engine", "Scheduling", "Ports", "Watching"]),
 
     // A world in memory behind the same doors, for tests and campaigns.
     .target(name: "Simulation", dependencies: ["Driver", "Scheduling", "Ports", "BuildGraph", "Diagnostics"]),
@@ -44,8 +47,8 @@ let package = Package(
     .executableTarget(
       name: "reflow",
       dependencies: [
-        "BuildGraph", "Diagnostics", "Language", "Engine", "Scheduling", "Ports", "Driver", "Storage", "LinuxSystem",
-        "Console", "Configuration", "CLinux",
+        "BuildGraph", "Diagnostics", "Language", "Engine", "Scheduling", "Ports", "Driver", "Watching", "Storage",
+        "LinuxSystem", "Console", "Configuration", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(

@@ -98,11 +98,12 @@ package enum ProgramLoading {
 /// Ends with `buildFinished`, whatever happens. `load` reads and checks the program; it is not called where nothing changed,
 /// and again where the evaluation has to begin anew.
 package func build(
-  _ options: BuildOptions, world: World, interruption: Interruption = Interruption(), sink: any EventSink,
-  load: () -> ProgramLoading
+  _ options: BuildOptions, world: World, interruption: Interruption = Interruption(),
+  changes: ChangeFeed? = nil, sink: any EventSink, load: () -> ProgramLoading
 ) -> BuildEvent.Summary {
   let doors = QuickDoors(snapshot: world.snapshot, fileSystem: world.fileSystem, clock: world.clock)
-  return build(options, doors, interruption: interruption, sink: sink, open: { world }, load: load)
+  return build(
+    options, doors, interruption: interruption, changes: changes, sink: sink, open: { world }, load: load)
 }
 
 /// The doors that a build in which nothing changed goes through.
@@ -120,7 +121,8 @@ package struct QuickDoors {
 
 /// The same, with a world that is opened only where something has changed.
 package func build(
-  _ options: BuildOptions, _ doors: QuickDoors, interruption: Interruption, sink: any EventSink,
+  _ options: BuildOptions, _ doors: QuickDoors, interruption: Interruption, changes: ChangeFeed? = nil,
+  sink: any EventSink,
   open: () throws(SystemError) -> World, load: () -> ProgramLoading
 ) -> BuildEvent.Summary {
   let started = doors.clock.monotonic
@@ -171,7 +173,7 @@ package func build(
       case .loaded(let program):
         let run = BuildRun(
           options, world: world, store: store, program: program, loadedAt: loadedAt,
-          interruption: interruption, sink: sink)
+          interruption: interruption, changes: changes, sink: sink)
         do throws(SystemError) {
           if let summary = try run.perform(mayRestart: attempt < restartLimit) { return finish(summary) }
         } catch {

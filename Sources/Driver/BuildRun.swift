@@ -16,6 +16,7 @@ final class BuildRun {
   let loadedAt: Int64
   let sink: any EventSink
   let interruption: Interruption
+  let changes: ChangeFeed?
 
   var engine: BuildEngine
   var scheduler: Scheduler
@@ -45,6 +46,10 @@ final class BuildRun {
   var looks: [SourceID: Look] = [:]
   var listings: [SourceID: FolderListing] = [:]
   var known: [Path: Observation] = [:]
+  /// Sources that changed while they were being read.
+  var suspects: Set<SourceID> = []
+  /// Sources that could not be read.
+  var unread: Set<SourceID> = []
   var printed: [String] = []
   var diagnostics: [Diagnostic] = []
   /// Whether the nothing-changed check can cover all that was published.
@@ -64,7 +69,7 @@ final class BuildRun {
 
   init(
     _ options: BuildOptions, world: World, store: any Store, program: LoadedProgram, loadedAt: Int64,
-    interruption: Interruption, sink: any EventSink
+    interruption: Interruption, changes: ChangeFeed? = nil, sink: any EventSink
   ) {
     self.loadedAt = loadedAt
     self.options = options
@@ -72,6 +77,7 @@ final class BuildRun {
     self.store = store
     self.program = program
     self.interruption = interruption
+    self.changes = changes
     self.sink = sink
     engine = BuildEngine(
       options: BuildEngine.Options(
@@ -113,6 +119,8 @@ final class BuildRun {
     known = try store.sources()
     let inbox = inbox
     interruption.onInterrupt { inbox.post(.interrupted) }
+    listenForChanges()
+    defer { changes?.onPost(nil) }
     if !options.isDryRun {
       buildNumber = try store.nextBuild()
       let program = ByteString(options.program)
@@ -233,6 +241,8 @@ final class BuildRun {
       isSyncing = false
       try store.commit(changes)
     case .exported(let step, let ending, let message): exported(step, ending, message)
+    case .changed: takeChanges()
+    case .readAgain(let replies): takeAgain(replies)
     case .overtaken: mustRestart = true
     case .failed(let error): throw error
     }
@@ -240,11 +250,14 @@ final class BuildRun {
 
   func take(_ reply: SourceReader.Reply, isFirst: Bool) {
     records[reply.id] = reply.record
+    if reply.record == nil { unread.insert(reply.id) }
     for (path, observation) in reply.news where known[path] != observation {
       known[path] = observation
       note(.setSource(path, observation))
     }
-    if isFirst { pending.append(.sourceObserved(reply.id, reply.observation)) }
+    guard isFirst else { return }
+    pending.append(.sourceObserved(reply.id, reply.observation))
+    checkSuspect(reply.id)
   }
 
   func take(_ end: StepJob.Ended) throws(SystemError) {
@@ -333,7 +346,8 @@ final class BuildRun {
       world.runner.cancelAll()
       while underWay > 0 {
         for message in wait(seconds: nil) {
-          if message.endsWork { underWay -= 1 } else { wasInterrupted = true }
+          if message.endsWork { underWay -= 1 }
+          if case .interrupted = message { wasInterrupted = true }
           if case .synced(let changes) = message { try store.commit(changes) }
         }
       }

@@ -18,12 +18,17 @@ final class Inbox: @unchecked Sendable {
     case overtaken
     /// What no build can go on after.
     case failed(SystemError)
-    /// The only one that no work was given out for.
+    /// Sources that are not what they were when they were read.
+    case readAgain([SourceReader.Reply])
+    /// A watch has heard of changes. No work was given out for this one, nor for the next.
+    case changed
     case interrupted
 
     var endsWork: Bool {
-      if case .interrupted = self { return false }
-      return true
+      switch self {
+      case .changed, .interrupted: false
+      case .ran, .read, .events, .text, .synced, .exported, .overtaken, .failed, .readAgain: true
+      }
     }
   }
 

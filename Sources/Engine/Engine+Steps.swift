@@ -171,7 +171,7 @@ extension BuildEngine {
     }
     if state == .runningStale || !report.changes.isEmpty {
       let name = report.changes.first.map { display($0.source) } ?? "an input"
-      return discard(step, name: name, changed)
+      return discard(step, name: name, changed, isCancelled: report.ending == .cancelled)
     }
     switch report.ending {
     case .cancelled:
@@ -214,8 +214,11 @@ extension BuildEngine {
   }
 
   /// Throws away what a run made, since a source changed under it, and begins it again.
-  private mutating func discard(_ step: StepID, name: String, _ changes: [RunReport.Change]) {
-    progress[step].reruns += 1
+  private mutating func discard(
+    _ step: StepID, name: String, _ changes: [RunReport.Change], isCancelled: Bool
+  ) {
+    // A run that was cancelled for a change, and has ended so, is no sign of an input that keeps changing.
+    if !isCancelled { progress[step].reruns += 1 }
     guard progress[step].reruns <= options.rerunLimit else {
       return fail(step, .inputKeepsChanging(name: name))
     }

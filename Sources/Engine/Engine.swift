@@ -65,6 +65,7 @@ package struct BuildEngine: ~Copyable {
     case .sourceLooked(let id, let failure): looked(at: id, failure: failure)
     case .sourceListed(let id, let paths, let failure): listed(id, paths: paths, failure: failure)
     case .sourceObserved(let id, let observation): observe(id, observation)
+    case .sourceReplaced(let id, let observation): replace(id, by: observation)
     case .literalStored(let id, let failure): stored(id, failure: failure)
     case .manifestLoaded(let step, let output, let folder, let manifest): loaded(step, output: output, folder, manifest)
     case .derivationsFound(let answers): for answer in answers { found(answer) }

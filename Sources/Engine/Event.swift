@@ -142,6 +142,8 @@ package enum Event: Sendable {
   case sourceLooked(SourceID, failure: String?)
   case sourceListed(SourceID, paths: [ByteString]?, failure: String)
   case sourceObserved(SourceID, SourceObservation)
+  /// A source that was observed is another now.
+  case sourceReplaced(SourceID, SourceObservation)
   case literalStored(LiteralID, failure: String?)
   /// - Parameters:
   ///   - of: the folder that was asked for; the step may have made another one since.

@@ -61,6 +61,11 @@ package protocol Snapshot: Sendable {
   /// - Throws: `noSpace`, `notPermitted`; the old snapshot is then gone or still there, and both are correct.
   func write(key: Digest, generation: Int64, entries: [SnapshotEntry], summary: [UInt8]) throws(SystemError)
 
+  /// What the snapshot of `key` looks at, in the order of the file; empty where there is none that can be used.
+  ///
+  /// - Complexity: O(entries); looks at none of them.
+  func entries(key: Digest) -> [SnapshotEntry]
+
   /// Forgets the snapshot of `key`, if there is one.
   func remove(key: Digest) throws(SystemError)
 }

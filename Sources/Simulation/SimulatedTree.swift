@@ -187,6 +187,8 @@ package final class SimulatedSnapshot: Snapshot, @unchecked Sendable {
     }
   }
 
+  package func entries(key: Digest) -> [SnapshotEntry] { rows[key]?.entries ?? [] }
+
   package func write(key: Digest, generation: Int64, entries: [SnapshotEntry], summary: [UInt8]) throws(SystemError) {
     rows[key] = (entries, summary, files.clock.nanoseconds)
   }

@@ -59,6 +59,17 @@ package final class MappedSnapshot: Snapshot {
     return .unchanged(summary: snapshot.summary)
   }
 
+  package func entries(key: Digest) -> [SnapshotEntry] {
+    guard let file = try? Descriptor.ifPresent(path(of: key)), let size = try? file.status(folder).hint.size, size > 0,
+      let address = mmap(nil, Int(size), PROT_READ, MAP_PRIVATE | Int32(MAP_POPULATE), file.number, 0),
+      address != MAP_FAILED
+    else { return [] }
+    defer { munmap(address, Int(size)) }
+    let bytes = UnsafeRawBufferPointer(start: address, count: Int(size))
+    guard let snapshot = SnapshotFile(bytes, version: version, key: key) else { return [] }
+    return (0..<snapshot.entryCount).map(snapshot.decoded)
+  }
+
   /// Writes the snapshot again, with files that were hashed and have rested taken at their figures from now on.
   private func promote(_ entries: [Int], in snapshot: SnapshotFile, key: Digest) {
     var bytes = Array(snapshot.bytes)

@@ -11,7 +11,8 @@ struct Reflow: ParsableCommand {
     discussion: "See reflow(1) for the commands and reflow(5) for the language.",
     version: "reflow 0.1.0",
     subcommands: [
-      BuildCommand.self, CheckCommand.self, TestCommand.self, EvalCommand.self, DocCommand.self, LogCommand.self,
+      BuildCommand.self, WatchCommand.self, CheckCommand.self, TestCommand.self, EvalCommand.self, DocCommand.self,
+      LogCommand.self,
       CleanCommand.self, VersionCommand.self,
     ])
 }
@@ -42,7 +43,9 @@ enum Main {
   private static func runCommand() throws {
     var words = Array(CommandLine.arguments.dropFirst())
     try checkName(of: words.first)
-    let commands: [any ProgramCommand.Type] = [BuildCommand.self, TestCommand.self, EvalCommand.self]
+    let commands: [any ProgramCommand.Type] = [
+      BuildCommand.self, WatchCommand.self, TestCommand.self, EvalCommand.self,
+    ]
     guard let name = words.first, let type = commands.first(where: { $0.configuration.commandName == name }) else {
       var command = try Reflow.parseAsRoot(words)
       return try command.run()

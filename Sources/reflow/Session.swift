@@ -21,6 +21,8 @@ struct Session {
   var isForced = false
   /// False where they have been said already.
   var saysWarnings = true
+  /// Is told of each file of a program before it is read.
+  var willReadProgram: (ByteString) -> Void = { _ in }
 
   /// What the user asked to be made of a program.
   struct Request {
@@ -52,7 +54,7 @@ struct Session {
     }
   }
 
-  private static func exitStatus(of summary: BuildEvent.Summary) -> ExitStatus {
+  static func exitStatus(of summary: BuildEvent.Summary) -> ExitStatus {
     switch summary.status {
     case .succeeded: .done
     case .failed: .stepFailed
@@ -67,7 +69,7 @@ struct Session {
     let sink = try EventFanout(sinks(clock: clock))
     let state = workspace.stateFolder
     let roots = workspace.rootFolders
-    let mode = SandboxMode(rawValue: options.sandbox ?? workspace.settings.sandboxMode) ?? .auto
+    let mode = sandboxMode
     let fileSystem = LinuxFileSystem(roots: roots, stateFolder: state)
     let snapshot = MappedSnapshot(
       stateFolder: state, roots: roots, output: outputFolder, version: ByteString(Reflow.configuration.version))
@@ -90,7 +92,7 @@ struct Session {
         return World(
           fileSystem: fileSystem, objects: objects,
           outputs: FileOutputTree(
-            root: outputFolder, objects: objects, linkMode: LinkMode(rawValue: workspace.settings.linkMode) ?? .auto),
+            root: outputFolder, objects: objects, linkMode: linkMode),
           runner: LinuxStepRunner(
             configuration: runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects),
           exporter: FolderExporter(roots: roots, objects: objects), snapshot: snapshot,
@@ -122,7 +124,10 @@ struct Session {
     return summary
   }
 
-  private func runnerConfiguration(state: ByteString) -> LinuxStepRunner.Configuration {
+  var sandboxMode: SandboxMode { SandboxMode(rawValue: options.sandbox ?? workspace.settings.sandboxMode) ?? .auto }
+  var linkMode: LinkMode { LinkMode(rawValue: workspace.settings.linkMode) ?? .auto }
+
+  func runnerConfiguration(state: ByteString) -> LinuxStepRunner.Configuration {
     let containers: ContainerRuntime =
       switch workspace.settings.images {
       case .auto: .find()
@@ -136,7 +141,7 @@ struct Session {
       containers: containers)
   }
 
-  private func buildOptions(_ request: Request, mode: SandboxMode) -> BuildOptions {
+  func buildOptions(_ request: Request, mode: SandboxMode) -> BuildOptions {
     let jobs = options.jobs ?? workspace.settings.jobs ?? Machine.cores
     var identity = DigestManifest()
     identity.write(.value, Reflow.configuration.version)
@@ -156,8 +161,8 @@ struct Session {
       evaluatesAlways: request.evaluatesAlways)
   }
 
-  private func load(_ request: Request) -> ProgramLoading {
-    let checked = workspace.load(request.program)
+  func load(_ request: Request) -> ProgramLoading {
+    let checked = workspace.load(request.program, willRead: willReadProgram)
     guard let module = checked.entry, !checked.hasErrors else { return .failed(checked.diagnostics) }
     var arguments: [String: ByteString] = [:]
     for (name, value) in request.parameters { arguments[name] = ByteString(value) }
@@ -173,14 +178,19 @@ struct Session {
         diagnostics: saysWarnings ? checked.diagnostics : []))
   }
 
-  private func sinks(clock: SystemClock) throws(SystemError) -> [any EventSink] {
+  /// - Parameters:
+  ///   - isContinuous: many builds follow each other.
+  ///   - write: gets text for standard error.
+  func sinks(
+    clock: SystemClock, isContinuous: Bool = false, write: @escaping (String) -> Void = Terminal.printError
+  ) throws(SystemError) -> [any EventSink] {
     let verbosity: ProgressReport.Verbosity = options.quiet ? .quiet : options.verbose ? .verbose : .normal
     var sinks: [any EventSink] = [
       ProgressReport(
         options: .init(
           style: Style(isColored: Terminal.hasColor), verbosity: verbosity, width: Terminal.width,
           explains: options.explain || isDryRun, verb: verb),
-        clock: clock, write: Terminal.printError, writeResult: Terminal.print)
+        clock: clock, write: write, writeResult: Terminal.print)
     ]
     if let path = options.events {
       let file = try OutputFile(path: path)
@@ -188,7 +198,7 @@ struct Session {
     }
     if let path = options.trace {
       let file = try OutputFile(path: path)
-      sinks.append(TraceLog(clock: clock) { file.write($0) })
+      sinks.append(TraceLog(clock: clock, isContinuous: isContinuous) { file.write($0) })
     }
     return sinks
   }

@@ -6,6 +6,27 @@ import Diagnostics
 struct StateFolder {
   let path: ByteString
 
+  /// Tells a folder from another one that was made in its place.
+  struct Identity: Hashable {
+    var device: UInt
+    var inode: UInt
+  }
+
+  /// Of the folder that is there now; zeros where there is none.
+  var identity: Identity {
+    var status = stat()
+    guard HostFile.withPath(path, { stat($0, &status) }) == 0 else { return Identity(device: 0, inode: 0) }
+    return Identity(device: UInt(status.st_dev), inode: UInt(status.st_ino))
+  }
+
+  /// Makes the folder if it is not there.
+  func make() throws(SystemError) {
+    guard HostFile.withPath(path, { mkdir($0, 0o777) }) != 0, errno != EEXIST else { return }
+    throw SystemError(
+      errno == ENOSPC ? .noSpace : .notPermitted,
+      "cannot make '\(path.display)': \(String(cString: strerror(errno)))", errno: errno)
+  }
+
   /// Removes the state: objects, database, logs. What was moved out of the way of outputs belongs to the user and stays.
   func removeAllButDisplaced() throws(SystemError) {
     for name in try Self.names(in: path) where name != "displaced" && name != "lock" {

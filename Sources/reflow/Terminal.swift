@@ -6,23 +6,26 @@ enum Terminal {
     write(Array(text.utf8), to: descriptor)
   }
 
-  static func write(_ bytes: [UInt8], to descriptor: Int32) {
+  /// - Returns: false where nobody can read it any more: a pipe without a reader, a terminal that was closed.
+  @discardableResult
+  static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     bytes.withUnsafeBytes { bytes in
       var rest = bytes
       while !rest.isEmpty {
         let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
         if count < 0 {
           // A reader that went away (`reflow eval | head`) is no reason to fail.
-          guard errno == EINTR || errno == EAGAIN else { return }
+          guard errno == EINTR || errno == EAGAIN else { return errno != EPIPE && errno != EIO }
           continue
         }
         rest = UnsafeRawBufferPointer(rebasing: rest[count...])
       }
+      return true
     }
   }
 
   static func print(_ text: String) { write(text, to: STDOUT_FILENO) }
-  static func print(_ bytes: [UInt8]) { write(bytes, to: STDOUT_FILENO) }
+  static func print(_ bytes: [UInt8]) { _ = write(bytes, to: STDOUT_FILENO) }
   static func printError(_ text: String) { write(text, to: STDERR_FILENO) }
 
   /// Columns of the terminal on standard error, or nil where there is none that can move its cursor.

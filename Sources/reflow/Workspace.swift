@@ -107,22 +107,23 @@ struct Workspace {
   }
 
   private mutating func readConfiguration() throws {
-    let path = root + "/" + ByteString(configurationName)
-    let bytes: [UInt8]
-    do {
-      guard let found = try HostFile.read(path) else { return }
-      bytes = found
+    do throws(SystemError) {
+      let (parsed, diagnostics) = try parseConfiguration()
+      if diagnostics.isEmpty {
+        settings = parsed
+        return
+      }
+      report(diagnostics)
     } catch {
       Terminal.printError("error: \(error.message)\n")
-      throw ExitStatus.badInput.exitCode
     }
-    let (parsed, diagnostics) = Settings.parse(SourceFile(name: configurationName, text: bytes))
-    guard diagnostics.isEmpty else {
-      let renderer = DiagnosticRenderer(style: Style(isColored: Terminal.hasColor))
-      for diagnostic in diagnostics { Terminal.printError(renderer.render(diagnostic)) }
-      throw ExitStatus.badInput.exitCode
-    }
-    settings = parsed
+    throw ExitStatus.badInput.exitCode
+  }
+
+  /// What the configuration file says now, and what is wrong with it.
+  func parseConfiguration() throws(SystemError) -> (Settings, [Diagnostic]) {
+    guard let bytes = try HostFile.read(root + "/" + ByteString(configurationName)) else { return (Settings(), []) }
+    return Settings.parse(SourceFile(name: configurationName, text: bytes))
   }
 
   private static func nearestRoot(from folder: ByteString) -> ByteString? {

@@ -15,7 +15,8 @@ import Testing
     "Engine": ["BuildGraph"],
     "Scheduling": ["BuildGraph"],
     "Ports": ["BuildGraph", "Diagnostics"],
-    "Driver": ["BuildGraph", "Diagnostics", "Language", "Engine", "Scheduling", "Ports"],
+    "Watching": ["BuildGraph", "Diagnostics", "Ports"],
+    "Driver": ["BuildGraph", "Diagnostics", "Language", "Engine", "Scheduling", "Ports", "Watching"],
     "Simulation": ["BuildGraph", "Diagnostics", "Scheduling", "Ports", "Driver"],
     "Storage": ["BuildGraph", "Diagnostics", "Ports", "CSQLite", "CXXHash", "CLinux"],
     "LinuxSystem": ["BuildGraph", "Diagnostics", "Ports", "CXXHash", "CLinux"],
@@ -26,6 +27,7 @@ import Testing
   /// Rooms without clock, file, thread or randomness.
   private static let pure: Set<String> = [
     "Diagnostics", "BuildGraph", "Differential", "Language", "Engine", "Scheduling", "Configuration", "Console",
+    "Watching",
   ]
 
   private static let platform: Set<String> = ["Glibc", "Synchronization", "Dispatch", "FoundationEssentials", "Swift"]

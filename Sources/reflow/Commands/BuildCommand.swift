@@ -37,24 +37,30 @@ struct BuildCommand: ProgramCommand {
       workspace: workspace, options: running, verb: dryRun ? "dry run" : "build",
       outputFolder: try workspace.outputFolder(out), isDryRun: dryRun,
       isForced: force)
-    let isMain = target.isEmpty
-    try session.run(
-      Session.Request(
-        program: program, targets: targets, goals: targets.map { .outputs($0) },
-        parameters: arguments.parameters
-      ) { results in
-        var outputs: [OutputEntry] = []
-        var printed: [String] = []
-        for result in results {
-          guard case .outputs(let entries, let lines) = result.content else { continue }
-          printed += lines.map { isMain ? $0 : "\(result.name): \($0)" }
-          outputs += entries.map { entry in
-            var entry = entry
-            if !isMain { entry.path = ByteString(result.name) + "/" + entry.path }
-            return entry
-          }
+    try session.run(Session.Request(outputsOf: program, targets: targets, arguments.parameters))
+  }
+}
+
+extension Session.Request {
+  /// What `build` and `watch` ask for: an output tree.
+  ///
+  /// - Parameter targets: `["Main"]`, or the names of which each gets a folder of its own.
+  init(outputsOf program: String, targets: [String], _ parameters: [(name: String, value: String)]) {
+    let isMain = targets == ["Main"]
+    self.init(program: program, targets: targets, goals: targets.map { .outputs($0) }, parameters: parameters) {
+      results in
+      var outputs: [OutputEntry] = []
+      var printed: [String] = []
+      for result in results {
+        guard case .outputs(let entries, let lines) = result.content else { continue }
+        printed += lines.map { isMain ? $0 : "\(result.name): \($0)" }
+        outputs += entries.map { entry in
+          var entry = entry
+          if !isMain { entry.path = ByteString(result.name) + "/" + entry.path }
+          return entry
         }
-        return (outputs, printed)
-      })
+      }
+      return (outputs, printed)
+    }
   }
 }

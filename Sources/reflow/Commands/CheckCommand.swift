@@ -29,9 +29,12 @@ struct CheckCommand: ParsableCommand {
 
 extension Workspace {
   /// Parses and checks a program and its modules.
-  func load(_ program: String) -> CheckedProgram {
+  ///
+  /// - Parameter willRead: is told of each file before it is read, whether it is there or not.
+  func load(_ program: String, willRead: @escaping (ByteString) -> Void = { _ in }) -> CheckedProgram {
     let root = root
     let loader = ProgramLoader { path in
+      willRead(path)
       do throws(SystemError) {
         let host = path.bytes.first == UInt8(ascii: "/") ? path : root + "/" + path
         guard let bytes = try HostFile.read(host) else {

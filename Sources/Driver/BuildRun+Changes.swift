@@ -1,0 +1,87 @@
+import BuildGraph
+import Engine
+import Ports
+import Watching
+
+/// Sources that change while a build runs, as a watch tells of them: read again at once, so that what was made of the old
+/// content is cancelled and not finished first.
+extension BuildRun {
+  /// From now on changes come as messages.
+  func listenForChanges() {
+    let inbox = inbox
+    changes?.onPost { inbox.post(.changed) }
+  }
+
+  /// Takes all changes that have been heard of.
+  ///
+  /// - Complexity: O(sources that have been read) for each batch of changes.
+  func takeChanges() {
+    guard let changes, !wasInterrupted, !mustRestart else { return }
+    let new = changes.take()
+    guard !new.isEmpty || changes.isToEnd else { return }
+    if changes.isToEnd || new.contains(where: outdatesEvaluation) {
+      changes.endBuild(leaving: new)
+      wasInterrupted = true
+      pending.append(.interrupted)
+      return
+    }
+    let paths = Set(new.map(\.path))
+    var unplaced = paths
+    var stale: [SourceID] = []
+    for (index, source) in graph.sources.enumerated() {
+      let id = SourceID(index: UInt32(index))
+      guard case .path(let path) = source.place, concerns(paths, path, source.kind) else { continue }
+      switch source.kind {
+      case .file: unplaced.remove(path)
+      case .folder: unplaced = unplaced.filter { !$0.isAt(orBelow: path) }
+      }
+      // What is being read may have been read before the change, or after.
+      if records[id] == nil { suspects.insert(id) } else { stale.append(id) }
+    }
+    changes.leave(new.filter { unplaced.contains($0.path) })
+    readAgain(stale)
+  }
+
+  private func concerns(_ changed: Set<Path>, _ path: Path, _ kind: ArtifactKind) -> Bool {
+    switch kind {
+    case .file: changed.contains(path)
+    case .folder: changed.contains { $0.isAt(orBelow: path) }
+    }
+  }
+
+  /// Whether the program itself, or something that its evaluation was told, may be another now: then all begins anew.
+  private func outdatesEvaluation(_ change: PathChange) -> Bool {
+    if program.files.contains(change.path) || options.configurationFiles.contains(change.path) { return true }
+    guard change.kind.isArrival || change.kind.isLoss else { return false }
+    func place(_ id: SourceID) -> Path? {
+      guard case .path(let path) = graph.sources[Int(id.index)].place else { return nil }
+      return path
+    }
+    return listings.keys.contains { place($0).map(change.path.isAt(orBelow:)) ?? false }
+      || looks.keys.contains { place($0) == change.path } || unread.contains { place($0) == change.path }
+  }
+
+  /// Reads sources that were read already.
+  func readAgain(_ ids: [SourceID]) {
+    let checks = ids.compactMap { id in
+      records[id].map { StepJob.Check(id: id, source: graph.sources[Int(id.index)], record: $0) }
+    }
+    guard !checks.isEmpty else { return }
+    let reader = reader
+    inBackground {
+      .readAgain(checks.compactMap { reader.change(of: $0.id, $0.source, since: $0.record) })
+    }
+  }
+
+  /// What was read while it changed is read once more.
+  func checkSuspect(_ id: SourceID) {
+    if suspects.remove(id) != nil { readAgain([id]) }
+  }
+
+  func takeAgain(_ replies: [SourceReader.Reply]) {
+    for reply in replies {
+      take(reply, isFirst: false)
+      pending.append(.sourceReplaced(reply.id, reply.observation))
+    }
+  }
+}

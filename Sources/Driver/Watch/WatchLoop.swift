@@ -1,0 +1,153 @@
+import BuildGraph
+package import Diagnostics
+package import Ports
+package import Watching
+
+/// What a round of a watch is told, and what it says.
+package struct WatchRound {
+  package var changes: WatchChanges
+  /// The changes are news to the user, so the round is spoken of even if it finds nothing to do.
+  package var isAnnounced: Bool
+  package var feed: ChangeFeed
+}
+
+/// How a round went.
+package enum WatchRoundEnd {
+  case finished(BuildEvent.Summary)
+  /// The configuration has changed in a way that asks for new doors.
+  case reconfigured
+}
+
+/// Whose watch it is: does the rounds, and all that is not waiting.
+package protocol WatchHost: AnyObject {
+  /// Does one round.
+  func perform(_ round: WatchRound) throws(SystemError) -> WatchRoundEnd
+
+  /// A round has ended and nothing is known to be stale; nil where there was none, since what was asked was known.
+  func rest(after summary: BuildEvent.Summary?)
+
+  /// Answers the requests that wait; everything that happened before they came has been built.
+  func answer() throws(SystemError)
+}
+
+/// Build, wait for changes, build again.
+package final class WatchLoop {
+  private let ear: WatchEar
+  private let map: WatchMap
+  private let fileSystem: any FileSystem
+  private let clock: any Clock
+  private unowned let host: any WatchHost
+
+  private var state = WatchState()
+  private var isAsked = false
+  /// Whether what is dirty is more than an output or a doubt.
+  private var isNews = false
+
+  /// - Parameter fileSystem: over the map's roots; never enters anything in the map.
+  package init(
+    ear: WatchEar, map: WatchMap, fileSystem: any FileSystem, clock: any Clock, host: any WatchHost
+  ) {
+    self.ear = ear
+    self.map = map
+    self.fileSystem = fileSystem
+    self.clock = clock
+    self.host = host
+  }
+
+  /// Watches until something ends it. The first round begins at once.
+  package func run() -> WatchEnding {
+    ear.open()
+    defer { ear.close() }
+    do throws(SystemError) {
+      if let ending = try round(WatchChanges(paths: [], isWhole: false), isAnnounced: true) { return ending }
+      while true {
+        if let ending = try turn() { return ending }
+      }
+    } catch {
+      return .failed(error)
+    }
+  }
+
+  private func turn() throws(SystemError) -> WatchEnding? {
+    let wait = isAsked ? 0 : state.due.map { max(0, $0 - clock.monotonic) }
+    let heard = ear.take(atMostSeconds: wait)
+    if heard.isEmpty, wait != nil, !isAsked { state.timeIsUp() }
+    if let ending = try take(heard) { return ending }
+    if isAsked {
+      // What happened before the request came belongs to its answer.
+      try ear.hear()
+      if let ending = try take(ear.take(atMostSeconds: 0)) { return ending }
+      if state.isDirty, let ending = try round(state.begin(), isAnnounced: isNews) { return ending }
+      guard !state.isDirty else { return nil }
+      isAsked = false
+      try host.answer()
+      host.rest(after: nil)
+      return nil
+    }
+    guard state.isDue(at: clock.monotonic) else { return nil }
+    return try round(state.begin(), isAnnounced: isNews)
+  }
+
+  private func take(_ heard: [WatchEar.Heard]) throws(SystemError) -> WatchEnding? {
+    var outputs: [Path] = []
+    for item in heard {
+      switch item {
+      case .changes(let changes): hear(changes)
+      case .outputs(let paths): outputs += paths
+      case .structure(let places):
+        map.reopen(below: places)
+        if places.contains(where: { $0 == Path("") }), fileSystem.look(at: Path("")) == .missing {
+          return .failed(SystemError(.notFound, "the workspace is gone or was moved"))
+        }
+        state.hearOfLoss(at: clock.monotonic)
+      case .loss: state.hearOfLoss(at: clock.monotonic)
+      case .request: isAsked = true
+      case .ended(let ending): return ending
+      }
+    }
+    if !outputs.isEmpty { checkOutputs(outputs) }
+    return nil
+  }
+
+  private func hear(_ changes: [PathChange]) {
+    guard !changes.isEmpty else { return }
+    isNews = true
+    state.hear(changes, at: clock.monotonic)
+  }
+
+  /// Most events of the output tree are of Reflow's own making.
+  private func checkOutputs(_ places: [Path]) {
+    let unique = Array(Set(places)).sorted()
+    map.reopen(below: unique)
+    let foreign = map.foreign(among: map.outputs(below: unique), fileSystem)
+    state.hear(foreign.map { PathChange(path: $0, kind: .written) }, at: clock.monotonic)
+  }
+
+  private func round(_ changes: WatchChanges, isAnnounced: Bool) throws(SystemError) -> WatchEnding? {
+    let wasNews = isNews
+    isNews = false
+    let feed = ChangeFeed()
+    ear.begin(feed)
+    let result = Result { () throws(SystemError) in
+      try host.perform(WatchRound(changes: changes, isAnnounced: isAnnounced, feed: feed))
+    }
+    let left = ear.end(feed)
+    let end = try result.get()
+    try ear.hear()
+    hear(left)
+    if let ending = try take(ear.take(atMostSeconds: 0)) { return ending }
+    switch end {
+    case .reconfigured: return .reconfigured
+    case .finished(let summary):
+      if feed.hasEndedBuild {
+        // As if it had not begun.
+        isNews = isNews || wasNews
+        state.hear(changes.paths.map { PathChange(path: $0, kind: .written) }, at: clock.monotonic)
+        if !changes.isWhole { state.hearOfLoss(at: clock.monotonic) }
+      } else {
+        if !state.isDirty { host.rest(after: summary) }
+      }
+      return nil
+    }
+  }
+}

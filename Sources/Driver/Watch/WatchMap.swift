@@ -1,0 +1,230 @@
+package import BuildGraph
+package import Diagnostics
+package import Ports
+import Synchronization
+package import Watching
+
+/// The folders that are watched, and why. Everything that a build reads is entered here first: watch, then read.
+///
+/// Callable from any thread.
+package final class WatchMap: Sendable {
+  private struct State {
+    var interests = WatchInterests()
+    /// With whether the file system tells of changes.
+    var watched: [Path: WatchedFolder] = [:]
+    /// Output files as Reflow left them; nil where it left none that it can tell again.
+    var outputs: [Path: FileHint?] = [:]
+    /// What cannot be watched: looked at every now and then.
+    var polled: Set<Path> = []
+    var failure: SystemError?
+  }
+
+  private let watcher: any Watcher
+  /// The root of the output tree.
+  private let outputRoot: RootID
+  /// The root whose folder is `/`: where links lead, and where roots that do not exist will be.
+  private let hostRoot: RootID
+  private let hostPaths: [ByteString]
+  private let state = Mutex(State())
+
+  /// - Parameter roots: absolute folders by index of ``RootID``: those of the build, then the output tree, then `/`.
+  package init(watcher: any Watcher, roots: [ByteString]) {
+    precondition(roots.count >= 3, "a workspace, the output tree and /")
+    self.watcher = watcher
+    hostPaths = roots
+    outputRoot = RootID(index: UInt16(roots.count - 2))
+    hostRoot = RootID(index: UInt16(roots.count - 1))
+  }
+
+  // MARK: Entering
+
+  /// These are about to be looked at or read.
+  package func willRead(_ paths: some Sequence<Path>) {
+    state.withLock { state in
+      for path in paths where state.interests.insert(path: path) { reach(path, &state) }
+    }
+  }
+
+  /// This must not go away.
+  package func guardAgainstLoss(of path: Path) {
+    state.withLock { state in
+      state.interests.insert(guarded: path)
+      reach(path, &state)
+    }
+  }
+
+  /// All names of this folder are about to be read. What lies below it has to be entered by itself.
+  package func willList(_ folder: Path) {
+    state.withLock { state in
+      if state.interests.insert(folder: folder) { reach(folder, &state) }
+      watchChain(to: folder, &state)
+    }
+  }
+
+  /// This output lies there now, with these figures, by Reflow's own hand.
+  package func keeps(_ output: ByteString, _ hint: FileHint?) {
+    let path = Path(root: outputRoot, output)
+    state.withLock { state in
+      state.outputs[path] = hint
+      if state.interests.insert(path: path) { reach(path, &state) }
+    }
+  }
+
+  package func willRemove(_ output: ByteString) {
+    let path = Path(root: outputRoot, output)
+    state.withLock { state in
+      state.outputs[path] = nil
+      state.interests.remove(path: path)
+    }
+  }
+
+  // MARK: Hearing
+
+  package func meanings(of events: [WatchEvent]) -> [WatchInterests.Meaning] {
+    state.withLock { state in events.map { state.interests.meaning(of: $0) } }
+  }
+
+  package func isOutput(_ path: Path) -> Bool { path.root == outputRoot }
+
+  /// The outputs at or below some places.
+  package func outputs(below places: [Path]) -> [Path] {
+    let places = Set(places)
+    return state.withLock { state in
+      state.outputs.keys.filter { path in
+        var current: Path? = path
+        while let place = current {
+          if places.contains(place) { return true }
+          current = place.parent
+        }
+        return false
+      }.sorted()
+    }
+  }
+
+  /// Those of some outputs that are not as Reflow left them.
+  package func foreign(among outputs: [Path], _ fileSystem: any FileSystem) -> [Path] {
+    let known = state.withLock { state in outputs.map { state.outputs[$0] } }
+    return zip(zip(outputs, known), fileSystem.look(at: outputs)).compactMap { pair, look in
+      let (path, known) = pair
+      guard let known else { return look == .missing ? nil : path }
+      guard let hint = known, case .file(hint) = look else { return path }
+      return nil
+    }
+  }
+
+  /// Folders at or below this place may be others now than those that are watched: they are watched anew.
+  package func reopen(below places: [Path]) {
+    state.withLock { state in
+      let stale = state.watched.keys.filter { path in places.contains { path.isAt(orBelow: $0) } }
+      for folder in stale {
+        watcher.unwatch(folder)
+        state.watched[folder] = nil
+      }
+      for folder in stale.sorted() { watchChain(to: folder, &state) }
+      // What did not exist may do so now.
+      for folder in state.interests.ancestors.sorted()
+      where state.watched[folder] == nil && places.contains(where: { folder.isAt(orBelow: $0) }) {
+        watchChain(to: folder, &state)
+      }
+    }
+  }
+
+  /// A name that came may be a link, which nobody knew.
+  package func checkLinks(_ changes: [PathChange]) {
+    state.withLock { state in
+      for change in changes where change.kind.isArrival { follow(change.path, &state) }
+    }
+  }
+
+  // MARK: Asking
+
+  package var folderCount: Int { state.withLock { $0.watched.count } }
+
+  /// The first thing that made watching impossible; said once.
+  package func takeFailure() -> SystemError? {
+    state.withLock { state in
+      defer { state.failure = nil }
+      return state.failure
+    }
+  }
+
+  /// Paths of interest in folders that tell nothing, ascending.
+  package var polledPaths: [Path] {
+    state.withLock { state in
+      guard !state.polled.isEmpty else { return [] }
+      let folders = state.polled
+      let paths = state.interests.paths.filter { path in path.parent.map(folders.contains) ?? false }
+      return (paths.union(state.interests.folders.intersection(folders))).sorted()
+    }
+  }
+
+  package func isListed(_ path: Path) -> Bool { state.withLock { $0.interests.folders.contains(path) } }
+
+  // MARK: Watching
+
+  /// Watches all folders on the way to a path, from its root on.
+  private func reach(_ path: Path, _ state: inout State) {
+    guard let folder = path.parent else {
+      // A root itself.
+      watchChain(to: path, &state)
+      return
+    }
+    if state.watched[folder] == nil || !(folder.bytes.isEmpty || state.interests.ancestors.contains(folder)) {
+      var current = folder
+      while !current.bytes.isEmpty {
+        state.interests.insert(ancestor: current)
+        current = current.parent ?? Path(root: path.root, "")
+      }
+      watchChain(to: folder, &state)
+    }
+    if state.watched[folder]?.links.contains(path.baseName) ?? false { follow(path, &state) }
+    if state.interests.folders.contains(path) { state.interests.insert(ancestor: path) }
+  }
+
+  private func watchChain(to folder: Path, _ state: inout State) {
+    guard state.watched[folder] == nil else { return }
+    if let parent = folder.parent {
+      watchChain(to: parent, &state)
+      // Behind a folder that is not there is nothing to watch; its coming will be heard of.
+      guard state.watched[parent] != nil || state.polled.contains(parent) else { return }
+      if state.watched[parent]?.links.contains(folder.baseName) ?? false { follow(folder, &state) }
+    }
+    if !watch(folder, &state), folder.bytes.isEmpty, folder.root != hostRoot {
+      watchHost(hostPaths[Int(folder.root.index)], for: folder, &state)
+    }
+  }
+
+  /// - Returns: false where it does not exist.
+  private func watch(_ folder: Path, _ state: inout State) -> Bool {
+    do throws(SystemError) {
+      let watched = try watcher.watch(folder)
+      state.watched[folder] = watched
+      if watched.isNotifying { state.polled.remove(folder) } else { state.polled.insert(folder) }
+      return true
+    } catch {
+      switch error.code {
+      case .notFound: return false
+      case .notPermitted: state.polled.insert(folder)
+      case _: if state.failure == nil { state.failure = error }
+      }
+      return true
+    }
+  }
+
+  /// Links from this path on, to whatever they lead through.
+  private func follow(_ path: Path, _ state: inout State) {
+    for place in watcher.places(behind: path) { watchHost(place, for: path, &state) }
+  }
+
+  /// Watches for a place of this machine to change, which means that `path` has changed.
+  private func watchHost(_ place: ByteString, for path: Path, _ state: inout State) {
+    var current = Path(root: hostRoot, ByteString(bytes: Array(place.bytes.drop { $0 == UInt8(ascii: "/") })))
+    state.interests.insert(alias: current, of: path)
+    // The nearest folder that is there.
+    while let parent = current.parent {
+      if state.watched[parent] != nil || watch(parent, &state) { return }
+      state.interests.insert(ancestor: parent)
+      current = parent
+    }
+  }
+}
