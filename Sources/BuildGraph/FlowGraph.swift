@@ -184,6 +184,8 @@ package struct Step: Hashable, Sendable {
     /// `files.Copy` and `dirs.Copy`: brings an artifact to a mapped place outside the output tree. What is copied counts
     /// as its output 0, so that an evaluation that must know that it is done asks for that artifact.
     case copy(ArtifactReference, kind: ArtifactKind, to: Source.Place)
+    /// A table as a file or folder, its output 0.
+    case table(TableStep)
   }
 
   package var work: Work

@@ -31,6 +31,7 @@ package enum ManifestField: UInt8, Sendable, CaseIterable {
   case count = 27
   case ordinal = 28
   case program = 29
+  case table = 30
 }
 
 /// Takes down what a key is made of, entry by entry.

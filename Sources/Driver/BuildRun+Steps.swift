@@ -7,7 +7,7 @@ import Scheduling
 /// Steps on their way through the scheduler and the workers, and what people are told of them.
 extension BuildRun {
   func submit(_ launch: Launch) {
-    guard case .exec(let exec) = graph.steps[Int(launch.step.index)].work else { return }
+    guard let exec = graph.steps[Int(launch.step.index)].command else { return }
     launches[launch.step] = launch
     if let refusal = scheduler.refusal(of: exec.resources) {
       let usage = RunOutcome.Usage(
@@ -24,7 +24,8 @@ extension BuildRun {
   func startSteps() throws(SystemError) {
     var hasStarted = false
     while let step = scheduler.next() {
-      guard let launch = launches[step], case .exec(let exec) = graph.steps[Int(step.index)].work else { continue }
+      let work = graph.steps[Int(step.index)].work
+      guard let launch = launches[step], let exec = graph.steps[Int(step.index)].command else { continue }
       let run = try store.nextRun()
       runs[step] = (run, world.clock.now)
       let label = engine.label(of: step)
@@ -33,7 +34,8 @@ extension BuildRun {
       if options.explains { explain(step, launch.key, label) }
       let job = StepJob(
         step: step,
-        request: RunRequest(launch, exec: exec, staging: engine.staging(of: step, exec), run: run, options: options),
+        request: RunRequest(
+          launch, work, exec: exec, staging: engine.staging(of: step, exec), run: run, options: options),
         checks: launch.sources.compactMap { id in
           records[id].map { StepJob.Check(id: id, source: graph.sources[Int(id.index)], record: $0) }
         })

@@ -33,12 +33,14 @@ struct StepJob: Sendable {
 
 extension RunRequest {
   /// - Parameter exec: The step's command, staged as `launch` says.
-  init(_ launch: Launch, exec: Exec, staging: Staging, run: RunID, options: BuildOptions) {
+  init(_ launch: Launch, _ work: Step.Work, exec: Exec, staging: Staging, run: RunID, options: BuildOptions) {
     let script = staging.script(of: exec)
     // An image may hold another shell and other commands: what runs there is the runtime's business.
     let words = exec.image == nil ? DirectCommand.words(of: script) : nil
+    var command = words.map { Command.direct($0) } ?? .shell(script)
+    if case .table(let table) = work { command = .table(table) }
     self.init(
-      run: run, command: words.map { .direct($0) } ?? .shell(script),
+      run: run, command: command,
       inputs: launch.inputs.map {
         Input(stagedPath: $0.stagedPath, kind: $0.kind, origin: Origin($0.origin))
       },

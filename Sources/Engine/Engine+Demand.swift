@@ -67,6 +67,7 @@ extension BuildEngine {
     switch graph.steps[Int(step.index)].work {
     case .exec(let exec): return exec.depfile != nil
     case .copy: return true
+    case .table: return false
     }
   }
 
@@ -121,7 +122,7 @@ extension BuildEngine {
     switch graph.kinds[node.position] {
     case .source, .literal: return
     case .step(let step):
-      guard !isBarrier(step), case .exec(let exec) = graph.steps[Int(step.index)].work else { return }
+      guard !isBarrier(step), let exec = exec(of: step) else { return }
       let command = graph.plan(of: step, exec: exec).command.digest
       setKey(Keys.derivation(command: command, inputs: exec.inputs.map { derivationKey(of: $0.reference) }), of: node)
     case .manifest(let step, let output):

@@ -2,9 +2,9 @@ import BuildGraph
 
 /// A step's way from its key to its result. See <doc:BuildStates>.
 extension BuildEngine {
+  /// What a step runs: a table as if it were a command with its inputs and outputs.
   func exec(of step: StepID) -> Exec? {
-    guard case .exec(let exec) = graph.steps[Int(step.index)].work else { return nil }
-    return exec
+    graph.steps[Int(step.index)].command
   }
 
   // MARK: Derivations
@@ -58,8 +58,9 @@ extension BuildEngine {
   // MARK: Results
 
   mutating func inputsResolved(of step: StepID) {
-    switch graph.steps[Int(step.index)].work {
-    case .exec(let exec):
+    if case .copy(let reference, _, let place) = graph.steps[Int(step.index)].work {
+      copy(reference, to: place, step: step)
+    } else if let exec = exec(of: step) {
       var inputs: [Artifact] = []
       inputs.reserveCapacity(exec.inputs.count)
       for input in exec.inputs {
@@ -80,7 +81,6 @@ extension BuildEngine {
         progress[step].contentKey = key
         lookUpResult(of: step, keys: [key])
       }
-    case .copy(let reference, _, let place): copy(reference, to: place, step: step)
     }
   }
 

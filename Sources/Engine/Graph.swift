@@ -98,6 +98,7 @@ struct Graph {
           narrows && exec.inputs[position].kind == .folder
         }
       case .copy(let reference, _, _): connect(stepNodes[index], to: [reference])
+      case .table(let table): connect(stepNodes[index], to: table.inputs.map(\.reference))
       }
       identities.append(identity(of: index))
     }
@@ -167,6 +168,7 @@ struct Graph {
     case .output(let step, let output):
       switch steps[Int(step.index)].work {
       case .exec(let exec): return ByteString(exec.outputs[output].label)
+      case .table(let table): return ByteString(table.form.label)
       case .copy(_, _, .path(let path)): return path.baseName
       case .copy(_, _, .unmapped(let url)): return Path(url).baseName
       }
@@ -179,7 +181,9 @@ struct Graph {
   mutating func plan(of step: StepID, exec: Exec) -> Plan {
     if let plan = plans[Int(step.index)] { return plan }
     let staging = Staging(exec) { baseName(of: $0) }
-    let plan = Plan(staging: staging, command: CommandKey(exec, staging: staging))
+    var command = CommandKey(exec, staging: staging)
+    if case .table(let table) = steps[Int(step.index)].work { command = CommandKey(table) }
+    let plan = Plan(staging: staging, command: command)
     plans[Int(step.index)] = plan
     return plan
   }
@@ -195,6 +199,9 @@ struct Graph {
     case .exec(let exec):
       for output in exec.outputs { manifest.write(.label, output.label) }
       for input in exec.inputs { write(input.reference, to: &manifest) }
+    case .table(let table):
+      manifest.write(.label, table.form.label)
+      for input in table.inputs { write(input.reference, to: &manifest) }
     case .copy(let reference, _, let place):
       write(reference, to: &manifest)
       write(place, to: &manifest)

@@ -39,6 +39,7 @@ struct Labels {
     switch step.work {
     case .exec(let exec): exec.inputs.map(\.reference)
     case .copy(let reference, _, _): [reference]
+    case .table(let table): table.inputs.map(\.reference)
     }
   }
 

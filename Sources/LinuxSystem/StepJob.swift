@@ -65,6 +65,8 @@ struct StepJob {
         rest = rest.dropFirst(max(0, count))
       }
       return shell + [path]
+    // A table runs no process; whoever evaluates tables takes them before they come here.
+    case .table: return []
     }
   }
 

@@ -24,6 +24,8 @@ package struct RunRequest: Hashable, Sendable {
     case direct([ByteString])
     /// `bash -e -o pipefail -c SCRIPT`, without profiles.
     case shell(ByteString)
+    /// Not a command: the table, from the inputs in the order of the step's, into the one output.
+    case table(TableStep)
   }
 
   /// Where the content of an input lies.

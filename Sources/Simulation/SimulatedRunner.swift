@@ -84,6 +84,7 @@ package final class SimulatedRunner: StepRunner, @unchecked Sendable {
       switch request.command {
       case .direct(let words): ByteString(bytes: Array(words.map(\.bytes).joined(separator: [0x20])))
       case .shell(let script): script
+      case .table(let table): ByteString("table \(table.command)")
       }
     var inputs: [(path: ByteString, content: SimulatedContent)] = []
     for input in request.inputs {

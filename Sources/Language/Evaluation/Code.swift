@@ -60,6 +60,7 @@ final class ModuleCode {
   var selections: [Selection] = []
   var execs: [ExecCode] = []
   var makes: [MakeCode] = []
+  var relations: [RelationCode] = []
   var requirements: [[String]] = []
   /// What a module value holds, by name and slot.
   var exports: (shape: Shape, slots: [Int]) = (Shape([]), [])

@@ -6,6 +6,7 @@ extension Compiler {
   /// Emits what can be emitted at once, and schedules the rest.
   mutating func compile(_ id: ExpressionID) {
     let origin = id.index
+    if let known = substitutions[id] { return emit(load(known), origin: origin) }
     switch tree[id].kind {
     case .error: emit(constant(.unit), origin: origin)
     case .integer(let value): emit(constant(Value(value)), origin: origin)
@@ -60,6 +61,8 @@ extension Compiler {
       next.append(.emit(.map(Int32(pairs.count)), origin: origin))
       for spread in spreads { next += [.expression(spread), .emit(.mergeUnder, origin: spread.index)] }
       schedule(next)
+    case .table(let table): compileTable(id, table)
+    case .comprehension where checked.tableClauses[id] != nil: compileRelation(id)
     case .comprehension(let element, let clauses):
       schedule([
         .emit(.collect, origin: origin), .clauses(element, clauses, from: 0), .emit(.collected, origin: origin),
@@ -105,6 +108,11 @@ extension Compiler {
         .expression(left), .expression(right),
         .emit(.binary(op, type: type(checked.types[Int(left.index)])), origin: origin),
       ])
+    case .add where checked.types[Int(left.index)].isTable:
+      schedule([
+        .expression(left), .expression(right),
+        relate(.union(checked.types[Int(left.index)], checked.types[Int(right.index)]), origin),
+      ])
     case .less, .greater, .lessEqual, .greaterEqual, .add, .subtract, .multiply, .divide, .remainder, .bitAnd,
       .shiftLeft, .shiftRight:
       schedule([.expression(left), .expression(right), .emit(.binary(op, type: -1), origin: origin)])
@@ -137,6 +145,10 @@ extension Compiler {
     switch checked.resolutions[inner] {
     case .builtin(.fold): schedule(operands + loopTasks({ .foldStart(end: $0) }, with: origin))
     case .builtin(.reduce): schedule(operands + loopTasks({ .reduceStart(end: $0) }, with: origin))
+    case .builtin(.fixpoint): compileFixpoint(arguments, origin)
+    case .builtin(let builtin) where builtin.isOfTables:
+      let types = arguments.map { checked.types[Int($0.index)] }
+      schedule(operands + [relate(.operation(builtin, types), origin)])
     case .builtin(let builtin):
       let count = Int32(arguments.count)
       schedule(operands + [.emit(.builtin(builtin, arguments: count, type: type(first)), origin: origin)])
@@ -229,7 +241,7 @@ extension Compiler {
   }
 
   /// `name := value`, or the shorthand `name`.
-  private func argument(_ id: DeclarationID) -> (name: String, value: ExpressionID)? {
+  func argument(_ id: DeclarationID) -> (name: String, value: ExpressionID)? {
     guard case .value(let pattern, type: _, let value, form: _) = tree[id].kind,
       case .identifier(let name) = tree[pattern].kind
     else { return nil }
@@ -353,7 +365,8 @@ extension Compiler {
       case .string(let text): return .string(text)
       case .bool(let value): return .bool(value)
       case .error, .identifier, .unary, .binary, .conditional, .switch, .index, .slice, .call, .member, .tuple,
-        .function, .exec, .make, .block, .structure, .list, .map, .comprehension, .variant, .toInteger, .toFloat:
+        .function, .exec, .make, .block, .structure, .list, .map, .comprehension, .table, .variant, .toInteger,
+        .toFloat:
         return .unit
       }
     }
@@ -378,9 +391,11 @@ extension Instruction {
     case .iterateNext(let unit, let end): .iterateNext(unit: unit, end: at(end))
     case .filter(let end): .filter(end: at(end))
     case .parameter(let position, let given): .parameter(position, given: at(given))
+    case .fixpointStart(let code, let end): .fixpointStart(code, end: at(end))
     case .constant, .local, .outer, .store, .bind, .select, .unary, .binary, .index, .slice, .member, .toInteger,
       .toFloat, .tuple, .record, .list, .map, .mergeUnder, .variant, .closure, .call, .builtin, .system, .sortFinish,
-      .collect, .yield, .endIteration, .collected, .exec, .make, .missingParameter, .enterRequirements,
+      .collect, .yield, .endIteration, .collected, .relate, .fixpointEnd, .exec, .make, .missingParameter,
+      .enterRequirements,
       .leaveRequirements, .endModule, .return:
       self
     }

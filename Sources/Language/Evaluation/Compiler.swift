@@ -26,6 +26,10 @@ struct Compiler {
     case beginFunction(Expression.Function, name: String)
     case endFunction(origin: Int32)
     case endLoop(end: Int)
+    case beginRow(RowUnit)
+    case endRow(origin: Int32)
+    /// Keeps the top value in a variable, for an expression inside a row expression.
+    case capture(ExpressionID)
     case endDeclaration(start: Int, slot: Int)
     case endParameters
     case endModule
@@ -45,6 +49,8 @@ struct Compiler {
 
   let checked: CheckedModule
   let module: ModuleCode
+  /// Expressions whose value lies in a variable already.
+  var substitutions: [ExpressionID: Binding] = [:]
   var symbols: SymbolTable
   var tasks: [Task] = []
   var units: [OpenUnit] = []
@@ -135,6 +141,16 @@ struct Compiler {
         preconditionFailure("a loop's unit is closed before the instruction that runs it")
       }
       emit(.iterateNext(unit: unit, end: exit), origin: origin)
+    case .beginRow(let unit): beginRow(unit)
+    case .endRow(let origin):
+      emit(.return, origin: origin)
+      leaveScope()
+      let unit = closeUnit()
+      emit(.closure(unit: unit), origin: origin)
+    case .capture(let id):
+      let slot = newSlot()
+      emit(.store(Int32(slot)), origin: id.index)
+      substitutions[id] = Binding(unit: units.count - 1, slot: slot)
     case .endDeclaration(let start, let slot):
       let unit = units[units.count - 1].code
       unit.declarations.append(.init(range: start..<position, slots: slot..<unit.slotCount))
@@ -164,7 +180,7 @@ struct Compiler {
   }
 
   /// Puts positions in the place of labels.
-  private mutating func closeUnit() -> Int32 {
+  mutating func closeUnit() -> Int32 {
     let open = units.removeLast()
     names.removeLast()
     let labels = open.labels
@@ -219,7 +235,7 @@ struct Compiler {
 
   mutating func enterScope() { scopes.append([]) }
 
-  private mutating func leaveScope() {
+  mutating func leaveScope() {
     for name in scopes.removeLast() { bindings[name]?.removeLast() }
   }
 
@@ -318,7 +334,7 @@ struct Compiler {
     [.beginFunction(function, name: name), .expression(function.body), .endFunction(origin: origin)]
   }
 
-  private mutating func bind(_ pattern: PatternID) {
+  mutating func bind(_ pattern: PatternID) {
     if case .identifier(let name) = tree[pattern].kind {
       let slot = newSlot()
       emit(.store(Int32(slot)), origin: -1 - pattern.index)

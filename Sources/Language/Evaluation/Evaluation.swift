@@ -165,7 +165,13 @@ package struct Evaluation {
       let location = place.map {
         ProgramLocation(file: $0.file.name, line: $0.start.line, column: $0.start.column)
       }
-      let tree = OutputTree(of: value, pursuit.type, named: name, in: machine.graph, machine.symbols, at: location)
+      let exported: Value
+      do {
+        exported = try machine.exported(value, pursuit.type)
+      } catch {
+        return .failed
+      }
+      let tree = OutputTree(of: exported, pursuit.type, named: name, in: machine.graph, machine.symbols, at: location)
       for problem in tree.problems { _ = machine.fail(Diagnostic(EvaluationMessage.badOutput.id, problem, at: place)) }
       guard tree.problems.isEmpty else { return .failed }
       return .outputs(

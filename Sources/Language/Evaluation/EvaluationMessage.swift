@@ -27,6 +27,8 @@ package enum EvaluationMessage: String, CaseIterable, Hashable, Sendable {
   /// `zip` of lists of different lengths.
   case listSizes = "language.list-sizes"
   /// A mandatory parameter of the program for which the user gave no value.
+  /// What depends on the variable of a loop, where its value would be needed.
+  case loopTable = "language.loop-table"
   case missingArgument = "language.missing-argument"
   /// A mandatory parameter of a module for which a `make` gave no value.
   case missingParameter = "language.missing-parameter"
@@ -34,6 +36,10 @@ package enum EvaluationMessage: String, CaseIterable, Hashable, Sendable {
   case missingScheme = "language.missing-scheme"
   /// A named file or folder that is not there, or is of the other kind.
   case missingSource = "language.missing-source"
+  /// A function of rows that makes or asks for something that only a program can.
+  case rowStep = "language.row-step"
+  /// Tables that are multiplied; a warning.
+  case tableProduct = "language.table-product"
   /// `error(code, message)`.
   case moduleError = "language.module-error"
   /// A file name that would have to be a string and is not UTF-8.

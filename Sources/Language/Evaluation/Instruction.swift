@@ -67,6 +67,13 @@ enum Instruction {
   case endIteration
   case collected
 
+  /// Makes a table of the top values.
+  case relate(Int32)
+  /// Seed, function and perhaps priority are on the stack; adds the function and the loop's variable for a call.
+  case fixpointStart(Int32, end: Int32)
+  /// Seed, function, perhaps priority, the variable and the call's result are on the stack; makes the table.
+  case fixpointEnd(Int32)
+
   case exec(Int32)
   case make(Int32)
   /// Leaves the value of a module's parameter alone if it is given.

@@ -25,7 +25,10 @@ extension Machine {
     case .quote:
       guard case .string(let text) = operand(0) else { return suspend(1, on: pendingOperands(1)) }
       complete(1, .value(.string(Self.quoted(text))))
+    case .sum, .avg, .min, .max: complete(1, try aggregate(builtin, current.code.module.types[Int(type)]))
     case .fold, .reduce: preconditionFailure("folds are loops")
+    case .distinct, .group, .semijoin, .antijoin, .fixpoint, .rows, .csv, .tsv, .jsonl, .parts:
+      preconditionFailure("operations on tables have instructions of their own")
     }
   }
 
@@ -41,6 +44,9 @@ extension Machine {
     case .dir(let dir):
       guard let content = try content(of: dir, or: &pending) else { return .wait(pending) }
       return .value(.int(MapNode.count(content)))
+    case .table(let table):
+      guard let count = try count(of: table, or: &pending) else { return .wait(pending) }
+      return .value(.int(count))
     case .delayed(let node): return .wait([node])
     case .unit, .bool, .int, .big, .float, .fileset, .tuple, .record, .variant, .closure, .native, .absent:
       preconditionFailure("the checker admits what has a length only")
@@ -70,7 +76,8 @@ extension Machine {
       return pending.isEmpty ? .value(.map(MapNode.fromPairs(pairs))) : .wait(pending)
     case .map: return .value(operand(0))
     case .delayed(let node): return .wait([node])
-    case .unit, .bool, .int, .big, .float, .string, .file, .fileset, .tuple, .record, .variant, .closure, .native,
+    case .unit, .bool, .int, .big, .float, .string, .file, .fileset, .tuple, .record, .variant, .table, .closure,
+      .native,
       .absent:
       preconditionFailure("the checker admits lists and dirs only")
     }
@@ -85,7 +92,8 @@ extension Machine {
       return .value(Self.pairs(of: content))
     case .list: return .value(operand(0))
     case .delayed(let node): return .wait([node])
-    case .unit, .bool, .int, .big, .float, .string, .file, .fileset, .tuple, .record, .variant, .closure, .native,
+    case .unit, .bool, .int, .big, .float, .string, .file, .fileset, .tuple, .record, .variant, .table, .closure,
+      .native,
       .absent:
       preconditionFailure("the checker admits maps and dirs only")
     }

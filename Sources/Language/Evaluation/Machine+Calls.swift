@@ -22,7 +22,7 @@ extension Machine {
       suspend(count + 1, on: [node])
       return false
     case .unit, .bool, .int, .big, .float, .string, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant,
-      .absent:
+      .table, .absent:
       preconditionFailure("the checker admits calls of functions only")
     }
   }

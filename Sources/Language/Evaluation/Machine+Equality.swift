@@ -17,6 +17,9 @@ extension Machine {
   private mutating func isEqual(
     _ a: Value, _ b: Value, _ type: Type, or pending: inout [NodeID]
   ) throws(Failure) -> Bool {
+    if case .table(let x) = resolved(a), case .table(let y) = resolved(b) {
+      return try isEqual(x, y, type, or: &pending)
+    }
     switch (resolved(a), resolved(b)) {
     case (.unit, .unit): return true
     case (.string(let x), .string(let y)): return x == y
@@ -73,7 +76,7 @@ extension Machine {
     case .structure(let own): fields = own
     case .module(let own, aliases: _): fields = own
     case .int, .float, .string, .bool, .file, .dir, .unit, .fileset, .top, .bottom, .error, .list, .map, .tuple,
-      .function, .sum, .scheme:
+      .function, .sum, .table, .scheme:
       return record.shape.names.map { ($0, .top) }
     }
     return fields.compactMap { field in symbols.known(field.name).map { ($0, field.type.unlabelled) } }

@@ -47,7 +47,7 @@ extension Machine {
         if index > 0 { exec.append(" ") }
         try interpolate(list[index], into: &exec)
       }
-    case .unit, .bool, .fileset, .map, .tuple, .record, .variant, .closure, .native, .delayed, .absent:
+    case .unit, .bool, .fileset, .map, .tuple, .record, .variant, .table, .closure, .native, .delayed, .absent:
       preconditionFailure("the checker admits what can be interpolated only")
     }
   }
@@ -153,7 +153,7 @@ extension Machine {
       case .record(let record): rest += record.values
       case .variant(let variant): if let element = variant.element { rest.append(element) }
       case .fileset(let fileset): rest.append(fileset.value)
-      case .unit, .bool, .int, .big, .float, .string, .closure, .native, .delayed, .absent: continue
+      case .unit, .bool, .int, .big, .float, .string, .table, .closure, .native, .delayed, .absent: continue
       }
     }
     return steps

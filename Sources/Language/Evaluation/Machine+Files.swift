@@ -73,6 +73,7 @@ extension Machine {
       let known = resolved(value)
       if case .delayed = known { return }
       try requireFiles(in: known, or: &pending)
+    case .table(let table): try requireTable(table, or: &pending)
     case .unit, .bool, .int, .big, .float, .string, .closure, .native, .absent: return
     }
   }

@@ -118,7 +118,8 @@ extension Machine {
       case .int, .big: self = .int(value.integer ?? 0)
       case .string(let text): self = .string(text)
       case .bool(let flag): self = .bool(flag)
-      case .unit, .float, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant, .closure, .native, .delayed,
+      case .unit, .float, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant, .table, .closure, .native,
+        .delayed,
         .absent:
         return nil
       }

@@ -112,7 +112,8 @@ extension Machine {
       }
       stack[stack.count - 1] = Self.pairs(of: content)
     case .delayed(let node): return suspend(1, end: end, on: [node], collects: true)
-    case .unit, .bool, .int, .big, .float, .string, .file, .fileset, .tuple, .record, .variant, .closure, .native,
+    case .unit, .bool, .int, .big, .float, .string, .file, .fileset, .tuple, .record, .variant, .table, .closure,
+      .native,
       .absent:
       preconditionFailure("the checker admits lists, maps and dirs only")
     }
@@ -156,7 +157,8 @@ extension Machine {
       _ = pop()
       if !condition { current.position = end }
     case .delayed(let node): suspend(1, end: end, on: [node], collects: true)
-    case .unit, .int, .big, .float, .string, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant, .closure,
+    case .unit, .int, .big, .float, .string, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant, .table,
+      .closure,
       .native, .absent:
       preconditionFailure("the checker admits bools only")
     }

@@ -234,7 +234,7 @@ extension Machine {
     case .variant(let variant): if let element = variant.element { collectPending(in: element, into: &found) }
     case .dir(let dir): if case .assembled(let root) = dir.content { collectPending(in: .map(root), into: &found) }
     case .fileset(let fileset): collectPending(in: fileset.value, into: &found)
-    case .unit, .bool, .int, .big, .float, .string, .file, .closure, .native, .absent: return
+    case .unit, .bool, .int, .big, .float, .string, .file, .table, .closure, .native, .absent: return
     }
   }
 
@@ -258,7 +258,7 @@ extension Machine {
       guard case .assembled(let root) = dir.content else { return value }
       return .dir(DirValue(.assembled(MapNode.mapValues(of: root) { deeplyResolved($0) })))
     case .fileset(let fileset): return .fileset(FilesetValue(deeplyResolved(fileset.value)))
-    case .unit, .bool, .int, .big, .float, .string, .file, .closure, .native, .absent: return value
+    case .unit, .bool, .int, .big, .float, .string, .file, .table, .closure, .native, .absent: return value
     }
   }
 
@@ -274,7 +274,7 @@ extension Machine {
       if case .assembled(let root) = dir.content { return mapMentionsNodes(root) }
       return false
     case .fileset(let fileset): return mentionsNodes(fileset.value)
-    case .unit, .bool, .int, .big, .float, .string, .file, .closure, .native, .absent: return false
+    case .unit, .bool, .int, .big, .float, .string, .file, .table, .closure, .native, .absent: return false
     }
   }
 

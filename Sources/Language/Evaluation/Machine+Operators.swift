@@ -48,7 +48,8 @@ extension Machine {
         throw fail(.arithmetic, error.message)
       }
     case (.float(let x), .float(let y)):
-      do { return .value(try Value.floatOperation(op, x.value, y.value)) } catch {
+      let (x, y) = roundsFloats ? (Floating(x.value.double), Floating(y.value.double)) : (x.value, y.value)
+      do { return .value(try Value.floatOperation(op, x, y)) } catch {
         throw fail(.arithmetic, error.message)
       }
     case (.string(let x), .string(let y)):
@@ -134,7 +135,8 @@ extension Machine {
       guard let value = record[name] else { preconditionFailure("the checker has seen the field") }
       complete(1, .value(value))
     case .delayed(let node): suspend(1, on: [node])
-    case .unit, .bool, .int, .big, .float, .string, .file, .dir, .fileset, .list, .map, .tuple, .variant, .closure,
+    case .unit, .bool, .int, .big, .float, .string, .file, .dir, .fileset, .list, .map, .tuple, .variant, .table,
+      .closure,
       .native, .absent:
       preconditionFailure("the checker admits structures and modules only")
     }
@@ -144,7 +146,8 @@ extension Machine {
     switch operand(0) {
     case .float(let box): complete(1, .value(.int(box.value.truncated)))
     case .delayed(let node): suspend(1, on: [node])
-    case .unit, .bool, .int, .big, .string, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant, .closure,
+    case .unit, .bool, .int, .big, .string, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant, .table,
+      .closure,
       .native, .absent:
       preconditionFailure("the checker admits floats only")
     }
@@ -155,7 +158,7 @@ extension Machine {
     case .int(let word): complete(1, .value(Value(Floating(Double(word)))))
     case .big(let box): complete(1, .value(Value(Floating(Double(box.value)))))
     case .delayed(let node): suspend(1, on: [node])
-    case .unit, .bool, .float, .string, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant, .closure,
+    case .unit, .bool, .float, .string, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant, .table, .closure,
       .native, .absent:
       preconditionFailure("the checker admits ints only")
     }

@@ -8,7 +8,8 @@ extension Machine {
       _ = pop()
       if !condition { current.position = otherwise }
     case .delayed(let node): suspend(1, end: end, on: [node])
-    case .unit, .int, .big, .float, .string, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant, .closure,
+    case .unit, .int, .big, .float, .string, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant, .table,
+      .closure,
       .native, .absent:
       preconditionFailure("the checker admits bools only")
     }

@@ -67,7 +67,8 @@ extension Machine {
         failures = []
         return nil
       }
-    case .unit, .fileset, .top, .bottom, .error, .list, .map, .tuple, .structure, .module, .function, .sum, .scheme:
+    case .unit, .fileset, .top, .bottom, .error, .list, .map, .tuple, .structure, .module, .function, .sum, .table,
+      .scheme:
       problems.append(
         Diagnostic(
           EvaluationMessage.badArgument.id,

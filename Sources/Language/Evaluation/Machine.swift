@@ -95,6 +95,13 @@ struct Machine {
   /// By whether `**` is meant.
   var globs: [Bool: [ByteString: Glob]] = [:]
 
+  /// Whether floats are doubles only, as in rows.
+  var roundsFloats = false
+  /// Relations by key, so that equal ones are one.
+  var relations: [Digest: Relation] = [:]
+  /// How many variables of loops there are.
+  var loopCount = 0
+
   var failures: [Diagnostic] = []
   var knownFailures: Set<Diagnostic> = []
   var hasReportedFailure = false
@@ -109,6 +116,17 @@ struct Machine {
     modules[ObjectIdentifier(root)] = code
     let frame = Frame(code.main.slotCount, parent: nil, graveyard: graveyard)
     current = Activation(code: code.main, position: 0, end: -1, frame: frame, height: 0, collectors: 0, requirement: 0)
+  }
+
+  /// A machine that applies one function to rows.
+  init(rowsOf function: RowFunction) {
+    limits = function.limits
+    resolve = { .unmapped(url: $0) }
+    symbols = function.symbols
+    roundsFloats = true
+    current = Activation(
+      code: function.closure.code, position: 0, end: -1, frame: function.closure.frame, height: 0, collectors: 0,
+      requirement: 0)
   }
 
   // MARK: Running
@@ -224,6 +242,10 @@ struct Machine {
         instructions = current.code.instructions
       case .collected: stack.append(finishCollector())
 
+      case .relate(let index): try relate(current.code.module.relations[Int(index)])
+      case .fixpointStart(let index, let end):
+        try fixpointStart(current.code.module.relations[Int(index)], end: Int(end))
+      case .fixpointEnd(let index): try fixpointEnd(current.code.module.relations[Int(index)])
       case .exec(let index): try exec(current.code.module.execs[Int(index)])
       case .make(let index):
         if try make(current.code.module.makes[Int(index)]) { instructions = current.code.instructions }

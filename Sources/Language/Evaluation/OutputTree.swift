@@ -29,6 +29,8 @@ struct OutputTree {
     self.location = location
     switch value {
     case .file(let file): add(file.reference, .file, at: ByteString(name))
+    case .table(let table):
+      if let file = table.exported { add(file, .file, at: ByteString(name + ".csv")) }
     case _: add(value, type.unlabelled, at: [])
     }
     findConflicts()
@@ -75,6 +77,8 @@ struct OutputTree {
       } else {
         addScalar("#" + symbols[variant.tag], at: path)
       }
+    case .table(let table):
+      if let file = table.exported { add(file, .file, at: Self.joined(path) + ".csv") }
     case .string(let text): addScalar(text.display, at: path)
     case .bool, .int, .big, .float: addScalar(Printer.key(value), at: path)
     case .unit, .closure, .native, .delayed, .absent: return

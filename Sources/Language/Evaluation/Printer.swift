@@ -70,6 +70,8 @@ struct Printer {
         text += ")"
       }
     case .closure, .native: text += type == .top ? "func" : "\(type)"
+    // Replaced by its rows before anything is printed.
+    case .table: text += "table"
     case .delayed, .absent: preconditionFailure("a value is known down to its last element when it is printed")
     }
   }
@@ -99,7 +101,8 @@ struct Printer {
     case .bool(let flag): flag ? "true" : "false"
     case .float(let box): text(of: box.value)
     case .int, .big: value.integer.map { String($0) } ?? ""
-    case .unit, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant, .closure, .native, .delayed, .absent:
+    case .unit, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant, .table, .closure, .native, .delayed,
+      .absent:
       "of this kind"
     }
   }
@@ -112,7 +115,7 @@ struct Printer {
   func write(_ value: Value, _ type: Type, to json: inout JSONText) {
     let type = type.unlabelled
     switch value {
-    case .unit, .closure, .native: json.literal("null")
+    case .unit, .table, .closure, .native: json.literal("null")
     case .bool(let flag): json.bool(flag)
     case .int, .big: json.literal(value.integer.map { String($0) } ?? "null")
     case .float(let box): json.literal(Self.json(box.value))
@@ -212,12 +215,15 @@ extension Machine {
   ///
   /// - Precondition: the value is known down to its last element.
   mutating func printed(_ value: Value, _ type: Type, or pending: inout [NodeID]) throws(Failure) -> String {
+    if let text = try csvText(value, type, or: &pending) { return text }
+    let value = try withRows(value, type, or: &pending)
     try requireShown(value, or: &pending)
     return pending.isEmpty ? printer.text(of: value, type) : ""
   }
 
   /// The value as JSON; it counts only if nothing is pending afterwards.
   mutating func json(_ value: Value, _ type: Type, or pending: inout [NodeID]) throws(Failure) -> String {
+    let value = try withRows(value, type, or: &pending)
     try requireShown(value, or: &pending)
     guard pending.isEmpty else { return "" }
     var json = JSONText()
@@ -256,7 +262,7 @@ extension Machine {
     case .tuple(let tuple): for element in tuple.elements { try requireShown(element, or: &pending) }
     case .record(let record): for element in record.values { try requireShown(element, or: &pending) }
     case .variant(let variant): if let element = variant.element { try requireShown(element, or: &pending) }
-    case .unit, .bool, .int, .big, .float, .string, .closure, .native, .delayed, .absent: return
+    case .unit, .bool, .int, .big, .float, .string, .table, .closure, .native, .delayed, .absent: return
     }
   }
 }

@@ -22,6 +22,8 @@ package enum Value {
   /// Also modules: both are fields by name.
   case record(Record)
   case variant(VariantValue)
+  /// A table: an expression, not its rows.
+  case table(TableValue)
   case closure(Closure)
   case native(NativeFunction)
   /// Known when the node of that number is done.
@@ -123,10 +125,13 @@ package final class VariantValue {
 package final class Closure {
   let code: CodeUnit
   let frame: Frame
+  /// Of code that belongs to no module of the evaluation: what keeps it alive.
+  private let owners: [ModuleCode]
 
-  init(_ code: CodeUnit, _ frame: Frame) {
+  init(_ code: CodeUnit, _ frame: Frame, owners: [ModuleCode] = []) {
     self.code = code
     self.frame = frame
+    self.owners = owners
   }
 }
 
@@ -155,8 +160,8 @@ extension Value {
     switch self {
     case .int(let word): BigInt(word)
     case .big(let box): box.value
-    case .unit, .bool, .float, .string, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant, .closure,
-      .native, .delayed, .absent:
+    case .unit, .bool, .float, .string, .file, .dir, .fileset, .list, .map, .tuple, .record, .variant, .table,
+      .closure, .native, .delayed, .absent:
       nil
     }
   }

@@ -53,7 +53,7 @@ extension Parser {
   }
 
   private mutating func suffixed(_ base: ExpressionID, _ first: TokenIndex) -> ExpressionID {
-    if current.kind == .leftParen { return call(base, first) }
+    if current.kind == .leftParen { return isTable(base) ? table(base, first) : call(base, first) }
     if current.kind == .leftBracket { return subscripted(base, first) }
     return member(base, first)
   }

@@ -258,7 +258,7 @@ extension Parser {
     var clauses: [Expression.Clause] = []
     let elements = Self.patternStarts.union([.if])
     let clauseGroup = Group(
-      opener: group.opener, closer: group.closer, elements: elements, allowsTrailingComma: false)
+      opener: group.opener, closer: group.closer, elements: elements, allowsTrailingComma: true)
     repeat {
       let isFilter = accept(.if)
       let pattern = isFilter ? nil : self.pattern()

@@ -21,6 +21,7 @@ extension Parser {
     case .leftParen: tupleType()
     case .func: functionType()
     case .hash: sumType()
+    case .identifier where startsTableType(): tableType()
     case .identifier: alias()
     case .int, .floatKeyword, .stringKeyword, .bool, .file, .dir: simpleType()
     case .struct: typeAfterStruct()
@@ -54,7 +55,7 @@ extension Parser {
 
   private mutating func structureType() -> TypeSyntaxID {
     let first = here
-    let fields = fieldTypes()
+    let fields = fieldTypes(trailingComma: true)
     return add(.structure(fields), span(first))
   }
 
@@ -62,9 +63,26 @@ extension Parser {
     let first = here
     advance()
     guard current.kind == .leftBrace else { return missingType("'{' after 'module'", first) }
-    let fields = fieldTypes()
+    let fields = fieldTypes(trailingComma: false)
     return add(.module(fields), span(first))
   }
+
+  /// Whether the current name is `table` and a row type follows it.
+  mutating func startsTableType() -> Bool {
+    guard isTableWord else { return false }
+    let next = peek().kind
+    return next == .leftBrace || next == .identifier
+  }
+
+  private mutating func tableType() -> TypeSyntaxID {
+    let first = here
+    advance()
+    let row = rowType()
+    return add(.table(row), span(first))
+  }
+
+  /// A struct type or the alias of one, at whose beginning the parser is.
+  mutating func rowType() -> TypeSyntaxID { current.kind == .leftBrace ? structureType() : alias() }
 
   private mutating func alias() -> TypeSyntaxID {
     let first = here
@@ -96,8 +114,8 @@ extension Parser {
   }
 
   /// `{a, b int, c string}`
-  private mutating func fieldTypes() -> [TypedName] {
-    let group = begin(.rightBrace, of: [.identifier], trailingComma: false)
+  private mutating func fieldTypes(trailingComma: Bool) -> [TypedName] {
+    let group = begin(.rightBrace, of: [.identifier], trailingComma: trailingComma)
     let fields = typedNames(group, "a field")
     if fields.isEmpty, current.kind == .rightBrace { reportExpected("the name of a field") }
     end(group)

@@ -135,7 +135,8 @@ struct SyntaxPrinter {
       if text.utf8.last.map(isDigit) == true || text.utf8.last == UInt8(ascii: ".") { text += " " }
       text += "." + name.text
     case .error, .integer, .float, .string, .bool, .identifier, .unary, .conditional, .switch, .tuple, .parenthesized,
-      .function, .exec, .make, .block, .structure, .list, .map, .comprehension, .variant, .toInteger, .toFloat:
+      .function, .exec, .make, .block, .structure, .list, .map, .comprehension, .table, .variant, .toInteger,
+      .toFloat:
       break
     }
   }
@@ -181,6 +182,13 @@ struct SyntaxPrinter {
       }
       self.spreads(spreads, isFirst: pairs.isEmpty)
     case .comprehension(let head, let clauses): comprehension(head, clauses)
+    case .table(let table):
+      text += "table("
+      expression(table.source)
+      if !table.options.isEmpty { text += ", " }
+      arguments(table.options)
+      text += ") "
+      type(table.row)
     case .variant(let tag, let element):
       text += "#" + tag.text
       if let element { enclosed("(", ")") { $0.expression(element) } }
@@ -372,6 +380,9 @@ struct SyntaxPrinter {
         text += variant.tag.text
         if let element = variant.element { enclosed("(", ")") { $0.type(element) } }
       }
+    case .table(let row):
+      text += "table "
+      type(row)
     }
   }
 
@@ -395,7 +406,8 @@ extension Expression {
     case .binary(_, let left, _), .index(let left, _), .slice(let left, _, _), .call(let left, _), .member(let left, _):
       left
     case .error, .integer, .float, .string, .bool, .identifier, .unary, .conditional, .switch, .tuple, .parenthesized,
-      .function, .exec, .make, .block, .structure, .list, .map, .comprehension, .variant, .toInteger, .toFloat:
+      .function, .exec, .make, .block, .structure, .list, .map, .comprehension, .table, .variant, .toInteger,
+      .toFloat:
       nil
     }
   }

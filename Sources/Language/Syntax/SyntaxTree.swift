@@ -111,6 +111,8 @@ package struct Expression: Hashable, Sendable {
     case list([ExpressionID], spreads: [ExpressionID])
     case map([Pair], spreads: [ExpressionID])
     case comprehension(ExpressionID, [Clause])
+    /// `table(source, option := …) ROW`
+    case table(Table)
     case variant(tag: Name, ExpressionID?)
     /// `int(e)`
     case toInteger(ExpressionID)
@@ -182,6 +184,21 @@ package struct Expression: Hashable, Sendable {
       self.outputs = outputs
       self.template = template
       self.templateToken = templateToken
+    }
+  }
+
+  /// `table(source, format := …) {a int}`
+  package struct Table: Hashable, Sendable {
+    package var source: ExpressionID
+    /// `name := value` or the shorthand `name`, as the arguments of an `exec`.
+    package var options: [DeclarationID]
+    /// A struct type or the alias of one.
+    package var row: TypeSyntaxID
+
+    package init(source: ExpressionID, options: [DeclarationID], row: TypeSyntaxID) {
+      self.source = source
+      self.options = options
+      self.row = row
     }
   }
 
@@ -273,6 +290,8 @@ package struct TypeSyntax: Hashable, Sendable {
     case tuple([TypedName])
     case function(parameters: [TypedName], result: TypeSyntaxID)
     case sum([Variant])
+    /// `table {a int}` or `table ROW`; inside is a struct type or the alias of one.
+    case table(TypeSyntaxID)
   }
 
   package struct Variant: Hashable, Sendable {

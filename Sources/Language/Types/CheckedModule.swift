@@ -18,6 +18,8 @@ package final class CheckedModule: Sendable {
   package let exports: [Type.Field]
   /// Exported type aliases.
   package let aliases: [Type.Field]
+  /// The comprehensions over tables.
+  package let tableClauses: [ExpressionID: TableClauses]
   /// Exported values that are certainly delayed.
   package let delayedExports: Set<String>
   /// Of the parser and the checker: errors by position, then warnings in the order in which scopes end.
@@ -73,7 +75,7 @@ package final class CheckedModule: Sendable {
   package init(
     tree: SyntaxTree, types: [Type], resolutions: ResolutionTable, declarationTypes: [Type],
     imports: [ExpressionID: Import], params: [Param], exports: [Type.Field], aliases: [Type.Field],
-    delayedExports: Set<String> = [], diagnostics: [Diagnostic]
+    tableClauses: [ExpressionID: TableClauses] = [:], delayedExports: Set<String> = [], diagnostics: [Diagnostic]
   ) {
     self.tree = tree
     self.types = types
@@ -83,6 +85,7 @@ package final class CheckedModule: Sendable {
     self.params = params
     self.exports = exports
     self.aliases = aliases
+    self.tableClauses = tableClauses
     self.delayedExports = delayedExports
     self.diagnostics = diagnostics
   }
@@ -93,4 +96,28 @@ package enum Builtin: String, Hashable, Sendable, CaseIterable {
   case delay, error, fold, flatten, len, list, map, panic, range, reduce, trace, unzip, zip
   /// An extension: a shell-quoted string.
   case quote
+  /// Extensions: tables.
+  case distinct, group, semijoin, antijoin, fixpoint, rows, csv, tsv, jsonl, parts
+  /// Extensions: aggregates of lists.
+  case sum, avg, min, max
+
+  /// Whether the original has it, so that a function of this name that uses it means the builtin and not itself.
+  var isOriginal: Bool {
+    switch self {
+    case .delay, .error, .fold, .flatten, .len, .list, .map, .panic, .range, .reduce, .trace, .unzip, .zip: true
+    case .quote, .distinct, .group, .semijoin, .antijoin, .fixpoint, .rows, .csv, .tsv, .jsonl, .parts, .sum, .avg,
+      .min, .max:
+      false
+    }
+  }
+
+  /// Whether it works on tables.
+  var isOfTables: Bool {
+    switch self {
+    case .distinct, .group, .semijoin, .antijoin, .fixpoint, .rows, .csv, .tsv, .jsonl, .parts: true
+    case .delay, .error, .fold, .flatten, .len, .list, .map, .panic, .range, .reduce, .trace, .unzip, .zip, .quote,
+      .sum, .avg, .min, .max:
+      false
+    }
+  }
 }

@@ -5,7 +5,7 @@ extension Checker {
     _ id: ExpressionID, _ builtin: Builtin, _ callee: ExpressionID, _ arguments: [ExpressionID]
   ) {
     let wanted = builtin.parameters
-    guard arguments.count == wanted.count else {
+    guard arguments.count == wanted.count || (builtin == .fixpoint && arguments.count == 2) else {
       reportCount(
         id, arguments, callee: builtin.rawValue, wanted: "(" + wanted.joined(separator: ", ") + ")", wanted.count)
       return set(id, .error)
@@ -36,6 +36,9 @@ extension Checker {
     case .len:
       switch given[0] {
       case .file, .dir, .list, .map, .string: break
+      case .table(let row):
+        if row.isGroupRow { reportGrouped(at: range(arguments[0]), "len") }
+        return set(id, .int, .delayed)
       case .int, .float, .bool, .unit, .fileset, .top, .bottom, .error, .tuple, .structure, .module, .function, .sum,
         .scheme:
         report(
@@ -76,6 +79,9 @@ extension Checker {
       }
     case .reduce: finishReduce(id, arguments, given, flow)
     case .fold: finishFold(id, arguments, given, flow)
+    case .sum, .avg, .min, .max: finishAggregate(id, builtin, arguments[0], flow)
+    case .distinct, .group, .semijoin, .antijoin, .fixpoint, .rows, .csv, .tsv, .jsonl, .parts:
+      finishTableBuiltin(id, builtin, arguments, given)
     }
   }
 
@@ -85,12 +91,12 @@ extension Checker {
     return result
   }
 
-  private mutating func refuse(_ id: ExpressionID, _ argument: ExpressionID, _ text: String) {
+  mutating func refuse(_ id: ExpressionID, _ argument: ExpressionID, _ text: String) {
     report(.argumentType, text, at: range(argument))
     set(id, .error)
   }
 
-  private mutating func requireArgument(_ argument: ExpressionID, _ wanted: Type, _ builtin: Builtin) {
+  mutating func requireArgument(_ argument: ExpressionID, _ wanted: Type, _ builtin: Builtin) {
     let given = type(argument)
     guard !given.isSubtype(of: wanted) else { return }
     report(
@@ -99,8 +105,12 @@ extension Checker {
   }
 
   /// The type of the elements of a list argument.
-  private mutating func element(_ argument: ExpressionID, _ builtin: Builtin) -> Type? {
+  mutating func element(_ argument: ExpressionID, _ builtin: Builtin) -> Type? {
     if case .list(let element) = type(argument) { return element.unlabelled }
+    if case .table = type(argument) {
+      reportTable(argument, .argumentType, "\(builtin.rawValue) expects a list, not \(type(argument))")
+      return nil
+    }
     report(
       .argumentType, "\(builtin.rawValue) expects a list, not \(type(argument))", at: range(argument))
     return nil
@@ -172,7 +182,7 @@ extension Builtin {
     case .error: ["int", "string"]
     case .fold: ["func(A, E) A", "[E]", "A"]
     case .flatten: ["[[T]]"]
-    case .len: ["file, dir, list, map or string"]
+    case .len: ["file, dir, list, map, string or table"]
     case .list: ["map or dir"]
     case .map: ["list of pairs or dir"]
     case .panic, .quote: ["string"]
@@ -180,6 +190,14 @@ extension Builtin {
     case .reduce: ["func(T, T) T", "[T]"]
     case .unzip: ["[(A, B)]"]
     case .zip: ["[A]", "[B]"]
+    case .distinct: ["table R"]
+    case .group: ["table R", "func(R) K"]
+    case .semijoin, .antijoin: ["table R", "table S", "func(R) K", "func(S) K"]
+    case .fixpoint: ["table R", "func(table R) table R", "func(R) int"]
+    case .rows, .csv, .tsv, .jsonl: ["table R"]
+    case .parts: ["table R", "int"]
+    case .sum, .avg: ["list of ints or floats"]
+    case .min, .max: ["list of ints, floats or strings"]
     }
   }
 
@@ -190,7 +208,11 @@ extension Builtin {
     case .range: .list(.int)
     case .panic, .error: .bottom
     case .quote: .string
-    case .delay, .fold, .flatten, .list, .map, .reduce, .trace, .unzip, .zip: nil
+    case .csv, .tsv, .jsonl: .file
+    case .parts: .dir
+    case .delay, .fold, .flatten, .list, .map, .reduce, .trace, .unzip, .zip, .distinct, .group, .semijoin, .antijoin,
+      .fixpoint, .rows, .sum, .avg, .min, .max:
+      nil
     }
   }
 }

@@ -33,7 +33,7 @@ extension Checker {
       }
       set(id, result, callFlow(callee, arguments), bound: measure(callee))
     case .int, .float, .string, .bool, .file, .dir, .unit, .fileset, .top, .bottom, .list, .map, .tuple, .structure,
-      .module, .sum:
+      .module, .sum, .table:
       report(
         .notAFunction, "cannot call non-function \(text(range(callee))) (type \(function))", at: range(id))
     }
@@ -80,8 +80,11 @@ extension Checker {
     }
     let given = type(arguments[0])
     guard case .list(let element) = given else {
-      if !given.containsError {
-        report(.argumentType, "cannot use type \(given) as a list in argument to \(name)", at: range(arguments[0]))
+      let text = "cannot use type \(given) as a list in argument to \(name)"
+      if case .table = given {
+        reportTable(arguments[0], .argumentType, text)
+      } else if !given.containsError {
+        report(.argumentType, text, at: range(arguments[0]))
       }
       return set(id, .error)
     }

@@ -93,6 +93,7 @@ extension Checker {
 
   mutating func export(_ name: String, _ type: Type, _ flow: Flow) {
     exports.append((Type.Field(name, type), flow))
+    if name == "Main", type.holdsGroupedTable { reportGroupedOutput() }
   }
 
   // MARK: Functions
@@ -136,7 +137,7 @@ extension Checker {
     if scope[name] != nil || Checker.prelude(name) != nil { return false }
     // The builtins of the original keep their meaning; the extensions' give way.
     guard let builtin = Builtin(rawValue: name) else { return true }
-    return builtin == .quote
+    return !builtin.isOriginal
   }
 
   mutating func closeFunction() -> (type: Type, flow: Flow, measure: TypeMeasure) {

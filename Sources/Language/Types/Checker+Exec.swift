@@ -89,6 +89,12 @@ extension Checker {
       if case .output? = resolutions[value] { continue }
       let type = type(value)
       guard !Self.interpolable.contains(where: { type.isSubtype(of: $0) }) else { continue }
+      if case .table(let row) = type, !row.isGroupRow {
+        report(
+          .interpolationType, "values of type \(type) cannot be interpolated", at: range(value),
+          notes: [Diagnostic.Note("csv(t) makes a file of a table")], fixIts: [wrap(value, in: "csv")])
+        continue
+      }
       report(
         .interpolationType, "values of type \(type) cannot be interpolated", at: range(value),
         notes: [Diagnostic.Note("a file, dir, string, int, float, or a list of files or dirs can")])

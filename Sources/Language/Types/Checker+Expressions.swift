@@ -42,6 +42,7 @@ extension Checker {
     case .list(let elements, let spreads): visit(id, parts: elements + spreads)
     case .map(let pairs, let spreads): visit(id, parts: pairs.flatMap { [$0.key, $0.value] } + spreads)
     case .comprehension(let head, let clauses): visitComprehension(id, head, clauses)
+    case .table(let table): visit(id, parts: [table.source] + table.options.compactMap { argument($0)?.value })
     case .variant(_, let element): visit(id, parts: element.map { [$0] } ?? [])
     case .toInteger(let operand), .toFloat(let operand): visit(id, parts: [operand])
     }
@@ -79,13 +80,8 @@ extension Checker {
     case .list(let elements, let spreads): finishList(id, elements, spreads)
     case .map(let pairs, let spreads): finishMap(id, pairs, spreads)
     case .comprehension(let head, let clauses):
-      let sources = clauses.map { clause in
-        switch clause {
-        case .enumeration(_, let source): source
-        case .filter(let condition): condition
-        }
-      }
-      set(id, .list(type(head)), join(sources), bound: bound([head]))
+      finishComprehension(id, head, clauses)
+    case .table(let table): finishTable(id, table)
     case .variant(let tag, let element):
       checkTag(tag)
       set(id, .sum([Type.Variant(tag.text, element.map(type))]), bound: bound(element.map { [$0] } ?? []))
@@ -99,6 +95,7 @@ extension Checker {
   private mutating func checkIdentifier(_ id: ExpressionID, _ name: Name) {
     let found = look(up: name)
     if let resolution = found.resolution { resolutions[id] = resolution }
+    if let token = found.token { bindingTokens[Int(id.index)] = token }
     set(id, found.type, found.flow, bound: found.measure)
   }
 
@@ -107,6 +104,8 @@ extension Checker {
     var flow: Flow = .immediate
     var measure: TypeMeasure = .scalar
     var resolution: CheckedModule.Resolution?
+    /// Where it is declared in this module.
+    var token: TokenIndex?
   }
 
   /// What a name means here; reports it if it means nothing.
@@ -114,10 +113,12 @@ extension Checker {
     if let binding = scope.use(name.text) {
       switch binding.meaning {
       case .variable:
-        return Found(type: binding.type, flow: binding.flow, measure: binding.measure, resolution: .variable)
+        return Found(
+          type: binding.type, flow: binding.flow, measure: binding.measure, resolution: .variable, token: binding.token)
       case .recursive(let declaration):
         return Found(
-          type: binding.type, flow: binding.flow, measure: binding.measure, resolution: .recursive(declaration))
+          type: binding.type, flow: binding.flow, measure: binding.measure, resolution: .recursive(declaration),
+          token: binding.token)
       case .untypedRecursion:
         report(
           .recursionWithoutType, "function \"\(name.text)\" uses itself, so its result type must be declared",
@@ -211,6 +212,7 @@ extension Checker {
       report(
         .notIndexable, "expected list or map, got dir", at: range(base),
         notes: [Diagnostic.Note("map(d) turns a dir into a map from paths to files")])
+    case .table: reportTable(base, .notIndexable, "expected list or map, got \(type(base))")
     case .int, .float, .bool, .file, .unit, .fileset, .top, .bottom, .tuple, .structure, .module, .function, .sum,
       .scheme:
       report(.notIndexable, "expected list or map, got \(type(base))", at: range(base))
@@ -230,6 +232,7 @@ extension Checker {
       report(
         .notIndexable, "expected list, got string", at: range(base),
         notes: [Diagnostic.Note("make(\"$/strings\").Slice takes parts of strings")])
+    case .table: reportTable(base, .notIndexable, "expected list, got \(type(base))")
     case .int, .float, .bool, .file, .dir, .unit, .fileset, .top, .bottom, .map, .tuple, .structure, .module,
       .function, .sum, .scheme:
       report(.notIndexable, "expected list, got \(type(base))", at: range(base))
@@ -242,7 +245,7 @@ extension Checker {
     case .error: return set(id, .error)
     case .structure(let found), .module(let found, aliases: _): fields = found
     case .int, .float, .string, .bool, .file, .dir, .unit, .fileset, .top, .bottom, .list, .map, .tuple, .function,
-      .sum, .scheme:
+      .sum, .table, .scheme:
       return report(
         .noFields, "expected struct or module, got \(type(base))", at: range(base),
         notes: [Diagnostic.Note("only structs and modules have fields such as \"\(name.text)\"")])
@@ -288,6 +291,7 @@ extension Checker {
         found = Found(type: type(value), flow: flow(value), measure: measure(value))
       } else {
         found = look(up: field.name)
+        if let token = found.token { shorthandTokens[id, default: []].append(token) }
       }
       result.append(Type.Field(field.name.text, found.type.unlabelled))
       bound.include(found.measure)
@@ -336,44 +340,6 @@ extension Checker {
       if case .error = result { return set(id, .error) }
     }
     set(id, result, join(spreads), bound: bound(pairs.map(\.value) + spreads))
-  }
-
-  // MARK: Comprehensions
-
-  private mutating func visitComprehension(_ id: ExpressionID, _ head: ExpressionID, _ clauses: [Expression.Clause]) {
-    agenda.append(.finish(id))
-    agenda.append(.closeScope)
-    agenda.append(.visit(head))
-    for clause in clauses.reversed() {
-      switch clause {
-      case .enumeration(let pattern, let source):
-        agenda.append(.bindGenerator(pattern, source))
-        agenda.append(.visit(source))
-      case .filter(let condition):
-        agenda.append(.checkFilter(condition))
-        agenda.append(.visit(condition))
-      }
-    }
-    scope.open()
-    if case .filter(let condition)? = clauses.first {
-      report(
-        .comprehensionStart, "the first clause of a comprehension must be an enumeration", at: range(condition),
-        notes: [Diagnostic.Note("put a clause such as \"x <- xs\" before it")])
-    }
-  }
-
-  mutating func bindGenerator(_ pattern: PatternID, _ source: ExpressionID) {
-    var element = Type.error
-    switch type(source) {
-    case .error: break
-    case .list(let found): element = found
-    case .map(let key, let value): element = .tuple([Type.Labelled(nil, key), Type.Labelled(nil, value)])
-    case .dir: element = .tuple([Type.Labelled(nil, .string), Type.Labelled(nil, .file)])
-    case .int, .float, .string, .bool, .file, .unit, .fileset, .top, .bottom, .tuple, .structure, .module, .function,
-      .sum, .scheme:
-      report(.notIterable, "expected list, map, or dir, got \(type(source))", at: range(source))
-    }
-    if let problem = bind(pattern, to: element.unlabelled, .immediate, measure(source), warns: true) { report(problem) }
   }
 
   /// The condition of an `if`, in an expression or a comprehension.

@@ -37,6 +37,7 @@ extension Checker {
           reportOperands(id, sign, a, b, notes: [Diagnostic.Note("\(conflict)")])
           set(id, .error)
         }
+      case (.table, .table): finishUnion(id, left, right)
       default: set(id, checkEqualOperands(id, sign, a, b) { $0.isAddable }, flow)
       }
     case .subtract, .multiply, .divide: set(id, checkEqualOperands(id, sign, a, b) { $0.isNumber }, flow)
@@ -68,6 +69,10 @@ extension Checker {
       return .error
     }
     guard isAllowed(a) else {
+      if case .table(let row) = a, row.isGroupRow {
+        reportGrouped(at: range(id), "\"\(sign.rawValue)\"")
+        return .error
+      }
       report(.operatorTypes, "binary operator \"\(sign.rawValue)\" not allowed for type \(a)", at: range(id))
       return .error
     }

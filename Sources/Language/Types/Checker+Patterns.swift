@@ -254,7 +254,7 @@ extension Type {
     switch self {
     case .error, .bottom: true
     case .int, .float, .string, .bool, .file, .dir, .unit, .fileset, .top, .list, .map, .tuple, .structure, .module,
-      .function, .sum, .scheme:
+      .function, .sum, .table, .scheme:
       false
     }
   }

@@ -64,6 +64,14 @@ extension Checker {
       let (resultType, resultMeasure) = writtenTypes[result] ?? (.error, .scalar)
       measure.include(resultMeasure)
       return (.function(resolved, resultType), measure)
+    case .table(let row):
+      let rowType = part(row, &measure)
+      if case .error = rowType { return (.error, .scalar) }
+      guard rowType.rowFields != nil || rowType.isGroupRow else {
+        reportRow(rowType, at: range(row))
+        return (.error, .scalar)
+      }
+      return (.table(rowType), measure)
     case .sum(let variants):
       var resolved: [Type.Variant] = []
       var seen: Set<String> = []
@@ -161,7 +169,7 @@ extension TypeSyntax {
   var parts: [TypeSyntaxID] {
     switch kind {
     case .error, .int, .float, .string, .bool, .file, .dir, .alias: []
-    case .list(let element): [element]
+    case .list(let element), .table(let element): [element]
     case .map(let key, let value): [key, value]
     case .structure(let fields), .module(let fields), .tuple(let fields): fields.map(\.type)
     case .function(let parameters, let result): parameters.map(\.type) + [result]

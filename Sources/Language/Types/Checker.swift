@@ -38,6 +38,13 @@ struct Checker {
     var hasBadPattern = false
   }
 
+  /// A comprehension whose clauses are being checked.
+  struct OpenComprehension {
+    enum Kind { case unknown, list, table }
+    var kind = Kind.unknown
+    var generators: [TableClauses.Generator] = []
+  }
+
   /// A function whose body is being checked.
   struct OpenFunction {
     var parameters: [Type.Labelled]
@@ -60,6 +67,14 @@ struct Checker {
   var agenda: [Task] = []
   var openSwitches: [OpenSwitch] = []
   var openFunctions: [OpenFunction] = []
+  /// Comprehensions that are being checked, innermost last.
+  var openComprehensions: [OpenComprehension] = []
+  /// By expression: the token at which what an identifier means is declared; -1 for others.
+  var bindingTokens: [TokenIndex]
+  /// The same for the shorthand fields of a struct expression.
+  var shorthandTokens: [ExpressionID: [TokenIndex]] = [:]
+  var tableClauses: [ExpressionID: TableClauses] = [:]
+  var warnedTraces: Set<ExpressionID> = []
   /// Outputs of the execs that are being checked.
   var openOutputs: [[Type.Labelled]] = []
 
@@ -93,6 +108,7 @@ struct Checker {
     resolutions = ResolutionTable(expressions: tree.expressions.count)
     declarationTypes = Array(repeating: .error, count: tree.declarations.count)
     isCallee = Array(repeating: false, count: tree.expressions.count)
+    bindingTokens = Array(repeating: -1, count: tree.expressions.count)
     self.hasSyntaxErrors = hasSyntaxErrors
     lostNames = hasSyntaxErrors ? tree.namesInErrors() : []
   }
@@ -170,7 +186,7 @@ struct Checker {
     let exported = exports.enumerated().filter { lastExport[$1.field.name] == $0 }.map(\.element)
     return CheckedModule(
       tree: tree, types: types, resolutions: resolutions, declarationTypes: declarationTypes, imports: imports,
-      params: params, exports: exported.map(\.field), aliases: exportedAliases,
+      params: params, exports: exported.map(\.field), aliases: exportedAliases, tableClauses: tableClauses,
       delayedExports: Set(exported.lazy.filter { $0.flow.isDelayed }.map(\.field.name)), diagnostics: found)
   }
 }

@@ -36,6 +36,17 @@ package enum CheckerMessage: String, CaseIterable, Sendable {
   case switchTooComplex = "language.switch-too-complex"
   case comprehensionStart = "language.comprehension-start"
 
+  case tableRow = "language.table-row"
+  case tableSource = "language.table-source"
+  case tableOption = "language.table-option"
+  case tableOptionValue = "language.table-option-value"
+  case tableHead = "language.table-head"
+  case tableGenerator = "language.table-generator"
+  case tableOfRow = "language.table-of-row"
+  case stepOfRow = "language.step-of-row"
+  case traceOfRow = "language.trace-of-row"
+  case groupedTable = "language.grouped-table"
+
   case execParameter = "language.exec-parameter"
   case execParameterType = "language.exec-parameter-type"
   case execOutput = "language.exec-output"

@@ -142,7 +142,7 @@ struct Coverage {
       return lengths.sorted().map { $0 == longest ? .longerList($0) : .list($0) }
     case .bool: return [.literal(.bool(true)), .literal(.bool(false))]
     case .int, .float, .string, .file, .dir, .unit, .fileset, .top, .bottom, .error, .map, .module, .function,
-      .scheme:
+      .table, .scheme:
       if case .literal(let literal) = query[column] { return [.literal(literal)] }
       // A literal that rows name is matched by those and by all that match any other value, so it need not be tried.
       return [.other]

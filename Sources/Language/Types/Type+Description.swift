@@ -64,6 +64,9 @@ extension Type: CustomStringConvertible {
           text += ")"
         }
       }
+    case .table(let row):
+      text += "table "
+      row.write(to: &text)
     case .scheme(let function): text += function.rawValue
     }
   }

@@ -9,7 +9,7 @@ extension Type {
     case (.int, .int), (.float, .float), (.string, .string), (.bool, .bool), (.file, .file), (.dir, .dir),
       (.unit, .unit), (.fileset, .fileset), (.top, .top), (.bottom, .bottom):
       return true
-    case (.list(let a), .list(let b)): return a.isEqual(to: b)
+    case (.list(let a), .list(let b)), (.table(let a), .table(let b)): return a.isEqual(to: b)
     case (.map(let key, let value), .map(let otherKey, let otherValue)):
       return key.isEqual(to: otherKey) && value.isEqual(to: otherValue)
     case (.tuple(let a), _) where a.count == 1: return a[0].type.isEqual(to: other)
@@ -41,6 +41,7 @@ extension Type {
       (.unit, .unit), (.fileset, .fileset):
       return true
     case (.list(let a), .list(let b)): return a.isSubtype(of: b)
+    case (.table(let a), .table(let b)): return Type.isRow(a, subtypeOf: b)
     case (.map(let key, let value), .map(let otherKey, let otherValue)):
       return otherKey.isSubtype(of: key) && value.isSubtype(of: otherValue)
     case (.tuple(let a), _) where a.count == 1: return a[0].type.isSubtype(of: other)
@@ -64,6 +65,7 @@ extension Type {
     case .int, .float, .string, .bool, .file, .dir, .fileset, .bottom, .error: true
     case .unit, .top, .function, .module, .scheme: false
     case .list(let element): element.isComparable
+    case .table(let row): !row.isGroupRow
     // The key of `[:]` is `top`; there is no such key, so comparing is fine.
     case .map(key: _, let value): value.isComparable
     case .tuple(let elements): elements.allSatisfy(\.type.isComparable)
@@ -76,7 +78,8 @@ extension Type {
   package var isMapKey: Bool {
     switch unlabelled {
     case .string, .int, .float, .bool, .file, .top, .error: true
-    case .dir, .unit, .fileset, .bottom, .list, .map, .tuple, .structure, .module, .function, .sum, .scheme: false
+    case .dir, .unit, .fileset, .bottom, .list, .map, .tuple, .structure, .module, .function, .sum, .table, .scheme:
+      false
     }
   }
 
@@ -85,7 +88,7 @@ extension Type {
     switch self {
     case .int, .float, .string, .bool, .bottom, .error: true
     case .tuple(let elements): elements.allSatisfy(\.type.isOrdered)
-    case .file, .dir, .unit, .fileset, .top, .list, .map, .structure, .module, .function, .sum, .scheme: false
+    case .file, .dir, .unit, .fileset, .top, .list, .map, .structure, .module, .function, .sum, .table, .scheme: false
     }
   }
 
@@ -96,7 +99,7 @@ extension Type {
     switch self {
     case .structure(let fields), .module(let fields, aliases: _): fields.last { $0.name == name }?.type
     case .int, .float, .string, .bool, .file, .dir, .unit, .fileset, .top, .bottom, .error, .list, .map, .tuple,
-      .function, .sum, .scheme:
+      .function, .sum, .table, .scheme:
       nil
     }
   }

@@ -6,6 +6,8 @@ package enum TypeConflict: Error, Hashable, Sendable, CustomStringConvertible {
   case noCommonFields(Type, Type)
   case tupleSizes(Type, Type)
   case parameters(Type, Type)
+  /// Tables of different rows: no column is dropped silently.
+  case rows(Type, Type)
   case keys(Type, Type)
   /// A tag with an element on one side and without it on the other.
   case element(tag: String)
@@ -18,6 +20,7 @@ package enum TypeConflict: Error, Hashable, Sendable, CustomStringConvertible {
     case .noCommonFields(let a, let b):
       "\(a.kindName) \(a) and \(b.kindName) \(b) have no fields in common"
     case .tupleSizes(let a, let b): "tuples \(a) and \(b) have different sizes"
+    case .rows(let a, let b): "tables of different rows: \(a) and \(b)"
     case .parameters(let a, let b): "functions \(a) and \(b) have different parameters"
     case .keys(let a, let b): "map keys of different types: \(a) and \(b)"
     case .element(let tag): "tag #\(tag) has an element on one side only"
@@ -64,6 +67,8 @@ extension Type {
       guard pairwise(parameters, others, { $0.isEqual(to: $1) }) else { return .failure(.parameters(a, b)) }
       return unify(result, otherResult).map { .function(parameters, $0) }
     case (.sum(let variants), .sum(let others)): return unifySums(variants, others)
+    case (.table(let row), .table(let other)):
+      return row.isEqual(to: other) ? .success(a) : .failure(.rows(row, other))
     case (.scheme(let function), .scheme(let other)) where function == other: return .success(a)
     // Different kinds. Over pairs the compiler cannot check that all are there; the laws' tests have each kind.
     default:
@@ -137,6 +142,7 @@ extension Type {
     case .module: "module"
     case .function: "func"
     case .sum: "sum"
+    case .table: "table"
     case .scheme: "func"
     }
   }

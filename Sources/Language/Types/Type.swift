@@ -15,6 +15,8 @@ package indirect enum Type: Hashable, Sendable {
   case function([Labelled], Type)
   /// Tags distinct.
   case sum([Variant])
+  /// A multiset of rows. Inside is the struct type of a row: of scalars, or `{key K, rows [R]}` for what `group` makes.
+  case table(Type)
   /// A function of `$/lists` that has a type only where it is called; not first class.
   case scheme(SystemFunction)
 

@@ -32,7 +32,7 @@ extension Type {
   var isScalar: Bool {
     switch self {
     case .int, .float, .string, .bool, .file, .dir, .unit, .fileset, .top, .bottom, .error, .scheme: true
-    case .list, .map, .tuple, .structure, .module, .function, .sum: false
+    case .list, .map, .tuple, .structure, .module, .function, .sum, .table: false
     }
   }
 
@@ -49,7 +49,7 @@ extension Type {
       func push(_ part: Type) { pending.append((part, depth + 1)) }
       switch type {
       case .int, .float, .string, .bool, .file, .dir, .unit, .fileset, .top, .bottom, .error, .scheme: break
-      case .list(let element): push(element)
+      case .list(let element), .table(let element): push(element)
       case .map(let key, let value):
         push(key)
         push(value)
@@ -75,7 +75,7 @@ extension Type {
     switch self {
     case .error: true
     case .int, .float, .string, .bool, .file, .dir, .unit, .fileset, .top, .bottom, .scheme: false
-    case .list(let element): element.containsError
+    case .list(let element), .table(let element): element.containsError
     case .map(let key, let value): key.containsError || value.containsError
     case .tuple(let elements): elements.contains { $0.type.containsError }
     case .structure(let fields), .module(let fields, aliases: _): fields.contains { $0.type.containsError }

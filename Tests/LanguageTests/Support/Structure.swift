@@ -70,6 +70,8 @@ struct Structure {
               case .filter(let condition): "(if \(expression(condition)))"
               }
             }) + ")"
+    case .table(let table):
+      "(table" + list([expression(table.source)] + table.options.map(declaration) + [type(table.row)]) + ")"
     case .variant(let tag, let element): "(#\(tag.text)" + list(element.map { [expression($0)] } ?? []) + ")"
     case .toInteger(let value): "(int \(expression(value)))"
     case .toFloat(let value): "(float \(expression(value)))"
@@ -112,6 +114,7 @@ struct Structure {
       "(func (" + parameters.map(typedName).joined(separator: " ") + ") \(type(result)))"
     case .sum(let variants):
       "(sum" + list(variants.map { "(#\($0.tag.text)" + list($0.element.map { [type($0)] } ?? []) + ")" }) + ")"
+    case .table(let row): "(table \(type(row)))"
     }
   }
 
