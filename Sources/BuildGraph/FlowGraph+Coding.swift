@@ -63,9 +63,32 @@ extension BinaryWriter {
       write(reference)
       write(kind.rawValue)
       write(place)
+    case .table(let table):
+      write(UInt8(2))
+      write(table)
     }
     write(compact: ByteString(step.name))
     write(step.location)
+  }
+
+  /// Without the plan's content, which only an evaluation has.
+  private mutating func write(_ table: TableStep) {
+    write(table.plan.key)
+    switch table.form {
+    case .csv: write(UInt8(0))
+    case .tsv: write(UInt8(1))
+    case .jsonl: write(UInt8(2))
+    case .rows: write(UInt8(3))
+    case .summary: write(UInt8(4))
+    case .parts(let count):
+      write(UInt8(5))
+      write(compact: count)
+    }
+    write(compact: table.inputs.count)
+    for input in table.inputs {
+      write(input.reference)
+      write(input.kind.rawValue)
+    }
   }
 
   private mutating func write(_ exec: Exec) {
@@ -210,10 +233,35 @@ extension BinaryReader {
     case 1:
       guard let reference = readReference(), let kind = readKind(), let place = readPlace() else { return nil }
       work = .copy(reference, kind: kind, to: place)
+    case 2:
+      guard let table = readTable() else { return nil }
+      work = .table(table)
     case _: return nil
     }
     guard let name = readCompactString(), let location = readLocation() else { return nil }
     return Step(work: work, name: name, location: location)
+  }
+
+  private mutating func readTable() -> TableStep? {
+    guard let key = readDigest(), let form = readForm(), let inputs = readList({ $0.readInput() }) else { return nil }
+    return TableStep(plan: TablePlan(key: key, content: nil), form: form, inputs: inputs)
+  }
+
+  private mutating func readForm() -> TableStep.Form? {
+    switch readUInt8() {
+    case 0: .csv
+    case 1: .tsv
+    case 2: .jsonl
+    case 3: .rows
+    case 4: .summary
+    case 5: readCompactUInt32().map { .parts(Int($0)) }
+    case _: nil
+    }
+  }
+
+  private mutating func readInput() -> Exec.Input? {
+    guard let reference = readReference(), let kind = readKind() else { return nil }
+    return Exec.Input(reference: reference, kind: kind)
   }
 
   private mutating func readFragment() -> Exec.Fragment? {
@@ -227,10 +275,7 @@ extension BinaryReader {
 
   private mutating func readExec() -> Exec? {
     guard let template = readList({ $0.readFragment() }),
-      let inputs = readList({ reader -> Exec.Input? in
-        guard let reference = reader.readReference(), let kind = reader.readKind() else { return nil }
-        return Exec.Input(reference: reference, kind: kind)
-      }),
+      let inputs = readList({ $0.readInput() }),
       let outputs = readList({ reader -> Exec.Output? in
         guard let label = reader.readCompactString(), let kind = reader.readKind(),
           let isMentioned = reader.readBool()

@@ -138,6 +138,7 @@ extension Step {
     switch work {
     case .exec(let exec): exec.inputs.map(\.reference)
     case .copy(let reference, _, _): [reference]
+    case .table(let table): table.inputs.map(\.reference)
     }
   }
 }

@@ -39,10 +39,11 @@ package struct TableStep: Hashable, Sendable {
 package struct TablePlan: Hashable, Sendable {
   /// What the expression is, with everything in it by content and its inputs by identity.
   package let key: Digest
-  /// For the room of tables.
-  package let content: any Sendable
+  /// For the room of tables. Nil where the graph comes from the state: then the program must be evaluated again before the
+  /// step can run.
+  package let content: (any Sendable)?
 
-  package init(key: Digest, content: any Sendable) {
+  package init(key: Digest, content: (any Sendable)?) {
     self.key = key
     self.content = content
   }
