@@ -23,6 +23,8 @@ struct Session {
   var saysWarnings = true
   /// Is told of each file of a program before it is read.
   var willReadProgram: (ByteString) -> Void = { _ in }
+  /// A watch that is at work on the same may do it instead.
+  var mayBeServed = false
 
   /// What the user asked to be made of a program.
   struct Request {
@@ -67,6 +69,7 @@ struct Session {
   private func perform(_ request: Request) throws(SystemError) -> BuildEvent.Summary {
     let clock = SystemClock()
     let sink = try EventFanout(sinks(clock: clock))
+    if let summary = served(request, sink) { return summary }
     let state = workspace.stateFolder
     let roots = workspace.rootFolders
     let mode = sandboxMode

@@ -10,6 +10,8 @@ struct Workspace {
   /// Absolute, links resolved, without a trailing slash.
   let root: ByteString
   var settings: Settings
+  /// Of the configuration file as it was read.
+  var configurationDigest = Digest(high: 0, low: 0)
   let configurationName = "reflow.toml"
 
   /// Finds the workspace and reads its configuration.
@@ -108,9 +110,10 @@ struct Workspace {
 
   private mutating func readConfiguration() throws {
     do throws(SystemError) {
-      let (parsed, diagnostics) = try parseConfiguration()
+      let (parsed, digest, diagnostics) = try parseConfiguration()
       if diagnostics.isEmpty {
         settings = parsed
+        configurationDigest = digest
         return
       }
       report(diagnostics)
@@ -121,9 +124,12 @@ struct Workspace {
   }
 
   /// What the configuration file says now, and what is wrong with it.
-  func parseConfiguration() throws(SystemError) -> (Settings, [Diagnostic]) {
-    guard let bytes = try HostFile.read(root + "/" + ByteString(configurationName)) else { return (Settings(), []) }
-    return Settings.parse(SourceFile(name: configurationName, text: bytes))
+  func parseConfiguration() throws(SystemError) -> (settings: Settings, digest: Digest, diagnostics: [Diagnostic]) {
+    guard let bytes = try HostFile.read(root + "/" + ByteString(configurationName)) else {
+      return (Settings(), Digest(high: 0, low: 0), [])
+    }
+    let (settings, diagnostics) = Settings.parse(SourceFile(name: configurationName, text: bytes))
+    return (settings, Digest(hashing: bytes), diagnostics)
   }
 
   private static func nearestRoot(from folder: ByteString) -> ByteString? {

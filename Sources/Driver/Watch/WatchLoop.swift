@@ -8,6 +8,8 @@ package struct WatchRound {
   package var changes: WatchChanges
   /// The changes are news to the user, so the round is spoken of even if it finds nothing to do.
   package var isAnnounced: Bool
+  /// Requests wait for what it comes to.
+  package var isAnswer: Bool
   package var feed: ChangeFeed
 }
 
@@ -26,8 +28,11 @@ package protocol WatchHost: AnyObject {
   /// A round has ended and nothing is known to be stale; nil where there was none, since what was asked was known.
   func rest(after summary: BuildEvent.Summary?)
 
-  /// Answers the requests that wait; everything that happened before they came has been built.
-  func answer() throws(SystemError)
+  /// The requests that have come so far are what the next answer is for: what happened before they came will be built.
+  func gatherRequests()
+
+  /// The last round was the answer.
+  func dismissRequests()
 }
 
 /// Build, wait for changes, build again.
@@ -42,6 +47,8 @@ package final class WatchLoop {
   private var isAsked = false
   /// Whether what is dirty is more than an output or a doubt.
   private var isNews = false
+  /// Whether the last round was ended by changes.
+  private var wasOvertaken = false
 
   /// - Parameter fileSystem: over the map's roots; never enters anything in the map.
   package init(
@@ -73,19 +80,24 @@ package final class WatchLoop {
     let heard = ear.take(atMostSeconds: wait)
     if heard.isEmpty, wait != nil, !isAsked { state.timeIsUp() }
     if let ending = try take(heard) { return ending }
-    if isAsked {
-      // What happened before the request came belongs to its answer.
-      try ear.hear()
-      if let ending = try take(ear.take(atMostSeconds: 0)) { return ending }
-      if state.isDirty, let ending = try round(state.begin(), isAnnounced: isNews) { return ending }
-      guard !state.isDirty else { return nil }
-      isAsked = false
-      try host.answer()
-      host.rest(after: nil)
-      return nil
-    }
+    if isAsked { return try answer() }
     guard state.isDue(at: clock.monotonic) else { return nil }
     return try round(state.begin(), isAnnounced: isNews)
+  }
+
+  private func answer() throws(SystemError) -> WatchEnding? {
+    isAsked = false
+    host.gatherRequests()
+    // What happened before a request came belongs to its answer.
+    try ear.hear()
+    repeat {
+      if let ending = try take(ear.take(atMostSeconds: 0)) { return ending }
+      var changes = state.begin()
+      if !map.polledPaths.isEmpty { changes.isWhole = false }
+      if let ending = try round(changes, isAnnounced: isNews, isAnswer: true) { return ending }
+    } while wasOvertaken
+    host.dismissRequests()
+    return nil
   }
 
   private func take(_ heard: [WatchEar.Heard]) throws(SystemError) -> WatchEnding? {
@@ -123,13 +135,15 @@ package final class WatchLoop {
     state.hear(foreign.map { PathChange(path: $0, kind: .written) }, at: clock.monotonic)
   }
 
-  private func round(_ changes: WatchChanges, isAnnounced: Bool) throws(SystemError) -> WatchEnding? {
+  private func round(
+    _ changes: WatchChanges, isAnnounced: Bool, isAnswer: Bool = false
+  ) throws(SystemError) -> WatchEnding? {
     let wasNews = isNews
     isNews = false
     let feed = ChangeFeed()
     ear.begin(feed)
     let result = Result { () throws(SystemError) in
-      try host.perform(WatchRound(changes: changes, isAnnounced: isAnnounced, feed: feed))
+      try host.perform(WatchRound(changes: changes, isAnnounced: isAnnounced, isAnswer: isAnswer, feed: feed))
     }
     let left = ear.end(feed)
     let end = try result.get()
@@ -139,7 +153,8 @@ package final class WatchLoop {
     switch end {
     case .reconfigured: return .reconfigured
     case .finished(let summary):
-      if feed.hasEndedBuild {
+      wasOvertaken = feed.hasEndedBuild
+      if wasOvertaken {
         // As if it had not begun.
         isNews = isNews || wasNews
         state.hear(changes.paths.map { PathChange(path: $0, kind: .written) }, at: clock.monotonic)

@@ -33,10 +33,11 @@ struct BuildCommand: ProgramCommand {
     let workspace = try Workspace(root: running.root)
     if arguments.wantsHelp { return try workspace.printHelp(of: program) }
     let targets = target.isEmpty ? ["Main"] : target
-    let session = Session(
+    var session = Session(
       workspace: workspace, options: running, verb: dryRun ? "dry run" : "build",
       outputFolder: try workspace.outputFolder(out), isDryRun: dryRun,
       isForced: force)
+    session.mayBeServed = !dryRun
     try session.run(Session.Request(outputsOf: program, targets: targets, arguments.parameters))
   }
 }

@@ -21,6 +21,7 @@ final class WatchSession {
   private var sink: any EventSink = EventFanout([])
   private var trace: TraceLog?
   private var sayings: [String] = []
+  fileprivate private(set) var server: WatchServer?
   /// Whether the last round was spoken of.
   private var wasHeard = false
 
@@ -51,6 +52,10 @@ final class WatchSession {
       }
       trace = sinks.lazy.compactMap { $0 as? TraceLog }.first
       sink = EventFanout(sinks)
+      if let other = try beginServing() {
+        throw SystemError(
+          .locked, "process \(other) watches this already: end it, or watch into another folder (--out)")
+      }
       while true {
         let ending = try watchOnce()
         if case .reconfigured = ending { continue }
@@ -61,7 +66,38 @@ final class WatchSession {
     }
   }
 
+  /// Opens the socket, unless another watch has it.
+  ///
+  /// - Returns: the process that watches the same.
+  private func beginServing() throws(SystemError) -> Int32? {
+    let state = session.workspace.stateFolder
+    try StateFolder(path: state).make()
+    let identity = session.identity(of: request)
+    var listener: LocalListener?
+    if let other = WatchClient(stateFolder: state, identity: identity).inquire() {
+      if other.isSame { return other.process }
+      sink.receive(
+        .diagnostic(
+          Diagnostic("watch.unserved", .note, "process \(other.process) answers builds here; this watch does not")))
+    } else {
+      do throws(SystemError) {
+        listener = try LocalListener(inFolder: state, name: WatchServer.socketName)
+      } catch {
+        sink.receive(.diagnostic(Diagnostic("watch.unserved", .note, "\(error.message); no build is answered")))
+      }
+    }
+    let (control, interruption) = (control, interruption)
+    let server = WatchServer(identity: identity, request: { control.request() }) {
+      control.end(.unheard)
+      interruption.interrupt()
+    }
+    server.open(listener)
+    self.server = server
+    return nil
+  }
+
   private func leave(_ ending: WatchEnding) -> Int32 {
+    server?.close()
     hooks.end()
     trace?.finish()
     switch ending {
@@ -101,17 +137,28 @@ final class WatchSession {
 
   fileprivate func perform(_ round: WatchRound, _ doors: WatchDoors) throws(SystemError) -> WatchRoundEnd {
     announce(round)
+    if round.changes.paths.contains(Path(".reflow")) {
+      // The socket has gone with it.
+      server?.close()
+      _ = try beginServing()
+    }
     let configuration = Path(ByteString(session.workspace.configurationName))
     if round.changes.paths.contains(configuration) || !round.changes.isWhole {
-      let (settings, diagnostics) = try session.workspace.parseConfiguration()
-      guard diagnostics.isEmpty else { return .finished(refuse(diagnostics)) }
+      let (settings, digest, diagnostics) = try session.workspace.parseConfiguration()
+      guard diagnostics.isEmpty else { return .finished(refuse(diagnostics, round)) }
+      if session.workspace.configurationDigest != digest {
+        session.workspace.configurationDigest = digest
+        server?.setIdentity(session.identity(of: request))
+      }
       if settings != session.workspace.settings {
         session.workspace.settings = settings
         return .reconfigured
       }
     }
     let roundSink = RoundSink(sink, feed: round.feed, isAnnounced: round.isAnnounced, lastSayings: sayings)
-    let summary = doors.build(request, round, interruption: interruption, sink: roundSink)
+    let sink: any EventSink =
+      round.isAnswer ? EventFanout([roundSink, server?.sink(round.feed)].compactMap { $0 }) : roundSink
+    let summary = doors.build(request, round, interruption: interruption, sink: sink)
     sayings = roundSink.sayings
     wasHeard = roundSink.wasHeard
     return .finished(summary)
@@ -136,7 +183,9 @@ final class WatchSession {
   }
 
   /// A configuration that is wrong: nothing is built with the old one, since it is not what the user wants.
-  private func refuse(_ diagnostics: [Diagnostic]) -> BuildEvent.Summary {
+  private func refuse(_ diagnostics: [Diagnostic], _ round: WatchRound) -> BuildEvent.Summary {
+    // Who asked had a configuration that was right: let him build.
+    if round.isAnswer { server?.dismiss() }
     sink.receive(.buildStarted(program: request.program))
     for diagnostic in diagnostics { sink.receive(.diagnostic(diagnostic)) }
     let summary = BuildEvent.Summary(status: .invalid, steps: 0, run: 0, cached: 0, failed: 0, seconds: 0)
@@ -167,7 +216,8 @@ private final class WatchRounds: WatchHost {
 
   func perform(_ round: WatchRound) throws(SystemError) -> WatchRoundEnd { try session.perform(round, doors) }
   func rest(after summary: BuildEvent.Summary?) { session.rest(summary, map) }
-  func answer() throws(SystemError) {}
+  func gatherRequests() { session.server?.gather() }
+  func dismissRequests() { session.server?.dismiss() }
 }
 
 /// Ends a watch from a thread of signals.
@@ -181,6 +231,8 @@ final class WatchControl: Sendable {
     }
     ear?.post(.ended(ending))
   }
+
+  func request() { state.withLock { $0.ear }?.post(.request) }
 
   /// Who is to be told.
   func attend(_ ear: WatchEar) {
