@@ -233,6 +233,14 @@ package struct FlowGraph: Sendable {
 
   package init() {}
 
+  /// A part of a graph that was complete: nothing is added to it, so that equal things need not be found.
+  package init(sources: [Source], steps: [Step], literals: [ByteString], assemblies: [[Member]]) {
+    self.sources = sources
+    self.steps = steps
+    self.literals = literals
+    self.assemblies = assemblies
+  }
+
   package mutating func addSource(_ source: Source) -> SourceID {
     let key = SourceKey(place: source.place, kind: source.kind)
     if let id = sourceIDs[key] { return id }

@@ -87,6 +87,9 @@ package enum Concurrency {
   case simulated(choose: (_ count: Int) -> Int)
 }
 
+/// Opens the doors of a build.
+package typealias WorldOpening = () throws(SystemError) -> World
+
 /// What became of reading and checking a program.
 package enum ProgramLoading {
   case loaded(LoadedProgram)
@@ -95,8 +98,8 @@ package enum ProgramLoading {
 
 /// Brings the output tree up to date.
 ///
-/// Ends with `buildFinished`, whatever happens. `load` reads and checks the program; it is not called where nothing changed,
-/// and again where the evaluation has to begin anew.
+/// Ends with `buildFinished`, whatever happens. `load` reads and checks the program; it is called where the program has to be
+/// evaluated, and again where the evaluation has to begin anew.
 package func build(
   _ options: BuildOptions, world: World, interruption: Interruption = Interruption(),
   changes: ChangeFeed? = nil, sink: any EventSink, load: () -> ProgramLoading
@@ -125,68 +128,12 @@ package func build(
   sink: any EventSink,
   open: () throws(SystemError) -> World, load: () -> ProgramLoading
 ) -> BuildEvent.Summary {
-  let started = doors.clock.monotonic
-  func finish(_ summary: BuildEvent.Summary) -> BuildEvent.Summary {
-    var summary = summary
-    summary.seconds = doors.clock.monotonic - started
-    sink.receive(.buildFinished(summary))
-    return summary
-  }
-  func refuse(_ error: SystemError) -> BuildEvent.Summary {
-    sink.receive(.diagnostic(Diagnostic(Diagnostic.ID("system.\(error.code)"), error.message)))
-    return finish(BuildEvent.Summary(status: .refused, steps: 0, run: 0, cached: 0, failed: 0, seconds: 0))
-  }
-  sink.receive(.buildStarted(program: options.program))
-  let key = options.snapshotKey
-  if !options.isDryRun, !options.evaluatesAlways,
-    case .unchanged(let bytes) = doors.snapshot.check(key: key, generation: nil),
-    let memory = SnapshotSummary(encoded: bytes)
-  {
-    for diagnostic in memory.diagnostics(doors.fileSystem) { sink.receive(.diagnostic(diagnostic)) }
-    for line in memory.printed { sink.receive(.printed(line)) }
-    return finish(
-      BuildEvent.Summary(
-        status: .succeeded, steps: memory.steps, run: 0, cached: memory.steps, failed: 0, seconds: 0))
-  }
-  let world: World
-  do throws(SystemError) {
-    world = try open()
-    try world.lock.acquire { holder in
-      sink.receive(
-        .diagnostic(Diagnostic("build.waiting", .note, "another build is at work (\(holder)); waiting for it to end")))
+  withoutActuallyEscaping(open) { open in
+    withoutActuallyEscaping(load) { load in
+      ResidentBuild(options, doors, isWatching: false, open: open, load: load)
+        .update(.unknown, interruption: interruption, feed: changes, sink: sink)
     }
-  } catch {
-    return refuse(error)
   }
-  defer { world.lock.release() }
-  do throws(SystemError) {
-    let store = try world.openStore()
-    // What an evaluation was told may turn out to be another thing; each time something is learned, so a few times do.
-    let restartLimit = 4
-    for attempt in 0...restartLimit {
-      let loadedAt = Int64(world.clock.now * 1e9)
-      switch load() {
-      case .failed(let diagnostics):
-        for diagnostic in diagnostics { sink.receive(.diagnostic(diagnostic)) }
-        return finish(
-          BuildEvent.Summary(status: .invalid, steps: 0, run: 0, cached: 0, failed: 0, seconds: 0))
-      case .loaded(let program):
-        let run = BuildRun(
-          options, world: world, store: store, program: program, loadedAt: loadedAt,
-          interruption: interruption, changes: changes, sink: sink)
-        do throws(SystemError) {
-          if let summary = try run.perform(mayRestart: attempt < restartLimit) { return finish(summary) }
-        } catch {
-          // An object that is gone or not what its name says has been set aside by now: work brings it back.
-          guard error.code == .damaged || error.code == .notFound, attempt < restartLimit else { throw error }
-          sink.receive(.diagnostic(Diagnostic("state.damaged", .warning, "\(error.message); making it again")))
-        }
-      }
-    }
-  } catch {
-    return refuse(error)
-  }
-  return refuse(SystemError(.other, "the inputs keep changing while they are read; try again when they rest"))
 }
 
 extension BuildOptions {

@@ -51,7 +51,7 @@ extension BuildRun {
 
   /// Whether the program itself, or something that its evaluation was told, may be another now: then all begins anew.
   private func outdatesEvaluation(_ change: PathChange) -> Bool {
-    if program.files.contains(change.path) || options.configurationFiles.contains(change.path) { return true }
+    if programFiles.contains(change.path) { return true }
     guard change.kind.isArrival || change.kind.isLoss else { return false }
     func place(_ id: SourceID) -> Path? {
       guard case .path(let path) = graph.sources[Int(id.index)].place else { return nil }

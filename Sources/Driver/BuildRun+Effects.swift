@@ -37,7 +37,9 @@ extension BuildRun {
       sink.receive(.wouldRun(step: Self.name(key), label: label, reason: reason.description))
       if options.explains { explain(step, key, label) }
     case .sourceFailed(let id, let message): tell(id, message)
-    case .restart: mustRestart = true
+    case .restart: restart(.evaluate)
+    case .incomplete(let step):
+      if let plan { restart(.planAgain([.step(plan.stepIDs[Int(step.index)])])) } else { restart(.evaluate) }
     }
   }
 
@@ -98,6 +100,13 @@ extension BuildRun {
   }
 
   func observe(_ ids: [SourceID]) {
+    var ids = ids
+    if let plan {
+      // What planning has read need not be read again.
+      for id in ids { if let reply = plan.replies[id] { pending.append(.sourceObserved(id, reply.observation)) } }
+      ids.removeAll { plan.replies[$0] != nil }
+      if ids.isEmpty { return }
+    }
     let requests = ids.map { id in
       let source = graph.sources[Int(id.index)]
       return SourceReader.Request(id: id, source: source, known: known)

@@ -6,6 +6,8 @@ import Ports
 /// What the state knows, and what it must remember.
 extension BuildRun {
   func lookUpDerivations(_ lookups: [DerivationLookup]) throws(SystemError) {
+    let asked = lookups
+    let lookups = asked.filter { $0.made == nil }
     let derivations = try store.derivations(for: lookups.map(\.key))
     let results = try store.results(
       for: derivations.isEmpty ? [] : lookups.compactMap { derivations[$0.key]?.contentKey })
@@ -25,7 +27,22 @@ extension BuildRun {
           step: lookup.step, key: lookup.key, hit: hit, trace: traces[lookup.identity].flatMap(StepTrace.init(encoded:))
         ))
     }
+    try lookForSettled(asked.filter { $0.made != nil }, &found)
     pending.append(.derivationsFound(found))
+  }
+
+  /// What settled steps made is known, and perhaps gone.
+  private func lookForSettled(_ lookups: [DerivationLookup], _ found: inout [DerivationAnswer]) throws(SystemError) {
+    guard !lookups.isEmpty else { return }
+    let whole = presence(of: lookups.map { $0.made?.outputs ?? [] })
+    for (lookup, isWhole) in zip(lookups, whole) {
+      var hit: DerivationHit?
+      if let made = lookup.made, isWhole {
+        hit = DerivationHit(
+          contentKey: made.contentKey, inputs: [], outputs: made.outputs, isSandboxed: made.isSandboxed)
+      }
+      found.append(DerivationAnswer(step: lookup.step, key: lookup.key, hit: hit, trace: nil))
+    }
   }
 
   func lookUpResults(_ lookups: [ResultLookup]) throws(SystemError) {
@@ -88,20 +105,10 @@ extension BuildRun {
 
   // MARK: Snapshot
 
-  /// Writes down all that must look the same for the next build to have nothing to do.
-  func writeSnapshot(isValid: Bool, steps: Int) {
-    let key = options.snapshotKey
-    guard isValid, canSnapshot, let entries = snapshotEntries() else {
-      try? world.snapshot.remove(key: key)
-      return
-    }
-    let summary = SnapshotSummary(steps: steps, printed: printed, diagnostics: diagnostics)
-    // It only saves time: without it the next build looks everything up.
-    try? world.snapshot.write(
-      key: key, generation: store.generation, entries: entries, summary: summary.encoded)
-  }
-
-  private func snapshotEntries() -> [SnapshotEntry]? {
+  /// What the next build must find where this one looked; nil where that cannot be told.
+  ///
+  /// - Parameter isIncluded: which sources are meant.
+  func snapshotEntries(of isIncluded: (SourceID) -> Bool) -> [SnapshotEntry]? {
     var entries: [SnapshotRoot: [ByteString: SnapshotExpectation]] = [:]
     // Two sources may share a path (a folder and a file in it), and one may have been read again after an edit: then
     // something was made of the older content.
@@ -131,7 +138,7 @@ extension BuildRun {
       }
       return true
     }
-    for (id, look) in looks {
+    for (id, look) in looks where isIncluded(id) {
       guard case .path(let path) = graph.sources[Int(id.index)].place else { continue }
       switch look {
       case .file(let hint): add(path, .file(hint, rehash: nil))
@@ -141,11 +148,11 @@ extension BuildRun {
       case .special, .refused: return nil
       }
     }
-    for (id, listing) in listings {
+    for (id, listing) in listings where isIncluded(id) {
       guard case .path(let path) = graph.sources[Int(id.index)].place else { continue }
       guard add(path, listing, listingTimes[id] ?? 0) else { return nil }
     }
-    for record in records.values {
+    for (id, record) in records where isIncluded(id) {
       switch record {
       case .file(let path, let observation): add(path, observation)
       case .folder(let path, let folder):
@@ -155,7 +162,7 @@ extension BuildRun {
         }
       }
     }
-    for path in program.files + options.configurationFiles {
+    for path in plan == nil ? programFiles : [] {
       guard let expectation = programFile(path) else { return nil }
       add(path, expectation)
     }

@@ -11,7 +11,9 @@ final class BuildRun {
   let options: BuildOptions
   let world: World
   let store: any Store
-  let program: LoadedProgram
+  /// Nil where a part of the last build's graph takes its place.
+  let program: LoadedProgram?
+  let plan: PartialPlan?
   /// When the reading of the program was begun, nanoseconds since 1970.
   let loadedAt: Int64
   let sink: any EventSink
@@ -54,6 +56,19 @@ final class BuildRun {
   var diagnostics: [Diagnostic] = []
   /// Whether the nothing-changed check can cover all that was published.
   var canSnapshot = true
+  /// What the evaluation was told, but for presences.
+  var needs: [RecordedNeed] = []
+  /// Whether the evaluation was told that something cannot be had: then its graph lacks what rests on that.
+  var hasFailedAnswers = false
+  /// What the evaluation said, as against what came of running.
+  var sayings: [Diagnostic] = []
+  var entries: [OutputEntry] = []
+  /// The caller writes the snapshot when there is time.
+  var defersSnapshot = false
+  /// Numbers the graph that this run saves.
+  var nextSerial: Int64 = 1
+  var outcome: SavedOutcome?
+  var savedPages: [GraphPage: [UInt8]] = [:]
 
   var batch = Batch()
   var isSyncing = false
@@ -62,20 +77,24 @@ final class BuildRun {
   /// Work that has been given to a pool and has not answered.
   var underWay = 0
   var lastPlanned = -1
-  var mustRestart = false
+  var restart: Restart?
+  var mustRestart: Bool { restart != nil }
   var wasInterrupted = false
   var buildNumber: Int64 = 0
   var hasWarnedOfSandbox = false
 
   init(
-    _ options: BuildOptions, world: World, store: any Store, program: LoadedProgram, loadedAt: Int64,
-    interruption: Interruption, changes: ChangeFeed? = nil, sink: any EventSink
+    _ options: BuildOptions, world: World, store: any Store, work: Work, loadedAt: Int64, interruption: Interruption,
+    changes: ChangeFeed? = nil, sink: any EventSink
   ) {
     self.loadedAt = loadedAt
+    switch work {
+    case .program(let loaded): (program, plan) = (loaded, nil)
+    case .part(let part): (program, plan) = (nil, part)
+    }
     self.options = options
     self.world = world
     self.store = store
-    self.program = program
     self.interruption = interruption
     self.changes = changes
     self.sink = sink
@@ -95,9 +114,26 @@ final class BuildRun {
     }
   }
 
-  /// - Returns: nil if the evaluation has to begin anew.
+  enum Work {
+    case program(LoadedProgram)
+    case part(PartialPlan)
+  }
+
+  /// Why a run must begin again.
+  enum Restart {
+    /// By evaluating the program.
+    case evaluate
+    /// With these nodes of the persisted graph looked at as well.
+    case planAgain(Set<GraphNode>)
+  }
+
+  enum Ending {
+    case finished(BuildEvent.Summary)
+    case restart(Restart)
+  }
+
   /// - Throws: what no build can go on after: the state or the disk refused.
-  func perform(mayRestart: Bool) throws(SystemError) -> BuildEvent.Summary? {
+  func perform(mayRestart: Bool) throws(SystemError) -> Ending {
     defer {
       steps.shutDown()
       readers.shutDown()
@@ -114,9 +150,11 @@ final class BuildRun {
     }
   }
 
-  func performLoop(mayRestart: Bool) throws(SystemError) -> BuildEvent.Summary? {
-    for diagnostic in program.diagnostics { report(diagnostic) }
-    known = try store.sources()
+  func performLoop(mayRestart: Bool) throws(SystemError) -> Ending {
+    if let program {
+      for diagnostic in program.diagnostics { say(diagnostic) }
+      known = try store.sources()
+    }
     let inbox = inbox
     interruption.onInterrupt { inbox.post(.interrupted) }
     listenForChanges()
@@ -126,7 +164,7 @@ final class BuildRun {
       let program = ByteString(options.program)
       note(.beginBuild(number: buildNumber, program: program, startedAt: world.clock.now))
     }
-    advanceEvaluation()
+    if let plan { begin(plan) } else { advanceEvaluation() }
     while true {
       try drain()
       if mustRestart { break }
@@ -174,12 +212,17 @@ final class BuildRun {
   }
 
   func advanceEvaluation() {
+    guard let program else { return }
     let given = answers
     answers = []
+    for (need, answer) in given {
+      if case .presence = need, case .present = answer { continue }
+      if let recorded = RecordedNeed(need, answer) { needs.append(recorded) } else { hasFailedAnswers = true }
+    }
     // A second owner would make the evaluation copy its graph before it can go on.
     graph = FlowGraph()
     let progress = program.evaluation.resume(given)
-    takeGraph()
+    takeGraph(of: program)
     switch progress {
     case .needs(let needs):
       let new = needs.filter { asked.insert($0).inserted }
@@ -187,7 +230,8 @@ final class BuildRun {
     case .done(let outputs, let lines, let diagnostics):
       isEvaluated = true
       printed = lines
-      for diagnostic in diagnostics { report(diagnostic) }
+      entries = outputs
+      for diagnostic in diagnostics { say(diagnostic) }
       for line in lines { sink.receive(.printed(line)) }
       pending.append(.outputsDeclared(outputs))
     case .failed(let diagnostics):
@@ -200,13 +244,19 @@ final class BuildRun {
     }
   }
 
+  /// Says what the evaluation says; a build that does without it says it again.
+  func say(_ diagnostic: Diagnostic) {
+    sayings.append(diagnostic)
+    report(diagnostic)
+  }
+
   /// Says something that the next build has to say again, if it finds that nothing changed.
   func report(_ diagnostic: Diagnostic) {
     diagnostics.append(diagnostic)
     sink.receive(.diagnostic(diagnostic))
   }
 
-  func takeGraph() {
+  func takeGraph(of program: LoadedProgram) {
     graph = program.evaluation.graph
     let now = (
       sources: graph.sources.count, steps: graph.steps.count, literals: graph.literals.count,
@@ -243,7 +293,7 @@ final class BuildRun {
     case .exported(let step, let ending, let message): exported(step, ending, message)
     case .changed: takeChanges()
     case .readAgain(let replies): takeAgain(replies)
-    case .overtaken: mustRestart = true
+    case .overtaken: restart(.evaluate)
     case .failed(let error): throw error
     }
   }
@@ -251,10 +301,8 @@ final class BuildRun {
   func take(_ reply: SourceReader.Reply, isFirst: Bool) {
     records[reply.id] = reply.record
     if reply.record == nil { unread.insert(reply.id) }
-    for (path, observation) in reply.news where known[path] != observation {
-      known[path] = observation
-      note(.setSource(path, observation))
-    }
+    remember(reply.news)
+    if let plan { check(reply, plan) }
     guard isFirst else { return }
     pending.append(.sourceObserved(reply.id, reply.observation))
     checkSuspect(reply.id)
@@ -341,8 +389,16 @@ final class BuildRun {
 
   // MARK: The end
 
-  func finish(mayRestart: Bool) throws(SystemError) -> BuildEvent.Summary? {
-    if mustRestart {
+  func restart(_ new: Restart) {
+    switch (restart, new) {
+    case (nil, _), (.planAgain, .evaluate): restart = new
+    case (.evaluate, _): break
+    case (.planAgain(let old), .planAgain(let more)): restart = .planAgain(old.union(more))
+    }
+  }
+
+  func finish(mayRestart: Bool) throws(SystemError) -> Ending {
+    if let restart {
       world.runner.cancelAll()
       while underWay > 0 {
         for message in wait(seconds: nil) {
@@ -352,10 +408,11 @@ final class BuildRun {
         }
       }
       try flush()
-      if mayRestart, !wasInterrupted { return nil }
+      if mayRestart, !wasInterrupted { return .restart(restart) }
     }
     try flush()
-    let tally = engine.tally
+    var tally = engine.tally
+    if let plan { tally.steps = plan.persisted.header.wantedSteps }
     var status = BuildEvent.BuildStatus.succeeded
     // An input that cannot be had is the user's to mend, as a program that is wrong is; no step has failed.
     if engine.hasFailures { status = hasUnfitInput && tally.failed == 0 ? .invalid : .failed }
@@ -368,15 +425,20 @@ final class BuildRun {
       }
     }
     if !options.isDryRun {
+      var isPublished = false
       if isEvaluated, !wasInterrupted, !mustRestart {
         let publisher = Publisher(self)
-        if try !publisher.publish(), status == .succeeded { status = .refused }
+        isPublished = try publisher.publish()
+        if !isPublished, status == .succeeded { status = .refused }
       }
       note(.endBuild(number: buildNumber, summary: "\(status)", succeeded: status == .succeeded))
+      let isUseful = isPublished && !hasFailedAnswers && !hasUnfitInput && (status == .succeeded || status == .failed)
+      let header = isUseful ? recordGraph(wantedSteps: tally.steps) : nil
       try flush()
-      writeSnapshot(isValid: status == .succeeded, steps: tally.steps)
+      writeSnapshot(header, isComplete: status == .succeeded, steps: tally.steps)
     }
-    return BuildEvent.Summary(
-      status: status, steps: tally.steps, run: tally.run, cached: tally.cached, failed: tally.failed, seconds: 0)
+    return .finished(
+      BuildEvent.Summary(
+        status: status, steps: tally.steps, run: tally.run, cached: tally.cached, failed: tally.failed, seconds: 0))
   }
 }

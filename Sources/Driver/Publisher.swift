@@ -50,7 +50,11 @@ struct Publisher {
 
   private func claims() throws(SystemError) -> Claims {
     var claims = Claims()
-    for output in try run.store.outputs() {
+    let outputs =
+      if let plan = run.plan { try run.store.outputs(atOrBelow: plan.entries.map(\.path)) } else {
+        try run.store.outputs()
+      }
+    for output in outputs {
       claims.owned[output.path] = output
       claims.byPath[output.path] = Publication.Claim(
         owner: output.owner, artifacts: [output.artifact], isSettled: true)

@@ -4,7 +4,7 @@ import Ports
 
 /// What a build says when it finds that nothing changed: its counts, and all that the evaluation which it skips said.
 ///
-/// Layout, by `BinaryWriter`: the number of steps; the number of printed lines and the lines; then to the end the diagnostics:
+/// Layout, by `BinaryWriter`: a version byte; whether the build was a success; serial and definition of its graph; the number of steps; the number of printed lines and the lines; then to the end the diagnostics:
 /// id, severity, message, range, the number of notes, and for each its message and range. A range is a flag, and if it is
 /// set the file's name and two offsets. Fix-its are not kept.
 struct SnapshotSummary {
@@ -27,11 +27,23 @@ struct SnapshotSummary {
     var range: Range?
   }
 
+  private static let version: UInt8 = 2
+
+  /// False where a step failed: then there is something to do even if nothing has changed.
+  var isComplete: Bool
+  /// Of the graph that was saved with it: see ``GraphHeader``.
+  var serial: Int64
+  var definition: Digest
   var steps: Int
   var printed: [String]
   var sayings: [Saying]
 
-  init(steps: Int, printed: [String], diagnostics: [Diagnostic]) {
+  init(
+    isComplete: Bool, serial: Int64, definition: Digest, steps: Int, printed: [String], diagnostics: [Diagnostic]
+  ) {
+    self.isComplete = isComplete
+    self.serial = serial
+    self.definition = definition
     self.steps = steps
     self.printed = printed
     sayings = diagnostics.map { diagnostic in
@@ -72,6 +84,10 @@ struct SnapshotSummary {
       writer.write(UInt64(range.lower))
       writer.write(UInt64(range.upper))
     }
+    writer.write(Self.version)
+    writer.write(isComplete)
+    writer.write(serial)
+    writer.write(definition)
     writer.write(UInt32(steps))
     writer.write(UInt32(printed.count))
     for line in printed { writer.write(line) }
@@ -92,8 +108,11 @@ struct SnapshotSummary {
   /// Nil where the bytes are damaged.
   init?(encoded bytes: [UInt8]) {
     var reader = BinaryReader(bytes)
-    guard let steps = reader.readUInt32(), let lines = reader.readUInt32() else { return nil }
-    self.init(steps: Int(steps), printed: [], diagnostics: [])
+    guard reader.readUInt8() == Self.version, let isComplete = reader.readBool(), let serial = reader.readInt64(),
+      let definition = reader.readDigest(), let steps = reader.readUInt32(), let lines = reader.readUInt32()
+    else { return nil }
+    self.init(
+      isComplete: isComplete, serial: serial, definition: definition, steps: Int(steps), printed: [], diagnostics: [])
     for _ in 0..<lines {
       guard let line = reader.readString() else { return nil }
       printed.append(line)

@@ -12,6 +12,7 @@ extension BuildEngine {
     case .literal(let id):
       setKey(Keys.derivation(of: observed.literals[Int(id.index)]), of: node)
     case .step(let step):
+      if let settled = progress.settled[step] { return setKey(settled.key, of: node) }
       demandDependencyKeys(of: node)
       // Its key follows from what it makes or reads, so there is no way around resolving it.
       if isBarrier(step) { work.append(.demand(node)) }
@@ -64,6 +65,7 @@ extension BuildEngine {
 
   /// A step that resolves before its key is known: one that reads by a depfile, and one that copies.
   func isBarrier(_ step: StepID) -> Bool {
+    if progress.settled[step] != nil { return false }
     switch graph.steps[Int(step.index)].work {
     case .exec(let exec): return exec.depfile != nil
     case .copy: return true

@@ -132,6 +132,36 @@ extension BuildEngine {
   /// Where an exec finds its inputs and makes its outputs.
   package mutating func staging(of step: StepID, _ exec: Exec) -> Staging { graph.plan(of: step, exec: exec).staging }
 
+  // MARK: For the next build
+
+  /// What a step has from its place in the whole graph.
+  package mutating func frame(of step: StepID) -> StepFrame {
+    StepFrame(
+      label: graph.label(of: step), rank: graph.ranks[Int(step.index)], identity: graph.identities[Int(step.index)])
+  }
+
+  /// What the next build may take a step for.
+  package func state(of step: StepID) -> NodeState {
+    let node = graph.stepNodes[Int(step.index)]
+    guard progress[node].isKeyDemanded else { return .unwanted }
+    switch progress[step].state {
+    case .done:
+      guard let key = progress[node].key else { return .stale }
+      return .made(
+        StepMade(
+          key: key, contentKey: progress[step].contentKey ?? key, outputs: progress[step].outputs,
+          isSandboxed: progress[step].isSandboxed))
+    case .idle:
+      guard !progress[node].isDemanded, progress[node].resolution == .pending, let key = progress[node].key else {
+        return .stale
+      }
+      return .keyed(key)
+    case .lookingUpDerivation, .awaitingInputs, .lookingUpReadSets, .lookingUpResult, .queued, .running, .runningStale,
+      .exporting, .failed, .blocked, .cancelled, .wouldRun:
+      return .stale
+    }
+  }
+
   // MARK: Names
 
   /// What people call a step: its name in the program, and where there are several of it what tells it from the others.

@@ -16,13 +16,15 @@ extension BuildEngine {
     let node = graph.stepNodes[Int(step.index)]
     wantedDerivations.append(
       DerivationLookup(
-        step: step, key: progress[node].key!, identity: graph.identities[Int(step.index)]))
+        step: step, key: progress[node].key!, identity: graph.identities[Int(step.index)],
+        made: progress.settled[step]?.made))
   }
 
   mutating func found(_ answer: DerivationAnswer) {
     let step = answer.step
     let node = graph.stepNodes[Int(step.index)]
     guard progress[step].state == .lookingUpDerivation, progress[node].key == answer.key else { return }
+    if progress.settled[step] != nil { return foundSettled(answer) }
     progress[step].trace = answer.trace
     progress[step].hasTrace = true
     guard let hit = answer.hit, let exec = exec(of: step), hit.outputs.count == exec.outputs.count,
@@ -32,8 +34,20 @@ extension BuildEngine {
     progress[step].contentKey = hit.contentKey
     progress[step].outputs = hit.outputs
     progress[step].derivedFrom = hit.inputs
+    progress[step].isSandboxed = hit.isSandboxed
     if answer.trace?.contentKey != hit.contentKey { recordTrace(of: step, exec, hit) }
     effects.append(.reused(step, key: hit.contentKey))
+    transition(step, to: .done)
+  }
+
+  private mutating func foundSettled(_ answer: DerivationAnswer) {
+    let step = answer.step
+    guard let hit = answer.hit, hit.outputs.count == exec(of: step)?.outputs.count,
+      hit.isSandboxed || !options.isStrict
+    else { return effects.append(.incomplete(step)) }
+    progress[step].contentKey = hit.contentKey
+    progress[step].outputs = hit.outputs
+    progress[step].isSandboxed = hit.isSandboxed
     transition(step, to: .done)
   }
 
@@ -114,6 +128,7 @@ extension BuildEngine {
       if isSandboxed || !options.isStrict {
         progress[step].contentKey = key
         progress[step].outputs = outputs
+        progress[step].isSandboxed = isSandboxed
         record(step, exec, result: nil, isSandboxed: isSandboxed, readSet: nil, contentKey: key)
         effects.append(.reused(step, key: key))
         return transition(step, to: .done)
@@ -189,6 +204,7 @@ extension BuildEngine {
     case .succeeded(let outputs):
       progress.runSteps += 1
       progress[step].outputs = outputs
+      progress[step].isSandboxed = report.isSandboxed
       finish(step, exec, report)
     }
   }

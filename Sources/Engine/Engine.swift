@@ -60,6 +60,7 @@ package struct BuildEngine: ~Copyable {
   private mutating func take(_ event: consuming Event) {
     switch event {
     case .graphExtended(let more): extend(by: more)
+    case .settled(let steps): for step in steps { progress.settled[step.step] = step }
     case .needed(let needs): for need in needs { take(need) }
     case .outputsDeclared(let entries): declare(entries)
     case .sourceLooked(let id, let failure): looked(at: id, failure: failure)

@@ -113,15 +113,18 @@ package struct GraphExtension: Sendable {
   package var steps: ArraySlice<Step>
   package var literals: ArraySlice<ByteString>
   package var assemblies: ArraySlice<[FlowGraph.Member]>
+  /// One for each of the steps, where these are a part of a graph whose whole they were computed from; nil to compute them here.
+  package var frames: [StepFrame]?
 
   package init(
     sources: ArraySlice<Source>, steps: ArraySlice<Step>, literals: ArraySlice<ByteString> = [],
-    assemblies: ArraySlice<[FlowGraph.Member]> = []
+    assemblies: ArraySlice<[FlowGraph.Member]> = [], frames: [StepFrame]? = nil
   ) {
     self.sources = sources
     self.steps = steps
     self.literals = literals
     self.assemblies = assemblies
+    self.frames = frames
   }
 
   /// All of a graph.
@@ -132,9 +135,26 @@ package struct GraphExtension: Sendable {
   }
 }
 
+/// A step that is as the last build left it, and stands for all that it rests on: its inputs are not in the graph.
+package struct SettledStep: Hashable, Sendable {
+  package var step: StepID
+  /// The derivation key.
+  package var key: Digest
+  /// What it made; nil where the last build did not have to know.
+  package var made: StepMade?
+
+  package init(step: StepID, key: Digest, made: StepMade?) {
+    self.step = step
+    self.key = key
+    self.made = made
+  }
+}
+
 /// Something that has happened. The engine learns of the world by these alone.
 package enum Event: Sendable {
   case graphExtended(GraphExtension)
+  /// Some steps of the last extension are as the last build left them.
+  case settled([SettledStep])
   /// The evaluation cannot go on without these.
   case needed([Need])
   /// The evaluation is done: these make the output tree.
@@ -307,17 +327,22 @@ package enum Effect: Hashable, Sendable {
   case sourceFailed(SourceID, message: String)
   /// The evaluation was answered from something that turned out to be another: begin again.
   case restart
+  /// What a settled step made is gone, so that its inputs are needed: begin again with more of the graph.
+  case incomplete(StepID)
 }
 
 package struct DerivationLookup: Hashable, Sendable {
   package var step: StepID
   package var key: Digest
   package var identity: Digest
+  /// What a settled step made: only whether it is still there has to be found out.
+  package var made: StepMade?
 
-  package init(step: StepID, key: Digest, identity: Digest) {
+  package init(step: StepID, key: Digest, identity: Digest, made: StepMade? = nil) {
     self.step = step
     self.key = key
     self.identity = identity
+    self.made = made
   }
 }
 

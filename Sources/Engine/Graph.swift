@@ -81,7 +81,13 @@ struct Graph {
       steps.append(step)
       plans.append(nil)
     }
-    labels.extend(by: more.steps, sources: sources)
+    if let frames = more.frames {
+      labels.extend(by: frames.map(\.label))
+      identities += frames.map(\.identity)
+      ranks += frames.map(\.rank)
+    } else {
+      labels.extend(by: more.steps, sources: sources)
+    }
     for assembly in more.assemblies {
       assemblyNodes.append(addNode(.assembly(AssemblyID(index: UInt32(assemblies.count)))))
       assemblies.append(assembly)
@@ -100,9 +106,9 @@ struct Graph {
       case .copy(let reference, _, _): connect(stepNodes[index], to: [reference])
       case .table(let table): connect(stepNodes[index], to: table.inputs.map(\.reference))
       }
-      identities.append(identity(of: index))
+      if more.frames == nil { identities.append(identity(of: index)) }
     }
-    if firstStep < steps.count { computeRanks() }
+    if firstStep < steps.count, more.frames == nil { computeRanks() }
   }
 
   private mutating func connect(

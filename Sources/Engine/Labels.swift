@@ -28,24 +28,22 @@ struct Labels {
   /// - Complexity: O(what is new).
   mutating func extend(by steps: ArraySlice<Step>, sources: [Source]) {
     for step in steps {
-      let inputs = Self.inputs(of: step)
+      let inputs = step.inputs
       namesakes[step.name, default: Namesakes(inputs: inputs)].note(inputs)
       labels.append(nil)
     }
     for step in steps { subjects.append(subject(of: step, sources)) }
   }
 
-  private static func inputs(of step: Step) -> [ArtifactReference] {
-    switch step.work {
-    case .exec(let exec): exec.inputs.map(\.reference)
-    case .copy(let reference, _, _): [reference]
-    case .table(let table): table.inputs.map(\.reference)
-    }
+  /// Takes labels as they were given out before.
+  mutating func extend(by given: [String]) {
+    labels += given
+    subjects += repeatElement(nil, count: given.count)
   }
 
   /// The base name of the first source behind a step's inputs, those first that others of its name do not have.
   private func subject(of step: Step, _ sources: [Source]) -> ByteString? {
-    let inputs = Self.inputs(of: step)
+    let inputs = step.inputs
     let differing = namesakes[step.name]?.differing ?? []
     for position in differing.sorted() where position < inputs.count {
       if let found = subject(of: inputs[position], sources) { return found }

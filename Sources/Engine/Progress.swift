@@ -62,6 +62,7 @@ struct StepProgress {
   /// K1 of a step with a depfile.
   var declaredKey: Digest?
   var outputs: [Artifact] = []
+  var isSandboxed = false
   /// The inputs that the derivation entry was made with, where that is how the step was resolved.
   var derivedFrom: [Digest]?
   /// Set when a derivation entry turned out to hold for other inputs.
@@ -98,6 +99,8 @@ struct Progress {
   /// Presence and listings that were asked for, until they come.
   var looks: [SourceID: [Need]] = [:]
   var outputs: [OutputEntry] = []
+  /// Steps that stand for all that they rest on.
+  var settled: [StepID: SettledStep] = [:]
   var reportedSources: Set<SourceID> = []
   var failedSteps = 0
   var runSteps = 0

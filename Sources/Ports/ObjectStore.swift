@@ -39,10 +39,14 @@ package protocol ObjectStore: Sendable {
 
   func read(_ file: Artifact, limitBytes: Int) throws(SystemError) -> [UInt8]
 
+  /// Forgets what was seen to be there: another process may have removed some.
+  func forget()
+
   /// Makes all objects so far durable (`syncfs`).
   func sync() throws(SystemError)
 }
 
 extension ObjectStore {
+  package func forget() {}
   package func contains(_ artifacts: [Artifact]) -> [Bool] { artifacts.map { contains($0) } }
 }

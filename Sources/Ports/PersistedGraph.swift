@@ -239,6 +239,31 @@ package final class PersistedGraph {
     return result
   }
 
+  /// The pages that hold the states of some nodes, with these states set.
+  package func pages(settingStates states: [GraphNode: NodeState]) throws(SystemError) -> [GraphPage: [UInt8]] {
+    var pages: [GraphPage: [UInt8]] = [:]
+    let nodes = states.keys.sorted()
+    try prefetch(nodes, states: true)
+    var start = 0
+    while start < nodes.count {
+      let page = GraphPage.state(of: nodes[start])
+      var end = start + 1
+      while end < nodes.count, GraphPage.state(of: nodes[end]) == page { end += 1 }
+      let first = page.number * GraphPage.nodesPerPage
+      var all: [NodeState] = []
+      for index in 0..<(try list(page).count) {
+        all.append(try state(of: GraphNode(nodes[start].kind, first + UInt32(index))))
+      }
+      for node in nodes[start..<end] {
+        guard let state = states[node], Int(node.index - first) < all.count else { throw Self.damage() }
+        all[Int(node.index - first)] = state
+      }
+      pages[page] = ListPage.encode(count: all.count) { all[$0].encode(into: &$1) }
+      start = end
+    }
+    return pages
+  }
+
   /// Reads every page, so that what is asked next asks the store for nothing: for those who visit all nodes.
   package func loadAll() throws(SystemError) {
     for kind in GraphNodeKind.allCases {

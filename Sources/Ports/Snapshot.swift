@@ -40,8 +40,81 @@ package enum SnapshotAnswer: Hashable, Sendable {
   case none
   /// Every path is as it was; the summary that was written with the snapshot.
   case unchanged(summary: [UInt8])
-  /// These differ: the first few, in the order of the file. The rest was not looked at.
-  case changed([SnapshotEntry])
+  /// These differ, in the order of the file: all of them. The summary says what they differ from.
+  case changed([SnapshotEntry], summary: [UInt8])
+}
+
+/// What is to become of a snapshot when a few paths have changed.
+package struct SnapshotPatch: Sendable {
+  /// Paths that are forgotten, with all below them, but for those of `kept` and of `entries`.
+  package var forgotten: [SnapshotPlace] = []
+  package var kept: [SnapshotPlace] = []
+  /// Paths at and below which folders are forgotten, and nothing else.
+  package var forgottenFolders: [SnapshotPlace] = []
+  /// Replace those of the same path, or are added.
+  package var entries: [SnapshotEntry] = []
+
+  package init() {}
+}
+
+package struct SnapshotPlace: Hashable, Comparable, Sendable {
+  package var root: SnapshotRoot
+  package var path: ByteString
+
+  package init(root: SnapshotRoot, path: ByteString) {
+    self.root = root
+    self.path = path
+  }
+
+  package static func < (a: Self, b: Self) -> Bool { (a.root, a.path) < (b.root, b.path) }
+}
+
+extension SnapshotEntry {
+  package var place: SnapshotPlace { SnapshotPlace(root: root, path: path) }
+}
+
+extension SnapshotPatch {
+  /// Adds a patch that is to be applied after this one.
+  package mutating func formUnion(_ later: SnapshotPatch) {
+    let forgets = later.forgets
+    entries.removeAll { forgets($0) }
+    forgotten += later.forgotten
+    forgottenFolders += later.forgottenFolders
+    self.kept += later.kept
+    entries += later.entries
+  }
+
+  /// The entries of a snapshot, patched.
+  ///
+  /// - Complexity: O(n log n).
+  package func applied(to old: [SnapshotEntry]) -> [SnapshotEntry] {
+    var entries: [SnapshotPlace: SnapshotExpectation] = [:]
+    let forgets = forgets
+    for entry in old where !forgets(entry) { entries[entry.place] = entry.expectation }
+    for entry in self.entries { entries[entry.place] = entry.expectation }
+    return entries.keys.sorted().map { SnapshotEntry(root: $0.root, path: $0.path, expectation: entries[$0]!) }
+  }
+
+  private var forgets: (SnapshotEntry) -> Bool {
+    let forgotten = Set(forgotten)
+    let folders = Set(forgottenFolders)
+    let kept = Set(kept)
+    return { entry in
+      if kept.contains(entry.place) { return false }
+      if case .folder = entry.expectation, Self.lies(entry.place, in: folders) { return true }
+      return Self.lies(entry.place, in: forgotten)
+    }
+  }
+
+  private static func lies(_ place: SnapshotPlace, in forgotten: Set<SnapshotPlace>) -> Bool {
+    if forgotten.contains(place) { return true }
+    var rest = place.path.bytes[...]
+    while !rest.isEmpty {
+      rest = rest[..<(rest.lastIndex(of: UInt8(ascii: "/")) ?? rest.startIndex)]
+      if forgotten.contains(SnapshotPlace(root: place.root, path: ByteString(bytes: Array(rest)))) { return true }
+    }
+    return false
+  }
 }
 
 /// The nothing-changed path: one flat file for each (program, parameters, targets, configuration), checked without
@@ -53,7 +126,7 @@ package protocol Snapshot: Sendable {
   /// Looks once at every entry, on all cores.
   ///
   /// - Parameter generation: of the database, where the caller knows it; another one than the snapshot's gives `.none`.
-  /// - Complexity: one system call for each entry, until a difference shows.
+  /// - Complexity: one system call for each entry.
   func check(key: Digest, generation: Int64?) -> SnapshotAnswer
 
   /// Replaces the snapshot of `key`, atomically. To be called after the commit that it describes.
@@ -65,6 +138,11 @@ package protocol Snapshot: Sendable {
   ///
   /// - Complexity: O(entries); looks at none of them.
   func entries(key: Digest) -> [SnapshotEntry]
+
+  /// Changes the snapshot of `key`, atomically, where there is one.
+  ///
+  /// - Throws: as `write`.
+  func patch(key: Digest, generation: Int64, _ patch: SnapshotPatch, summary: [UInt8]) throws(SystemError)
 
   /// Forgets the snapshot of `key`, if there is one.
   func remove(key: Digest) throws(SystemError)

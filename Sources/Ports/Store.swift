@@ -150,4 +150,13 @@ package protocol Store: AnyObject {
   func nextBuild() throws(SystemError) -> Int64
 
   func commit(_ changes: [StoreChange]) throws(SystemError)
+
+  /// Takes notice of what other processes have committed since; to be called when the lock has been taken again.
+  ///
+  /// - Throws: `notFound` where the state was deleted or replaced meanwhile: it must be opened anew.
+  func refresh() throws(SystemError)
+}
+
+extension Store {
+  package func refresh() throws(SystemError) {}
 }

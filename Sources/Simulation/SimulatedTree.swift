@@ -163,7 +163,7 @@ package final class SimulatedSnapshot: Snapshot, @unchecked Sendable {
   package func check(key: Digest, generation: Int64?) -> SnapshotAnswer {
     guard let row = rows[key], row.writtenAt <= files.clock.nanoseconds else { return .none }
     let changed = row.entries.filter { !holds($0) }
-    guard changed.isEmpty else { return .changed(changed) }
+    guard changed.isEmpty else { return .changed(changed, summary: row.summary) }
     hits += 1
     return .unchanged(summary: row.summary)
   }
@@ -191,6 +191,11 @@ package final class SimulatedSnapshot: Snapshot, @unchecked Sendable {
 
   package func write(key: Digest, generation: Int64, entries: [SnapshotEntry], summary: [UInt8]) throws(SystemError) {
     rows[key] = (entries, summary, files.clock.nanoseconds)
+  }
+
+  package func patch(key: Digest, generation: Int64, _ patch: SnapshotPatch, summary: [UInt8]) throws(SystemError) {
+    guard let row = rows[key] else { return }
+    rows[key] = (patch.applied(to: row.entries), summary)
   }
 
   package func remove(key: Digest) throws(SystemError) { rows[key] = nil }

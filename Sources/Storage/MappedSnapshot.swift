@@ -20,7 +20,6 @@ package final class MappedSnapshot: Snapshot {
   private static let kept = 32
   /// How many entries a thread takes at a time; below twice this a second thread costs more than it saves.
   private static let grain = 1_000
-  private static let reportedDifferences = 8
 
   /// - Parameters:
   ///   - stateFolder: the absolute path of `.reflow`.
@@ -38,36 +37,35 @@ package final class MappedSnapshot: Snapshot {
 
   // MARK: - Checking
 
-  package func check(key: Digest, generation: Int64?) -> SnapshotAnswer {
-    let now = reflow_coarse_time()
+  /// Maps the snapshot of a key, if there is a usable one, for as long as `body` runs.
+  private func withSnapshot<Result>(_ key: Digest, _ body: (SnapshotFile) -> Result) -> Result? {
     guard let file = try? Descriptor.ifPresent(path(of: key)), let size = try? file.status(folder).hint.size, size > 0,
       let address = mmap(nil, Int(size), PROT_READ, MAP_PRIVATE | Int32(MAP_POPULATE), file.number, 0),
       address != MAP_FAILED
-    else { return .none }
+    else { return nil }
     defer { munmap(address, Int(size)) }
     let bytes = UnsafeRawBufferPointer(start: address, count: Int(size))
-    guard let snapshot = SnapshotFile(bytes, version: version, key: key) else { return .none }
+    return SnapshotFile(bytes, version: version, key: key).map(body)
+  }
+
+  package func check(key: Digest, generation: Int64?) -> SnapshotAnswer {
+    let now = reflow_coarse_time()
+    return withSnapshot(key) { check($0, key, generation, now: now) } ?? .none
+  }
+
+  private func check(_ snapshot: SnapshotFile, _ key: Digest, _ generation: Int64?, now: Int64) -> SnapshotAnswer {
     // A clock that went back makes all times worthless once.
     guard snapshot.writtenAt <= now, generation == nil || generation == snapshot.generation else { return .none }
 
     let check = SnapshotCheck(snapshot, roots: roots, output: output, startedAt: now)
     let count = snapshot.entryCount
-    onAllCores(count: count, grain: Self.grain) { range in check.run(range, limit: Self.reportedDifferences) }
+    onAllCores(count: count, grain: Self.grain) { range in check.run(range) }
     let (differences, rested) = check.outcome
-    guard differences.isEmpty else { return .changed(differences.map { snapshot.decoded($0) }) }
+    guard differences.isEmpty else {
+      return .changed(differences.map { snapshot.decoded($0) }, summary: snapshot.summary)
+    }
     if !rested.isEmpty { promote(rested, in: snapshot, key: key) }
     return .unchanged(summary: snapshot.summary)
-  }
-
-  package func entries(key: Digest) -> [SnapshotEntry] {
-    guard let file = try? Descriptor.ifPresent(path(of: key)), let size = try? file.status(folder).hint.size, size > 0,
-      let address = mmap(nil, Int(size), PROT_READ, MAP_PRIVATE | Int32(MAP_POPULATE), file.number, 0),
-      address != MAP_FAILED
-    else { return [] }
-    defer { munmap(address, Int(size)) }
-    let bytes = UnsafeRawBufferPointer(start: address, count: Int(size))
-    guard let snapshot = SnapshotFile(bytes, version: version, key: key) else { return [] }
-    return (0..<snapshot.entryCount).map(snapshot.decoded)
   }
 
   /// Writes the snapshot again, with files that were hashed and have rested taken at their figures from now on.
@@ -91,6 +89,25 @@ package final class MappedSnapshot: Snapshot {
     let isNew = try FileStatus.of(path(of: key)) == nil
     try replace(key, with: bytes)
     if isNew { try forgetOldest() }
+  }
+
+  package func patch(
+    key: Digest, generation: Int64, _ patch: SnapshotPatch, summary: [UInt8]
+  ) throws(SystemError) {
+    let patched = withSnapshot(key) { snapshot -> [UInt8] in
+      let now = reflow_coarse_time()
+      if let bytes = snapshot.overwritten(by: patch, generation: generation, writtenAt: now, summary: summary) {
+        return bytes
+      }
+      let entries = patch.applied(to: (0..<snapshot.entryCount).map { snapshot.decoded($0) })
+      return SnapshotFile.encode(
+        version: version, key: key, generation: generation, writtenAt: now, entries: entries, summary: summary)
+    }
+    if let patched { try replace(key, with: patched) }
+  }
+
+  package func entries(key: Digest) -> [SnapshotEntry] {
+    withSnapshot(key) { snapshot in (0..<snapshot.entryCount).map { snapshot.decoded($0) } } ?? []
   }
 
   package func remove(key: Digest) throws(SystemError) { try removeTree(path(of: key), in: AT_FDCWD, path(of: key)) }
@@ -132,10 +149,7 @@ private final class SnapshotCheck: @unchecked Sendable {
   private let startedAt: Int64
   /// Open folders by root; nil where one cannot be opened.
   private var roots: [UInt32: OpenFolder] = [:]
-  /// The first entry of the first piece that holds a difference: pieces behind it need not be looked at, so that the answer
-  /// does not depend on the number of threads.
-  private let firstDifferent = Atomic<Int>(.max)
-  private let found = Mutex<(differences: [Int: [Int]], rested: [Int])>(([:], []))
+  private let found = Mutex<(differences: [Int], rested: [Int])>(([], []))
 
   init(_ snapshot: SnapshotFile, roots: [ByteString], output: ByteString, startedAt: Int64) {
     self.snapshot = snapshot
@@ -150,34 +164,30 @@ private final class SnapshotCheck: @unchecked Sendable {
     }
   }
 
-  /// The differing entries of the first piece that has any, and the entries that were hashed and may now be trusted.
-  var outcome: (differences: [Int], rested: [Int]) {
-    found.withLock { ($0.differences[firstDifferent.load(ordering: .relaxed)] ?? [], $0.rested) }
-  }
+  /// The differing entries, ascending, and the entries that were hashed and may now be trusted.
+  var outcome: (differences: [Int], rested: [Int]) { found.withLock { ($0.differences.sorted(), $0.rested) } }
 
-  func run(_ range: Range<Int>, limit: Int) {
-    guard range.lowerBound < firstDifferent.load(ordering: .relaxed) else { return }
+  func run(_ range: Range<Int>) {
     var differences: [Int] = []
     var rested: [Int] = []
     var index = range.lowerBound
     var groupIndex = snapshot.groupIndex(ofEntry: index)
-    while index < range.upperBound, differences.count < limit {
+    while index < range.upperBound {
       let group = snapshot.group(groupIndex)
       let end = min(group.end, range.upperBound)
-      look(at: index..<end, of: group, limit: limit, &differences, &rested)
+      look(at: index..<end, of: group, &differences, &rested)
       index = end
       groupIndex += 1
     }
     if differences.isEmpty && rested.isEmpty { return }
     found.withLock {
-      if !differences.isEmpty { $0.differences[range.lowerBound] = differences }
+      $0.differences += differences
       $0.rested += rested
     }
-    if !differences.isEmpty { firstDifferent.min(range.lowerBound, ordering: .relaxed) }
   }
 
   private func look(
-    at entries: Range<Int>, of group: SnapshotFile.Group, limit: Int, _ differences: inout [Int], _ rested: inout [Int]
+    at entries: Range<Int>, of group: SnapshotFile.Group, _ differences: inout [Int], _ rested: inout [Int]
   ) {
     let isOutput = group.root == SnapshotFile.outputRoot
     let root = roots[group.root]
@@ -194,7 +204,7 @@ private final class SnapshotCheck: @unchecked Sendable {
       switch -opened {
       case ENOENT, ENOTDIR: folder = nil
       case let code where code > 0:
-        differences.append(entries.lowerBound)
+        differences += entries
         return
       case _: folder = OpenFolder(owning: opened)
       }
@@ -203,7 +213,6 @@ private final class SnapshotCheck: @unchecked Sendable {
       let entry = snapshot.entry(index)
       if !holds(entry, index, folder, entry.path + skipped, follow: !isOutput, &rested) {
         differences.append(index)
-        if differences.count == limit { return }
       }
     }
   }

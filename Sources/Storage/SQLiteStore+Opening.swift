@@ -179,6 +179,7 @@ extension SQLiteStore {
     workspaceID = statement.bytes(0)
     reservedRun = max(statement.integer(1), runs.upperBound)
     generation += 1
+    try noteInode()
   }
 
   /// Renames the database and its log, and says so.

@@ -51,6 +51,8 @@ package final class SQLiteStore: Store {
   var reservedRun: Int64 = 1
   var isMarkedOpen = false
   private var isClosed = false
+  /// Of the database file, by which its deletion is noticed.
+  private var openedInode: UInt64 = 0
 
   /// Opens the state below `.reflow`, and makes both where they are missing.
   ///
@@ -61,7 +63,10 @@ package final class SQLiteStore: Store {
     self.options = options
     (database, notices) = try Self.openDatabase(in: folder, options: options)
     try loadState()
+    try noteInode()
   }
+
+  func noteInode() throws(SystemError) { openedInode = try FileStatus.of(path)?.hint.inode ?? 0 }
 
   deinit { close() }
 
@@ -120,6 +125,13 @@ package final class SQLiteStore: Store {
       try noteTime()
     }
     generation = next
+  }
+
+  package func refresh() throws(SystemError) {
+    guard let status = try FileStatus.of(path), status.hint.inode == openedInode else {
+      throw SystemError(.notFound, "the state '\(path.display)' was removed while it was in use; run again")
+    }
+    try loadState()
   }
 
   // MARK: - Numbers

@@ -31,11 +31,11 @@ struct SnapshotFile {
   var writtenAt: Int64 { word(64) }
   var entryCount: Int { Int(word(72) as UInt32) }
   var groupCount: Int { Int(word(76) as UInt32) }
-  private var digestCount: Int { Int(word(80) as UInt32) }
-  private var stringsOffset: Int { Int(word(88) as UInt64) }
-  private var summaryOffset: Int { Int(word(96) as UInt64) }
-  private var entriesOffset: Int { Self.headerBytes + groupCount * Self.groupBytes }
-  private var digestsOffset: Int { entriesOffset + entryCount * Self.entryBytes }
+  var digestCount: Int { Int(word(80) as UInt32) }
+  var stringsOffset: Int { Int(word(88) as UInt64) }
+  var summaryOffset: Int { Int(word(96) as UInt64) }
+  var entriesOffset: Int { Self.headerBytes + groupCount * Self.groupBytes }
+  var digestsOffset: Int { entriesOffset + entryCount * Self.entryBytes }
 
   var summary: [UInt8] { Array(bytes[summaryOffset...]) }
 
@@ -99,6 +99,9 @@ struct SnapshotFile {
     return low
   }
 
+  /// Where an entry's path lies among the strings.
+  func pathOffset(_ index: Int) -> UInt32 { word(entriesOffset + index * Self.entryBytes + 48) }
+
   struct Entry {
     var hint: FileHint
     var kind: Kind?
@@ -153,7 +156,6 @@ struct SnapshotFile {
     var groupCount: UInt32 = 0
     var digestCount: UInt32 = 0
     var current: (root: SnapshotRoot, parent: ArraySlice<UInt8>)?
-    let none = FileHint(device: 0, inode: 0, size: 0, modifiedNanoseconds: 0, changedNanoseconds: 0, mode: 0)
     for (index, entry) in entries.enumerated() {
       let path = entry.path.bytes
       let parent = path[..<(path.lastIndex(of: UInt8(ascii: "/")) ?? 0)]
@@ -170,15 +172,9 @@ struct SnapshotFile {
         strings.append(0)
         groupCount += 1
       }
-      let hint: FileHint
-      let kind: Kind
+      let (hint, kind, digest) = figures(of: entry.expectation)
       var digestIndex: UInt32 = 0
-      switch entry.expectation {
-      case .missing: (hint, kind) = (none, .missing)
-      case .folder(let figures, let isTrusted): (hint, kind) = (figures, isTrusted ? .folder : .untrustedFolder)
-      case .file(let figures, nil): (hint, kind) = (figures, .file)
-      case .file(let figures, let digest?):
-        (hint, kind) = (figures, .fileToHash)
+      if let digest {
         digestIndex = digestCount
         digests.write(digest)
         digestCount += 1

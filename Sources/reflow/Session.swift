@@ -86,11 +86,13 @@ struct Session {
       said = store.notices.count
     }
     let interruption = Interruption()
-    var isAwake = false
     let summary = build(
       buildOptions(request, mode: mode), QuickDoors(snapshot: snapshot, fileSystem: fileSystem, clock: clock),
       interruption: interruption, sink: sink,
       open: { () throws(SystemError) -> World in
+        // While the process is small and has one thread: the spawner is a copy of it.
+        try LinuxStepRunner.startSpawner()
+        Interrupts.watch { _ in interruption.interrupt() }
         let objects = try FileObjectStore(in: state)
         return World(
           fileSystem: fileSystem, objects: objects,
@@ -109,19 +111,7 @@ struct Session {
             return opened
           })
       },
-      load: {
-        if !isAwake {
-          isAwake = true
-          // While the process is small and has one thread: the spawner is a copy of it.
-          do throws(SystemError) {
-            try LinuxStepRunner.startSpawner()
-          } catch {
-            return .failed([Diagnostic("system.limit", error.message)])
-          }
-          Interrupts.watch { _ in interruption.interrupt() }
-        }
-        return load(request)
-      })
+      load: { load(request) })
     // Damage may show in the middle of a build.
     sayNotices()
     return summary

@@ -87,7 +87,7 @@ final class Rig {
         case .withdraw(let step): launched.removeAll { $0.step == step }
         case .look, .list, .observe, .storeLiterals, .loadManifest, .lookUpDerivations, .loadReadSets, .lookUpResults,
           .cancel, .export, .record, .answer, .answerText, .reused, .succeeded, .discarded, .failed, .wouldRun,
-          .sourceFailed, .restart:
+          .sourceFailed, .restart, .incomplete:
           queue += perform(effect)
         }
       }
@@ -203,6 +203,7 @@ final class Rig {
     case .wouldRun(let step, _, let reason): log.append("\(name(step)) would run: \(reason.description)")
     case .sourceFailed(_, let message): log.append("source: \(message)")
     case .restart: log.append("restart")
+    case .incomplete(let step): log.append("incomplete: \(name(step))")
     case .cancel(let step): log.append("cancel \(name(step))")
     case .launch, .withdraw, .export, .reused, .succeeded, .discarded: return []
     }

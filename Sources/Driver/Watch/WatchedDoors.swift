@@ -145,6 +145,10 @@ package struct WatchedSnapshot: Snapshot {
     try base.write(key: key, generation: generation, entries: entries, summary: summary)
   }
 
+  package func patch(key: Digest, generation: Int64, _ patch: SnapshotPatch, summary: [UInt8]) throws(SystemError) {
+    try base.patch(key: key, generation: generation, patch, summary: summary)
+  }
+
   package func remove(key: Digest) throws(SystemError) { try base.remove(key: key) }
 
   package func entries(key: Digest) -> [SnapshotEntry] { base.entries(key: key) }

@@ -1,0 +1,166 @@
+import BuildGraph
+import Diagnostics
+import Engine
+import Ports
+
+/// A run over a part of the last build's graph, and what every run leaves for the next. See <doc:PartialBuilds>.
+extension BuildRun {
+  // MARK: A part
+
+  /// Tells the engine of the part, in place of an evaluation.
+  func begin(_ plan: PartialPlan) {
+    graph = plan.graph
+    known = plan.known
+    looks = plan.looks
+    listings = plan.listings
+    for id in listings.keys { listingTimes[id] = plan.listedAt }
+    let header = plan.persisted.header
+    sink.receive(.planned(steps: header.count(of: .step)))
+    if let memory = SnapshotSummary(encoded: header.sayings) {
+      for diagnostic in memory.diagnostics(world.fileSystem) { say(diagnostic) }
+      printed = memory.printed
+    }
+    for line in printed { sink.receive(.printed(line)) }
+    for id in plan.replies.keys.sorted() {
+      let reply = plan.replies[id]!
+      records[id] = reply.record
+      remember(reply.news)
+    }
+    isEvaluated = true
+    entries = plan.entries
+    pending.append(
+      .graphExtended(
+        GraphExtension(
+          sources: graph.sources[...], steps: graph.steps[...], literals: graph.literals[...],
+          assemblies: graph.assemblies[...], frames: plan.frames)))
+    if !plan.settled.isEmpty { pending.append(.settled(plan.settled)) }
+    pending.append(.outputsDeclared(plan.entries))
+  }
+
+  /// What was read is checked against what the part was made for: a source of which not all dependents are here must be as it was.
+  func check(_ reply: SourceReader.Reply, _ plan: PartialPlan) {
+    let index = Int(reply.id.index)
+    switch reply.observation {
+    case .failed: restart(.evaluate)
+    case .file(let artifact), .folder(let artifact, _):
+      let old = plan.expected[index]
+      if old == artifact { return }
+      if plan.isAnswer[index] {
+        restart(.evaluate)
+      } else if old != nil {
+        restart(.planAgain([.source(plan.sourceIDs[index])]))
+      }
+    }
+  }
+
+  func remember(_ news: [(path: Path, observation: Observation)]) {
+    for (path, observation) in news where known[path] != observation {
+      known[path] = observation
+      note(.setSource(path, observation))
+    }
+  }
+
+  // MARK: The graph for the next build
+
+  /// The files whose change makes an evaluation necessary.
+  var programFiles: [Path] {
+    plan?.persisted.header.programFiles ?? (program?.files ?? []) + options.configurationFiles
+  }
+
+  /// Notes the graph with its new states.
+  ///
+  /// - Returns: its header; nil where there is none that would be of use.
+  func recordGraph(wantedSteps: Int) -> GraphHeader? {
+    if let plan { return recordStates(plan) }
+    let sayings = SnapshotSummary(
+      isComplete: true, serial: 0, definition: Digest(high: 0, low: 0), steps: wantedSteps, printed: printed,
+      diagnostics: sayings)
+    var recorder = GraphRecorder(graph, outputs: entries)
+    guard recorder.record(&engine, needs: needs) else { return nil }
+    let header = recorder.addHeader(
+      serial: nextSerial, wantedSteps: wantedSteps, programFiles: programFiles, sayings: sayings.encoded)
+    note(.setGraph(key: options.snapshotKey, pages: recorder.pages))
+    return header
+  }
+
+  private func recordStates(_ plan: PartialPlan) -> GraphHeader? {
+    var states: [GraphNode: NodeState] = [:]
+    for (index, id) in plan.sourceIDs.enumerated() {
+      if let artifact = engine.artifact(of: .source(SourceID(index: UInt32(index)))) {
+        states[.source(id)] = .known(artifact)
+      }
+    }
+    for (index, id) in plan.assemblyIDs.enumerated() where plan.affected.contains(.assembly(id)) {
+      states[.assembly(id)] = engine.artifact(of: .assembly(AssemblyID(index: UInt32(index)))).map { .known($0) }
+    }
+    var stale = Set(plan.persisted.header.staleSteps)
+    for (index, id) in plan.stepIDs.enumerated() where plan.affected.contains(.step(id)) {
+      let state = engine.state(of: StepID(index: UInt32(index)))
+      // All of the part is wanted: what the engine never came to is not up to date.
+      states[.step(id)] = state == .unwanted ? .stale : state
+      if states[.step(id)] == .stale { stale.insert(id) } else { stale.remove(id) }
+    }
+    var header = plan.persisted.header
+    header.serial = nextSerial
+    header.staleSteps = stale.sorted()
+    guard var pages = try? plan.persisted.pages(settingStates: states) else { return nil }
+    pages[.header] = header.encoded
+    note(.updateGraph(key: options.snapshotKey, pages: pages))
+    savedPages = pages
+    return header
+  }
+
+  // MARK: The snapshot
+
+  /// Writes down all that must look the same for the next build to have nothing to do, or to know what has to be looked at again.
+  func writeSnapshot(_ header: GraphHeader?, isComplete: Bool, steps: Int) {
+    let key = options.snapshotKey
+    guard let header else { return }
+    let changed = plan.map { Set($0.changedSources) }
+    guard canSnapshot, let entries = snapshotEntries(of: { changed?.contains($0) ?? true }) else {
+      outcome = SavedOutcome()
+      try? world.snapshot.remove(key: key)
+      return
+    }
+    let summary = SnapshotSummary(
+      isComplete: isComplete, serial: header.serial, definition: header.definition, steps: steps, printed: printed,
+      diagnostics: diagnostics)
+    // It only saves time: without it the next build looks everything up.
+    guard let plan else {
+      outcome = SavedOutcome(summary: summary)
+      try? world.snapshot.write(key: key, generation: store.generation, entries: entries, summary: summary.encoded)
+      return
+    }
+    let patch = patch(plan, entries)
+    outcome = SavedOutcome(summary: summary, patch: patch)
+    if !defersSnapshot {
+      try? world.snapshot.patch(key: key, generation: store.generation, patch, summary: summary.encoded)
+    }
+  }
+
+  private func patch(_ plan: PartialPlan, _ entries: [SnapshotEntry]) -> SnapshotPatch {
+    var patch = SnapshotPatch()
+    patch.entries = entries
+    patch.kept = programFiles.map { SnapshotPlace(root: .source($0.root), path: $0.bytes) }
+    for id in plan.changedSources {
+      guard case .path(let path) = graph.sources[Int(id.index)].place else { continue }
+      let place = SnapshotPlace(root: .source(path.root), path: path.bytes)
+      // What other sources have below a folder stays, where this one is about names only.
+      if case .folder = records[id] {
+        patch.forgotten.append(place)
+      } else if listings[id] != nil {
+        patch.forgottenFolders.append(place)
+      }
+    }
+    patch.forgotten += plan.entries.map { SnapshotPlace(root: .output, path: $0.path) }
+    return patch
+  }
+}
+
+/// What a run has saved for the next one.
+struct SavedOutcome {
+  /// As it is in the snapshot; nil where there is none, since it could not cover all.
+  var summary: SnapshotSummary?
+  /// Of a part: how the snapshot is to be changed.
+  var patch: SnapshotPatch?
+}

@@ -1,0 +1,308 @@
+package import BuildGraph
+import Diagnostics
+package import Ports
+
+/// What differs from the last build, as far as looking told.
+package struct ChangedPaths: Sendable {
+  package var sources: [Path]
+  package var outputs: [ByteString]
+
+  package init(sources: [Path] = [], outputs: [ByteString] = []) {
+    self.sources = sources
+    self.outputs = outputs
+  }
+
+  package var isEmpty: Bool { sources.isEmpty && outputs.isEmpty }
+
+  package mutating func formUnion(_ other: ChangedPaths) {
+    sources += other.sources
+    outputs += other.outputs
+  }
+}
+
+/// Builds one (program, targets, parameters) again and again, and keeps open between builds what that takes: the state, the objects, the
+/// graph of the last build. A command that builds once uses it once.
+///
+/// One thread at a time. The state lock is held only while an update is at work; what another process has built meanwhile is noticed.
+package final class ResidentBuild {
+  /// What the caller knows of what has changed since the last update.
+  package enum Changes {
+    /// Nothing: every path is looked at.
+    case unknown
+    /// All that has changed. Paths that the build does not depend on do no harm.
+    case paths(ChangedPaths)
+  }
+
+  private let options: BuildOptions
+  private let doors: QuickDoors
+  private let open: WorldOpening
+  private let load: () -> ProgramLoading
+  private let isWatching: Bool
+
+  private var world: World?
+  private var store: (any Store)?
+  private var graph: PersistedGraph?
+  /// The store's generation that `graph` was read at.
+  private var graphGeneration: Int64 = -1
+  /// What the last update left, to which further changes are relative.
+  private var basis: SnapshotSummary?
+  /// Changes that no update has brought to an end yet.
+  private var carried = ChangedPaths()
+  private var unwritten: (patch: SnapshotPatch, summary: [UInt8])?
+
+  /// - Parameters:
+  ///   - isWatching: The snapshot is written by ``settle()`` and not in the way of the output.
+  ///   - open: Opens the world; called at the first update that has something to do, and again where the state was deleted.
+  ///   - load: Reads and checks the program; called where it has to be evaluated.
+  package init(
+    _ options: BuildOptions, _ doors: QuickDoors, isWatching: Bool, open: @escaping WorldOpening,
+    load: @escaping () -> ProgramLoading
+  ) {
+    self.options = options
+    self.doors = doors
+    self.isWatching = isWatching
+    self.open = open
+    self.load = load
+  }
+
+  // MARK: Updating
+
+  /// Brings the outputs up to date.
+  ///
+  /// Ends with `buildFinished`, whatever happens.
+  ///
+  /// - Complexity: with known changes, that of what rests on them; else one look at each path more.
+  package func update(
+    _ changes: Changes = .unknown, interruption: Interruption, feed: ChangeFeed? = nil, sink: any EventSink
+  ) -> BuildEvent.Summary {
+    let started = doors.clock.monotonic
+    func finish(_ summary: BuildEvent.Summary) -> BuildEvent.Summary {
+      var summary = summary
+      summary.seconds = doors.clock.monotonic - started
+      sink.receive(.buildFinished(summary))
+      return summary
+    }
+    sink.receive(.buildStarted(program: options.program))
+    do throws(SystemError) {
+      return finish(try perform(changes, interruption, feed, sink))
+    } catch {
+      // Whatever was left open may be what is wrong.
+      close()
+      sink.receive(.diagnostic(Diagnostic(Diagnostic.ID("system.\(error.code)"), error.message)))
+      return finish(BuildEvent.Summary(status: .refused, steps: 0, run: 0, cached: 0, failed: 0, seconds: 0))
+    }
+  }
+
+  private func perform(
+    _ changes: Changes, _ interruption: Interruption, _ feed: ChangeFeed?, _ sink: any EventSink
+  ) throws(SystemError) -> BuildEvent.Summary {
+    var known: ChangedPaths?
+    if case .paths(let paths) = changes, basis != nil {
+      carried.formUnion(paths)
+      known = carried
+    } else {
+      known = look()
+    }
+    if let summary = nothingToDo(known, sink) { return summary }
+    let world = try opened()
+    var hasWaited = false
+    try world.lock.acquire { holder in
+      hasWaited = true
+      sink.receive(
+        .diagnostic(Diagnostic("build.waiting", .note, "another build is at work (\(holder)); waiting for it to end")))
+    }
+    defer { world.lock.release() }
+    if hasWaited {
+      // What was waited for may have done it all.
+      known = look()
+      if let summary = nothingToDo(known, sink) { return summary }
+    }
+    let store = try openedStore(world)
+    carried = known ?? ChangedPaths()
+    return try build(known, world, store, interruption, feed, sink)
+  }
+
+  /// Looks at every path of the snapshot.
+  ///
+  /// - Returns: what differs; nil where there is no snapshot to compare with.
+  private func look() -> ChangedPaths? {
+    settle()
+    basis = nil
+    if options.evaluatesAlways { return nil }
+    let bytes: [UInt8]
+    var changes = ChangedPaths()
+    switch doors.snapshot.check(key: options.snapshotKey, generation: nil) {
+    case .none: return nil
+    case .unchanged(let summary): bytes = summary
+    case .changed(let entries, let summary):
+      bytes = summary
+      for entry in entries {
+        switch entry.root {
+        case .source(let root): changes.sources.append(Path(root: root, entry.path))
+        case .output: changes.outputs.append(entry.path)
+        }
+      }
+    }
+    basis = SnapshotSummary(encoded: bytes)
+    return basis == nil ? nil : changes
+  }
+
+  private func nothingToDo(_ changes: ChangedPaths?, _ sink: any EventSink) -> BuildEvent.Summary? {
+    guard let changes, changes.isEmpty, let basis, basis.isComplete, !options.evaluatesAlways else { return nil }
+    for diagnostic in basis.diagnostics(doors.fileSystem) { sink.receive(.diagnostic(diagnostic)) }
+    for line in basis.printed { sink.receive(.printed(line)) }
+    return BuildEvent.Summary(
+      status: .succeeded, steps: basis.steps, run: 0, cached: basis.steps, failed: 0, seconds: 0)
+  }
+
+  private func build(
+    _ changes: ChangedPaths?, _ world: World, _ store: any Store, _ interruption: Interruption, _ feed: ChangeFeed?,
+    _ sink: any EventSink
+  ) throws(SystemError) -> BuildEvent.Summary {
+    // What an evaluation was told may turn out to be another thing; each time something is learned, so a few times do.
+    let restartLimit = 6
+    var mayUsePart = true
+    var more: Set<GraphNode> = []
+    for attempt in 0...restartLimit {
+      let startedAt = Int64(world.clock.now * 1e9)
+      var work: BuildRun.Work?
+      if let changes, mayUsePart, let plan = try plan(changes, more, world, store, now: startedAt, sink) {
+        work = .part(plan)
+      }
+      if work == nil {
+        mayUsePart = false
+        switch load() {
+        case .failed(let diagnostics):
+          for diagnostic in diagnostics { sink.receive(.diagnostic(diagnostic)) }
+          return BuildEvent.Summary(status: .invalid, steps: 0, run: 0, cached: 0, failed: 0, seconds: 0)
+        case .loaded(let program): work = .program(program)
+        }
+      }
+      guard let work else { break }
+      let run = BuildRun(
+        options, world: world, store: store, work: work, loadedAt: startedAt, interruption: interruption,
+        changes: feed, sink: sink)
+      run.nextSerial = max(try lastSerial(store), basis?.serial ?? 0) + 1
+      run.defersSnapshot = isWatching
+      do throws(SystemError) {
+        switch try run.perform(mayRestart: attempt < restartLimit) {
+        case .finished(let summary):
+          take(run, store)
+          return summary
+        case .restart(.evaluate): mayUsePart = false
+        case .restart(.planAgain(let nodes)):
+          // Something that stays as it is would come again and again.
+          if more.isSuperset(of: nodes) { mayUsePart = false }
+          more.formUnion(nodes)
+        }
+      } catch {
+        // An object that is gone or not what its name says has been set aside by now: work brings it back.
+        guard error.code == .damaged || error.code == .notFound, attempt < restartLimit else { throw error }
+        sink.receive(.diagnostic(Diagnostic("state.damaged", .warning, "\(error.message); making it again")))
+        mayUsePart = false
+      }
+    }
+    throw SystemError(.other, "the inputs keep changing while they are read; try again when they rest")
+  }
+
+  /// The part of the last build's graph that changes concern; nil where the program must be evaluated.
+  private func plan(
+    _ changes: ChangedPaths, _ more: Set<GraphNode>, _ world: World, _ store: any Store, now: Int64,
+    _ sink: any EventSink
+  ) throws(SystemError) -> PartialPlan? {
+    guard let basis else { return nil }
+    do throws(SystemError) {
+      guard let graph = try currentGraph(store), graph.header.definition == basis.definition,
+        graph.header.serial >= basis.serial
+      else { return nil }
+      var planner = PartialPlanner(graph: graph, store: store, fileSystem: world.fileSystem, now: now)
+      return try planner.plan(changes, more: more)
+    } catch {
+      guard error.code == .damaged else { throw error }
+      graph = nil
+      sink.receive(.diagnostic(Diagnostic("state.damaged", .warning, error.message)))
+      if !options.isDryRun { try store.commit([.removeGraph(key: options.snapshotKey)]) }
+      return nil
+    }
+  }
+
+  private func currentGraph(_ store: any Store) throws(SystemError) -> PersistedGraph? {
+    if graph == nil || graphGeneration != store.generation {
+      graph = try PersistedGraph(in: store, key: options.snapshotKey)
+      graphGeneration = store.generation
+    }
+    return graph
+  }
+
+  private func lastSerial(_ store: any Store) throws(SystemError) -> Int64 {
+    try currentGraph(store)?.header.serial ?? 0
+  }
+
+  /// Takes note of what a run has saved.
+  private func take(_ run: BuildRun, _ store: any Store) {
+    guard let outcome = run.outcome else { return }
+    carried = ChangedPaths()
+    basis = outcome.summary
+    if let plan = run.plan {
+      plan.persisted.note(run.savedPages)
+      graph = plan.persisted
+      graphGeneration = store.generation
+      if let patch = outcome.patch, let summary = outcome.summary, isWatching {
+        var all = unwritten?.patch ?? SnapshotPatch()
+        all.formUnion(patch)
+        unwritten = (all, summary.encoded)
+      }
+    } else {
+      graph = nil
+      unwritten = nil
+    }
+  }
+
+  /// Writes what the updates have left for later: the snapshot, with which the next process knows what has changed. For when there is
+  /// time; at the end at the latest.
+  package func settle() {
+    guard let unwritten else { return }
+    self.unwritten = nil
+    // It only saves time: without it the next build looks everything up.
+    try? doors.snapshot.patch(
+      key: options.snapshotKey, generation: store?.generation ?? 0, unwritten.patch, summary: unwritten.summary)
+  }
+
+  // MARK: Doors
+
+  private func opened() throws(SystemError) -> World {
+    if let store {
+      do throws(SystemError) {
+        try store.refresh()
+      } catch {
+        // Deleted under a running watch: begin anew.
+        guard error.code == .notFound else { throw error }
+        close()
+      }
+    }
+    if let world { return world }
+    let opened = try open()
+    world = opened
+    return opened
+  }
+
+  private func openedStore(_ world: World) throws(SystemError) -> any Store {
+    if let store {
+      let before = store.generation
+      try store.refresh()
+      // Another process may have pruned.
+      if store.generation != before { world.objects.forget() }
+      return store
+    }
+    let opened = try world.openStore()
+    store = opened
+    return opened
+  }
+
+  private func close() {
+    graph = nil
+    basis = nil
+    store = nil
+    world = nil
+  }
+}
