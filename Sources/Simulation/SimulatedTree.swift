@@ -195,7 +195,7 @@ package final class SimulatedSnapshot: Snapshot, @unchecked Sendable {
 
   package func patch(key: Digest, generation: Int64, _ patch: SnapshotPatch, summary: [UInt8]) throws(SystemError) {
     guard let row = rows[key] else { return }
-    rows[key] = (patch.applied(to: row.entries), summary)
+    rows[key] = (patch.applied(to: row.entries), summary, files.clock.nanoseconds)
   }
 
   package func remove(key: Digest) throws(SystemError) { rows[key] = nil }
