@@ -87,6 +87,8 @@ struct PartialPlanner {
       case .source: break
       case .step, .assembly, .literal: guard definition.needs.isEmpty else { return nil }
       }
+      // The state has a table's key and not its expression.
+      if case .step(let step, _) = definition.content, case .table = step.work { return nil }
       for path in definition.entries { entries[path] = try graph.entry(at: path) }
     }
     for path in changes.outputs {
@@ -302,6 +304,14 @@ private struct GraphParts {
           for index in exec.inputs.indices { exec.inputs[index].reference = renamed(exec.inputs[index].reference) }
         }
         step.work = .exec(exec)
+      case .table(var table):
+        table.inputs =
+          isSettled
+          ? []
+          : table.inputs.map { input in
+            Exec.Input(reference: renamed(input.reference), kind: input.kind)
+          }
+        step.work = .table(table)
       case .copy(let reference, let kind, let place): step.work = .copy(renamed(reference), kind: kind, to: place)
       }
       newSteps.append(step)
