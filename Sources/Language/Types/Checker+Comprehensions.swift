@@ -276,6 +276,11 @@ extension Checker {
         continue
       }
       if needsMore[place], depends {
+        // Of a count of such a table the table is what is wrong.
+        if (place + 1..<end).contains(where: { needsMore[$0] && type(walk.nodes[$0]).isTable }) {
+          place += 1
+          continue
+        }
         if case .table = type(node) {
           reportDependentTable(node, isSource: false)
         } else {
@@ -387,6 +392,18 @@ extension Checker {
     }
   }
 
+  private func hasCertainValue(_ id: ExpressionID) -> Bool {
+    switch tree[id].kind {
+    case .identifier, .integer, .float, .string, .bool: true
+    case .member(let base, _), .parenthesized(let base): hasCertainValue(base)
+    case .structure(let fields): fields.allSatisfy { $0.value.map { hasCertainValue($0) } ?? true }
+    case .tuple(let elements): elements.allSatisfy { hasCertainValue($0) }
+    case .error, .unary, .binary, .conditional, .switch, .index, .slice, .call, .function, .exec, .make, .block, .list,
+      .map, .comprehension, .table, .variant, .toInteger, .toFloat:
+      false
+    }
+  }
+
   /// Whether a pattern matches every row.
   private func isSimple(_ pattern: PatternID) -> Bool {
     switch tree[pattern].kind {
@@ -434,6 +451,8 @@ extension Checker {
         guard case .filter(let condition) = clause else { return nil }
         aggregate.conditions.append(condition)
       }
+      // A count does not compute what it counts, which must therefore have a value.
+      if builtin == .len, !hasCertainValue(value) { return nil }
       for part in [value] + aggregate.conditions where !mentions(part, generators).isEmpty { return nil }
       return aggregate
     case .system(.listsTake):

@@ -135,6 +135,12 @@ extension Checker {
       return Found(type: value, flow: flow, resolution: .prelude(name.text))
     }
     if lostNames.contains(name.text) { return Found() }
+    if name.text == "table" {
+      report(
+        .unknownName, "identifier \"table\" not defined", at: range(name.token),
+        notes: [Diagnostic.Note("a table is written with the type of its rows: table(...) {name string, n int}")])
+      return Found()
+    }
     if Builtin(rawValue: name.text) != nil {
       report(
         .builtinAsValue, "identifier \"\(name.text)\" not defined", at: range(name.token),

@@ -88,6 +88,8 @@ extension Checker {
       notes.append(Diagnostic.Note("float(e) makes a float of an int, int(e) an int of a float"))
     case (.string, .int), (.int, .string):
       notes.append(Diagnostic.Note("make(\"$/strings\").FromInt makes a string of an int"))
+    case (.table, .list), (.list, .table):
+      notes.append(Diagnostic.Note("table(xs) {...} makes a table of a list, rows(t) a list of a table"))
     default: break
     }
     report(

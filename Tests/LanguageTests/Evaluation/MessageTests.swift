@@ -23,6 +23,12 @@ struct MessageTests {
     .invalidRange: "val Main = range(1, 0)",
     .keyNotFound: "val Main = [1: 1][2]",
     .listSizes: "val Main = zip([1], [])",
+    .loopTable:
+      "val T = table([{a: 1}]) {a int}\nval Main = fixpoint(T, func(t table {a int}) => [{a: len(t)} | r <- t])",
+    .rowStep:
+      "func f(a int) string = files.Text(file(\"a\"))\nval T = table([{a: 1}]) {a int}\nval Main = [{s: f(r.a)} | r <- T]",
+    .tableProduct:
+      "val T = table(file(\"a\")) {a int}\nval Main = [{a: r.a, b: s.a} | r <- T, s <- T]",
     .missingArgument: "val Main = 1",
     .missingScheme: "val Main = files.Copy(file(\"a\"), \"b\")",
     .missingSource: "val Main = file(\"none\")",

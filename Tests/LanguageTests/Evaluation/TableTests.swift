@@ -101,7 +101,7 @@ struct TableTests {
     ("People == People + table([]) {name string, age int}", "true"), ("Edges == Edges + Edges", "false"),
     ("map([(r.name, r.age) | r <- rows(People)])", "[\"a\": 10, \"b\": 20, \"c\": 30]"),
     ("[{share: float(p.age) / float(len(Mentions))} | p <- People, if p.age == 10]", "share\n2.0"),
-    ("sum([1, 2, 3]) + max([1, 7])", "10"), ("avg([1, 2])", "1.5"), ("sum([0.1, 0.2, 0.3, 0.4])", "1"),
+    ("sum([1, 2, 3]) + max([1, 7])", "13"), ("avg([1, 2])", "1.5"), ("sum([0.1, 0.2, 0.3, 0.4])", "1"),
     ("{a: Edges}", "{a: [{src: \"a\", dst: \"b\"}, {src: \"b\", dst: \"a\"}, {src: \"b\", dst: \"c\"}]}"),
   ])
   func `what is made of tables comes to its value`(_ text: String, _ expected: String) {
