@@ -72,6 +72,7 @@ let package = Package(
     .testTarget(name: "EngineTests", dependencies: ["Engine", "Scheduling", "BuildGraph"]),
     .testTarget(
       name: "SimulationTests", dependencies: ["Simulation", "Driver", "Ports", "BuildGraph", "Diagnostics"]),
+    .testTarget(name: "WatchingTests", dependencies: ["Watching", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", "Ports", "BuildGraph", "Diagnostics", "CSQLite"]),
     .testTarget(
       name: "LinuxSystemTests", dependencies: ["LinuxSystem", "Ports", "BuildGraph", "Diagnostics", "CLinux"]),

@@ -25,6 +25,8 @@ struct Build {
     var cached: Int?
     var failed: Int?
     var text: String?
+    var paths: [String]?
+    var folders: Int?
   }
 
   let status: Int32
@@ -36,8 +38,21 @@ struct Build {
     status = execution.status
     output = execution.output
     errors = execution.errors
-    let lines = (try? String(contentsOfFile: eventsPath, encoding: .utf8)) ?? ""
-    events = try lines.split(separator: "\n").map { try JSONDecoder().decode(Event.self, from: Data($0.utf8)) }
+    events = try Self.events(in: eventsPath)
+  }
+
+  init(status: Int32, errors: String, events: [Event]) {
+    self.status = status
+    output = ""
+    self.errors = errors
+    self.events = events
+  }
+
+  /// The whole lines of a file of events; its writer may be at work.
+  static func events(in path: String) throws -> [Event] {
+    let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+    let end = text.lastIndex(of: "\n") ?? text.startIndex
+    return try text[..<end].split(separator: "\n").map { try JSONDecoder().decode(Event.self, from: Data($0.utf8)) }
   }
 
   /// How often each label ended in this way.

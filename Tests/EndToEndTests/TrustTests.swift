@@ -5,80 +5,92 @@ import Testing
 /// Sixteen disturbances that build tools are known to get wrong, on a project of two steps, the second of which reads
 /// what the first makes.
 struct TrustTests {
-  @Test func `01 an input that is touched runs nothing`() throws {
+  @Test(arguments: Mode.allCases) func `01 an input that is touched runs nothing`(mode: Mode) throws {
     let project = try Samples.twoStepProject()
+    let tool = try Tool(mode, on: project)
     try project.shiftModificationTime("in.txt", seconds: 5)
-    #expect(try project.build().started == [:])
+    #expect(try tool.update().started == [:])
     // Also where it is another file with the same content.
     try project.remove("in.txt")
     try project.write("in.txt", "one\ntwo\n")
-    #expect(try project.build().started == [:])
+    #expect(try tool.update().started == [:])
   }
 
-  @Test func `02 a step that gives an equal output stops there`() throws {
+  @Test(arguments: Mode.allCases) func `02 a step that gives an equal output stops there`(mode: Mode) throws {
     let project = try Samples.twoStepProject()
+    let tool = try Tool(mode, on: project)
     try project.write("in.txt", "ONE\ntwo\n")
-    let build = try project.build()
+    let build = try tool.update()
     #expect(build.started == ["First": 1])
     #expect(build.written == [])
   }
 
-  @Test func `03 an input replaced by an older file is seen`() throws {
+  @Test(arguments: Mode.allCases) func `03 an input replaced by an older file is seen`(mode: Mode) throws {
     let project = try Samples.twoStepProject()
+    let tool = try Tool(mode, on: project)
     try project.write("older.txt", "three\n")
     try project.shiftModificationTime("older.txt", seconds: -100_000)
     _ = try project.run("mv", ["older.txt", "in.txt"])
-    #expect(try project.build().started == ["First": 1, "Second": 1])
+    #expect(try tool.update().started == ["First": 1, "Second": 1])
     #expect(try project.texts() == ["first": "THREE\n", "second": "1\n"])
   }
 
-  @Test func `04 an edit that restores size and time is seen`() throws {
+  @Test(arguments: Mode.allCases) func `04 an edit that restores size and time is seen`(mode: Mode) throws {
     let project = try Samples.twoStepProject()
+    let tool = try Tool(mode, on: project)
     _ = try project.run("cp", ["-p", "in.txt", "stamp"])
     try project.write("in.txt", "six\nten\n")
     _ = try project.run("touch", ["-r", "stamp", "in.txt"])
-    #expect(try project.build().started == ["First": 1, "Second": 1])
+    #expect(try tool.update().started == ["First": 1, "Second": 1])
     #expect(try project.read("out/first") == "SIX\nTEN\n")
   }
 
-  @Test func `05 edits of one size right after a build are seen`() throws {
+  @Test(arguments: Mode.allCases) func `05 edits of one size right after a build are seen`(mode: Mode) throws {
     let project = try Samples.twoStepProject()
+    let tool = try Tool(mode, on: project)
     for round in 10..<20 {
       try project.write("in.txt", "round \(round)\n")
-      #expect(try project.build().status == 0)
+      #expect(try tool.update().status == 0)
       #expect(try project.read("out/first") == "ROUND \(round)\n")
     }
   }
 
-  @Test func `06 an input edited while its step runs gives the result of the edited input`() throws {
+  @Test(arguments: Mode.allCases) func `06 an input edited while its step runs gives the result of the edited input`(
+    mode: Mode
+  ) throws {
     let project = try Workspace(["in.txt": "old\n"])
     // The step plays the editor: after it has read its input it changes the original, once.
     try project.write(
       "main.rf",
       Samples.oneStep(
         "cat {{input}} > {{out}}; cd '\(project.folder)'; test -e done || { touch done; echo new > in.txt; }"))
-    let build = try project.build("--sandbox=off")
+    let tool = try Tool(mode, on: project, "--sandbox=off")
+    let build = try tool.again()
     #expect(build.status == 0, "\(build.errors)")
     #expect(try project.read("out/out") == "new\n")
-    #expect(try project.build("--sandbox=off").started == [:])
+    #expect(try tool.again().started == [:])
   }
 
-  @Test func `07 a deleted output comes back without a step`() throws {
+  @Test(arguments: Mode.allCases) func `07 a deleted output comes back without a step`(mode: Mode) throws {
     let project = try Samples.twoStepProject()
+    let tool = try Tool(mode, on: project)
     try project.remove("out/first")
-    let build = try project.build()
+    let build = try tool.update()
     #expect(build.status == 0)
     #expect(build.started == [:])
     #expect(build.written == ["first"])
     #expect(try project.texts() == ["first": "ONE\nTWO\n", "second": "2\n"])
   }
 
-  @Test func `08 an edited output is moved aside, reported and restored without a step`() throws {
+  @Test(arguments: Mode.allCases) func `08 an edited output is moved aside, reported and restored without a step`(
+    mode: Mode
+  ) throws {
     let project = try Samples.twoStepProject()
+    let tool = try Tool(mode, on: project)
     // As an editor saves: by a new file. Outputs may be read-only.
     try project.write("note", "my note\n")
     _ = try project.run("mv", ["-f", "note", "out/first"])
-    let build = try project.build()
+    let build = try tool.update()
     #expect(build.status == 0)
     #expect(build.started == [:])
     #expect(try project.texts() == ["first": "ONE\nTWO\n", "second": "2\n"])
@@ -87,36 +99,42 @@ struct TrustTests {
     #expect(try project.texts(".reflow/displaced").values.contains("my note\n"))
   }
 
-  @Test func `09 an edited command runs its step`() throws {
+  @Test(arguments: Mode.allCases) func `09 an edited command runs its step`(mode: Mode) throws {
     let project = try Samples.twoStepProject()
+    let tool = try Tool(mode, on: project)
     try project.edit("main.rf", replacing: "wc -l", with: "wc -c")
-    #expect(try project.build().started == ["Second": 1])
+    #expect(try tool.update().started == ["Second": 1])
     #expect(try project.read("out/second") == "8\n")
   }
 
-  @Test func `10 the output of a step that is removed from the program is removed`() throws {
+  @Test(arguments: Mode.allCases) func `10 the output of a step that is removed from the program is removed`(mode: Mode)
+    throws
+  {
     let project = try Samples.twoStepProject()
+    let tool = try Tool(mode, on: project)
     try project.edit(
       "main.rf", replacing: "val Main = {first: First, second: Second}", with: "val Main = {first: First}")
-    let build = try project.build()
+    let build = try tool.update()
     #expect(build.status == 0)
     #expect(build.started == [:])
     #expect(build.removed == ["second"])
     #expect(try project.texts() == ["first": "ONE\nTWO\n"])
   }
 
-  @Test func `11 a step that fails after half of its output leaves the old one, and runs again`() throws {
+  @Test(arguments: Mode.allCases)
+  func `11 a step that fails after half of its output leaves the old one, and runs again`(mode: Mode) throws {
     let project = try Samples.builtOneStep()
+    let tool = try Tool(mode, on: project)
     try project.write("main.rf", Samples.oneStep("echo half > {{out}}; grep -q b {{input}}"))
-    let build = try project.build()
+    let build = try tool.update()
     #expect(build.status == 1)
     #expect(build.failed == ["Only": 1])
     #expect(try project.texts() == ["out": "old\n"])
-    let again = try project.build()
+    let again = try tool.again()
     #expect(again.status == 1)
     #expect(again.started == ["Only": 1])
     try project.write("in.txt", "b\n")
-    #expect(try project.build().status == 0)
+    #expect(try tool.update().status == 0)
     #expect(try project.texts() == ["out": "half\n"])
   }
 
@@ -132,12 +150,12 @@ struct TrustTests {
   }
 
   /// Stops a build in the middle of a step that sleeps, and expects that the next build is right.
-  private func interrupt(marker: String, _ stop: (RunningProcess) -> Void) throws -> Execution {
+  private func interrupt(_ mode: Mode, marker: String, _ stop: (RunningProcess) -> Void) throws -> Execution {
     let project = try Samples.builtOneStep()
     try project.write("main.rf", Samples.oneStep("echo half > {{out}}; sleep $(cat {{input}}); echo whole >> {{out}}"))
     try project.write("in.txt", marker + "\n")
     let events = project.outside("events")
-    let process = try project.start(Workspace.binary, ["build", "--events", events])
+    let process = try project.start(Workspace.binary, [mode.rawValue, "--events", events])
     // The sleep itself, not only the event, so that the step is in its middle.
     process.wait { !Self.processes(with: "sleep\0" + marker).isEmpty }
     stop(process)
@@ -158,42 +176,52 @@ struct TrustTests {
     return execution
   }
 
-  @Test func `12 after a kill in the middle of a step no process is left and the next build is right`() throws {
-    _ = try interrupt(marker: "3011") { $0.signal(SIGKILL) }
+  @Test(arguments: Mode.allCases)
+  func `12 after a kill in the middle of a step no process is left and the next build is right`(mode: Mode) throws {
+    _ = try interrupt(mode, marker: mode == .build ? "3011" : "3012") { $0.signal(SIGKILL) }
   }
 
-  @Test func `13 Ctrl-C in the middle of a step ends it, and the next build is right`() throws {
-    let execution = try interrupt(marker: "3013") { $0.signalGroup(SIGINT) }
+  @Test(arguments: Mode.allCases) func `13 Ctrl-C in the middle of a step ends it, and the next build is right`(
+    mode: Mode
+  ) throws {
+    let execution = try interrupt(mode, marker: mode == .build ? "3013" : "3014") { $0.signalGroup(SIGINT) }
     #expect(execution.status == 130)
   }
 
-  @Test(.enabled(if: Sandbox.isAvailable, "wants user namespaces"))
-  func `14 a file that was not declared cannot be read`() throws {
+  @Test(.enabled(if: Sandbox.isAvailable, "wants user namespaces"), arguments: Mode.allCases)
+  func `14 a file that was not declared cannot be read`(mode: Mode) throws {
     let project = try Workspace(["in.txt": "a\n", "secret.txt": "s\n"])
     try project.write("main.rf", Samples.oneStep("cat {{input}} '\(project.folder)/secret.txt' > {{out}}"))
-    let build = try project.build()
+    let tool = try Tool(mode, on: project)
+    let build = try tool.again()
     #expect(build.status == 1)
     #expect(build.failed == ["Only": 1])
     #expect(build.errors.contains("secret.txt"))
     #expect(!project.exists("out/out"))
   }
 
-  @Test func `15 a step that exits with 0 and without its output has failed`() throws {
+  @Test(arguments: Mode.allCases) func `15 a step that exits with 0 and without its output has failed`(mode: Mode)
+    throws
+  {
     let project = try Samples.builtOneStep()
+    let tool = try Tool(mode, on: project)
     try project.write("main.rf", Samples.oneStep("test -e {{out}} || true # {{input}}"))
-    let build = try project.build()
+    let build = try tool.update()
     #expect(build.status == 1)
     #expect(build.failed == ["Only": 1])
     #expect(build.errors.contains("'out'"))
     #expect(try project.texts() == ["out": "old\n"])
   }
 
-  @Test func `16 a file that was not declared as output is dropped and mentioned`() throws {
+  @Test(arguments: Mode.allCases) func `16 a file that was not declared as output is dropped and mentioned`(mode: Mode)
+    throws
+  {
     let project = try Workspace(["in.txt": "a\n"])
     try project.write("main.rf", Samples.oneStep("cp {{input}} {{out}}; echo stray > stray.txt"))
-    let build = try project.build()
+    let tool = try Tool(mode, on: project)
+    let build = try tool.again()
     #expect(build.status == 0)
-    #expect(build.errors.contains("stray.txt"))
+    #expect((build.errors + (tool.watch?.process.errorsSoFar ?? "")).contains("stray.txt"))
     #expect(try project.texts() == ["out": "a\n"])
     #expect(!project.exists("stray.txt"))
   }

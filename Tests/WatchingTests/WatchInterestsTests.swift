@@ -1,0 +1,51 @@
+import BuildGraph
+import Ports
+import Testing
+import Watching
+
+@Suite struct WatchInterestsTests {
+  private func interests() -> WatchInterests {
+    var interests = WatchInterests()
+    _ = interests.insert(path: Path("src/a.c"))
+    _ = interests.insert(folder: Path("data"))
+    for folder: ByteString in ["src", "data"] { interests.insert(ancestor: Path(folder)) }
+    interests.insert(alias: Path(root: RootID(index: 2), "far/one"), of: Path("src/a.c"))
+    interests.insert(guarded: Path(".reflow"))
+    return interests
+  }
+
+  private func meaning(
+    _ kind: WatchEvent.Change, _ name: ByteString, _ folder: Path
+  ) -> WatchInterests.Meaning { interests().meaning(of: .changed(kind, name: name, in: folder)) }
+
+  @Test func onlyWhatWasReadMatters() {
+    #expect(meaning(.written, "a.c", Path("src")) == .changes([PathChange(path: Path("src/a.c"), kind: .written)]))
+    #expect(meaning(.written, "b.c", Path("src")) == .nothing)
+    #expect(meaning(.written, "a.c", Path("")) == .nothing)
+  }
+
+  @Test func everyNameOfAListedFolderMatters() {
+    let change = PathChange(path: Path("data/new"), kind: .created, isKnown: false)
+    #expect(meaning(.created, "new", Path("data")) == .changes([change]))
+  }
+
+  @Test func aFolderOnTheWayThatComesOrGoesMakesAllBelowSuspect() {
+    for kind in [WatchEvent.Change.created, .movedIn, .removed, .movedOut, .attributes] {
+      #expect(meaning(kind, "src", Path("")) == .structure(Path("src")))
+    }
+    #expect(interests().meaning(of: .gone(Path("src"))) == .structure(Path("src")))
+    #expect(interests().meaning(of: .overflowed) == .unknown)
+  }
+
+  @Test func aPlaceThatALinkLeadsToIsTheLink() {
+    let place = Path(root: RootID(index: 2), "far")
+    #expect(meaning(.written, "one", place) == .changes([PathChange(path: Path("src/a.c"), kind: .written)]))
+    #expect(meaning(.written, "two", place) == .nothing)
+  }
+
+  @Test func theStateMattersOnlyWhenItGoes() {
+    #expect(meaning(.created, ".reflow", Path("")) == .nothing)
+    #expect(meaning(.attributes, ".reflow", Path("")) == .nothing)
+    #expect(meaning(.removed, ".reflow", Path("")) != .nothing)
+  }
+}
