@@ -8,7 +8,7 @@ struct WatchServingTests {
     try Workspace(["main.rf": Samples.twoSteps, "in.txt": "one\ntwo\n"])
   }
 
-  @Test(arguments: [(SIGINT, 130), (SIGTERM, 143), (SIGHUP, 129)])
+  @Test(arguments: zip([SIGINT, SIGTERM, SIGHUP], [Int32(130), 143, 129]))
   func `a signal ends it and all that it started`(signal: Int32, status: Int32) throws {
     let marker = "30\(30 + signal)"
     let project = try Workspace([
@@ -80,7 +80,7 @@ struct WatchServingTests {
     #expect(served.status == 1)
     #expect(alone.status == 1)
     #expect(said(served) == said(alone))
-    #expect(served.events.map(\.event) == alone.events.map(\.event))
+    #expect(served.failed == alone.failed)
   }
 
   @Test func `a build that wants another thing builds itself`() throws {

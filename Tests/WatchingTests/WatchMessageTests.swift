@@ -36,7 +36,10 @@ import Watching
       #expect(WatchMessage.event(copy).encoded == WatchMessage.event(event).encoded)
     }
     let shown = try #require(WatchMessage(encoded: WatchMessage.event(Self.events[10]).encoded))
-    guard case .event(.diagnostic(let diagnostic)) = shown else { return Issue.record("another event") }
+    guard case .event(.diagnostic(let diagnostic)) = shown else {
+      Issue.record("another event")
+      return
+    }
     #expect(diagnostic.range?.start == SourcePosition(line: 1, column: 5))
     #expect(diagnostic.notes.map(\.message) == ["here", "nowhere"])
   }

@@ -28,6 +28,9 @@ package protocol WatchHost: AnyObject {
   /// A round has ended and nothing is known to be stale; nil where there was none, since what was asked was known.
   func rest(after summary: BuildEvent.Summary?)
 
+  /// There has been nothing to do for a while: a time for what no round should wait for.
+  func settle()
+
   /// The requests that have come so far are what the next answer is for: what happened before they came will be built.
   func gatherRequests()
 
@@ -47,6 +50,8 @@ package final class WatchLoop {
   private var isAsked = false
   /// Whether what is dirty is more than an output or a doubt.
   private var isNews = false
+  private var isSettled = true
+  private static let secondsToSettle = 0.5
   /// Whether the last round was ended by changes.
   private var wasOvertaken = false
 
@@ -76,9 +81,16 @@ package final class WatchLoop {
   }
 
   private func turn() throws(SystemError) -> WatchEnding? {
-    let wait = isAsked ? 0 : state.due.map { max(0, $0 - clock.monotonic) }
+    let wait = isAsked ? 0 : state.due.map { max(0, $0 - clock.monotonic) } ?? (isSettled ? nil : Self.secondsToSettle)
     let heard = ear.take(atMostSeconds: wait)
-    if heard.isEmpty, wait != nil, !isAsked { state.timeIsUp() }
+    if heard.isEmpty, wait != nil, !isAsked {
+      if state.isDirty {
+        state.timeIsUp()
+      } else {
+        isSettled = true
+        host.settle()
+      }
+    }
     if let ending = try take(heard) { return ending }
     if isAsked { return try answer() }
     guard state.isDue(at: clock.monotonic) else { return nil }
@@ -140,6 +152,7 @@ package final class WatchLoop {
   ) throws(SystemError) -> WatchEnding? {
     let wasNews = isNews
     isNews = false
+    isSettled = false
     let feed = ChangeFeed()
     ear.begin(feed)
     let result = Result { () throws(SystemError) in

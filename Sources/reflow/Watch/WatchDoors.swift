@@ -8,79 +8,88 @@ import Storage
 import Watching
 @preconcurrency import Glibc
 
-/// The doors of a watch's builds, kept open from round to round.
+/// The doors of a watch's builds, and the build itself, kept from round to round.
 final class WatchDoors {
-  private let session: Session
-  private let map: WatchMap
-  private let clock: SystemClock
   private let fileSystem: LinuxFileSystem
-  private var kept: Kept?
+  private let build: ResidentBuild
+  private let stores = Stores()
+  private let outputRoot: RootID
+  private let hostRoot: RootID
 
-  /// What belongs to one `.reflow/`.
-  private struct Kept {
-    var identity: StateFolder.Identity
-    var objects: FileObjectStore
-    var runner: LinuxStepRunner
+  /// What the state had to say when it was opened.
+  private final class Stores {
+    var latest: SQLiteStore?
+    var said = 0
   }
 
-  init(session: Session, map: WatchMap, clock: SystemClock) {
-    self.session = session
-    self.map = map
-    self.clock = clock
-    fileSystem = LinuxFileSystem(
-      roots: session.workspace.rootFolders, stateFolder: session.workspace.stateFolder)
-  }
-
-  /// One round.
-  func build(
-    _ request: Session.Request, _ round: WatchRound, interruption: Interruption, sink: any EventSink
-  ) -> BuildEvent.Summary {
-    let session = session
+  init(_ session: Session, _ request: Session.Request, map: WatchMap, clock: SystemClock) {
     let state = session.workspace.stateFolder
     let roots = session.workspace.rootFolders
-    // Folders that were moved or made anew are found again by their paths.
-    if !round.changes.isWhole { fileSystem.roots.reopen() }
+    outputRoot = RootID(index: UInt16(roots.count))
+    hostRoot = RootID(index: UInt16(roots.count + 1))
+    let fileSystem = LinuxFileSystem(roots: roots, stateFolder: state)
     let watched = WatchedFileSystem(fileSystem, map: map)
+    let version = ByteString(Reflow.configuration.version)
     let snapshot = WatchedSnapshot(
-      MappedSnapshot(
-        stateFolder: state, roots: roots, output: session.outputFolder,
-        version: ByteString(Reflow.configuration.version)),
-      map: map)
-    var store: SQLiteStore?
-    let summary = Driver.build(
+      MappedSnapshot(stateFolder: state, roots: roots, output: session.outputFolder, version: version), map: map)
+    let stores = stores
+    self.fileSystem = fileSystem
+    build = ResidentBuild(
       session.buildOptions(request, mode: session.sandboxMode),
-      QuickDoors(snapshot: snapshot, fileSystem: watched, clock: clock), interruption: interruption,
-      changes: round.feed, sink: sink,
+      QuickDoors(snapshot: snapshot, fileSystem: watched, clock: clock), isWatching: true,
       open: { () throws(SystemError) -> World in
-        let kept = try self.keep()
+        try StateFolder(path: state).make()
+        let objects = try FileObjectStore(in: state)
+        let tree = FileOutputTree(root: session.outputFolder, objects: objects, linkMode: session.linkMode)
         return World(
-          fileSystem: watched, objects: kept.objects,
-          outputs: WatchedOutputTree(
-            FileOutputTree(root: session.outputFolder, objects: kept.objects, linkMode: session.linkMode), map: map),
-          runner: kept.runner, exporter: FolderExporter(roots: roots, objects: kept.objects), snapshot: snapshot,
+          fileSystem: watched, objects: objects, outputs: WatchedOutputTree(tree, map: map),
+          runner: LinuxStepRunner(
+            configuration: session.runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects),
+          exporter: FolderExporter(roots: roots, objects: objects), snapshot: snapshot,
           lock: StateFileLock(path: state + "/lock"), clock: clock,
           openStore: { () throws(SystemError) -> any Store in
-            try kept.objects.sweep()
+            // The lock is ours: what lies in the temporary folder was left by a crash.
+            try objects.sweep()
             let opened = try SQLiteStore(in: state)
-            store = opened
+            stores.latest = opened
+            stores.said = 0
             return opened
           })
       },
       load: { session.load(request) })
-    for notice in store?.notices ?? [] { sink.receive(.diagnostic(Diagnostic("state.damaged", .warning, notice))) }
+  }
+
+  /// One round.
+  func update(_ round: WatchRound, interruption: Interruption, sink: any EventSink) -> BuildEvent.Summary {
+    // Folders that were moved or made anew are found again by their paths.
+    if !round.changes.isWhole { fileSystem.roots.reopen() }
+    let summary = build.update(changes(round.changes), interruption: interruption, feed: round.feed, sink: sink)
+    if let store = stores.latest {
+      for notice in store.notices.dropFirst(stores.said) {
+        sink.receive(.diagnostic(Diagnostic("state.damaged", .warning, notice)))
+      }
+      stores.said = store.notices.count
+    }
     return summary
   }
 
-  /// The objects and the runner of the `.reflow/` that is there now: somebody may have removed the last one.
-  private func keep() throws(SystemError) -> Kept {
-    let folder = StateFolder(path: session.workspace.stateFolder)
-    try folder.make()
-    if let kept, kept.identity == folder.identity { return kept }
-    let objects = try FileObjectStore(in: folder.path)
-    let runner = LinuxStepRunner(
-      configuration: session.runnerConfiguration(state: folder.path), fileSystem: fileSystem, objects: objects)
-    let kept = Kept(identity: folder.identity, objects: objects, runner: runner)
-    self.kept = kept
-    return kept
+  private func changes(_ changes: WatchChanges) -> ResidentBuild.Changes {
+    // A state that is not there any more knows nothing.
+    guard changes.isWhole, !changes.paths.contains(Path(".reflow")) else { return .unknown }
+    var paths = ChangedPaths()
+    for path in changes.paths {
+      if path.root == outputRoot {
+        paths.outputs.append(path.bytes)
+      } else if path.root == hostRoot {
+        // Modules that a program names by absolute paths.
+        paths.sources.append(Path("/" + path.bytes))
+      } else {
+        paths.sources.append(path)
+      }
+    }
+    return .paths(paths)
   }
+
+  /// Writes what no round had to wait for.
+  func settle() { build.settle() }
 }

@@ -126,10 +126,11 @@ final class WatchSession {
       let isAbsolute = path.bytes.first == UInt8(ascii: "/")
       map.willRead([isAbsolute ? Path(root: hostRoot, ByteString(bytes: Array(path.bytes.dropFirst()))) : Path(path)])
     }
-    let doors = WatchDoors(session: session, map: map, clock: clock)
+    let doors = WatchDoors(session, request, map: map, clock: clock)
     let host = WatchRounds(self, doors, map)
     let loop = WatchLoop(ear: ear, map: map, fileSystem: outside, clock: clock, host: host)
     control.attend(ear)
+    defer { doors.settle() }
     return loop.run()
   }
 
@@ -158,7 +159,7 @@ final class WatchSession {
     let roundSink = RoundSink(sink, feed: round.feed, isAnnounced: round.isAnnounced, lastSayings: sayings)
     let sink: any EventSink =
       round.isAnswer ? EventFanout([roundSink, server?.sink(round.feed)].compactMap { $0 }) : roundSink
-    let summary = doors.build(request, round, interruption: interruption, sink: sink)
+    let summary = doors.update(round, interruption: interruption, sink: sink)
     sayings = roundSink.sayings
     wasHeard = roundSink.wasHeard
     return .finished(summary)
@@ -216,6 +217,7 @@ private final class WatchRounds: WatchHost {
 
   func perform(_ round: WatchRound) throws(SystemError) -> WatchRoundEnd { try session.perform(round, doors) }
   func rest(after summary: BuildEvent.Summary?) { session.rest(summary, map) }
+  func settle() { doors.settle() }
   func gatherRequests() { session.server?.gather() }
   func dismissRequests() { session.server?.dismiss() }
 }
