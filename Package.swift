@@ -35,6 +35,8 @@ let package = Package(
     // A world in memory behind the same doors, for tests and campaigns.
     .target(name: "Simulation", dependencies: ["Driver", "Scheduling", "Ports", "BuildGraph", "Diagnostics"]),
 
+    .target(name: "Queries", dependencies: ["BuildGraph", "Diagnostics", "Ports"]),
+
     // Adapters: only the executables import them.
     .target(name: "Storage", dependencies: ["BuildGraph", "Diagnostics", "Ports", "CSQLite", "CXXHash", "CLinux"]),
     .target(name: "LinuxSystem", dependencies: ["BuildGraph", "Diagnostics", "Ports", "CXXHash", "CLinux"]),
@@ -48,7 +50,7 @@ let package = Package(
       name: "reflow",
       dependencies: [
         "BuildGraph", "Diagnostics", "Language", "Engine", "Scheduling", "Ports", "Driver", "Watching", "Storage",
-        "LinuxSystem", "Console", "Configuration", "CLinux",
+        "LinuxSystem", "Console", "Queries", "Configuration", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(

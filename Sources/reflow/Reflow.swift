@@ -12,8 +12,7 @@ struct Reflow: ParsableCommand {
     version: "reflow 0.1.0",
     subcommands: [
       BuildCommand.self, WatchCommand.self, CheckCommand.self, TestCommand.self, EvalCommand.self, DocCommand.self,
-      LogCommand.self,
-      CleanCommand.self, VersionCommand.self,
+      WhyCommand.self, StatusCommand.self, LogCommand.self, GraphCommand.self, CleanCommand.self, VersionCommand.self,
     ])
 }
 
@@ -44,7 +43,7 @@ enum Main {
     var words = Array(CommandLine.arguments.dropFirst())
     try checkName(of: words.first)
     let commands: [any ProgramCommand.Type] = [
-      BuildCommand.self, WatchCommand.self, TestCommand.self, EvalCommand.self,
+      BuildCommand.self, WatchCommand.self, TestCommand.self, EvalCommand.self, StatusCommand.self,
     ]
     guard let name = words.first, let type = commands.first(where: { $0.configuration.commandName == name }) else {
       var command = try Reflow.parseAsRoot(words)

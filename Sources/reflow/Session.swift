@@ -21,6 +21,8 @@ struct Session {
   var isForced = false
   /// False where they have been said already.
   var saysWarnings = true
+  /// Gets the events in the place of the terminal.
+  var report: (any EventSink)?
   /// Is told of each file of a program before it is read.
   var willReadProgram: (ByteString) -> Void = { _ in }
   /// A watch that is at work on the same may do it instead.
@@ -68,7 +70,8 @@ struct Session {
 
   private func perform(_ request: Request) throws(SystemError) -> BuildEvent.Summary {
     let clock = SystemClock()
-    let sink = try EventFanout(sinks(clock: clock))
+    let sink: any EventSink
+    if let report { sink = report } else { sink = EventFanout(try sinks(clock: clock)) }
     if let summary = served(request, sink) { return summary }
     let state = workspace.stateFolder
     let roots = workspace.rootFolders

@@ -157,6 +157,12 @@ struct Workspace {
 
 /// Small files of the commands' own: the configuration, programs to check, logs to show.
 enum HostFile {
+  /// Whether there is anything of this name, a link that leads nowhere included.
+  static func exists(_ path: ByteString) -> Bool {
+    var status = stat()
+    return withPath(path) { lstat($0, &status) } == 0
+  }
+
   static func isFolder(_ path: ByteString) -> Bool {
     var status = stat()
     return withPath(path) { stat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFDIR

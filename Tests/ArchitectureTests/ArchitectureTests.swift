@@ -17,6 +17,7 @@ import Testing
     "Ports": ["BuildGraph", "Diagnostics"],
     "Watching": ["BuildGraph", "Diagnostics", "Ports"],
     "Driver": ["BuildGraph", "Diagnostics", "Language", "Engine", "Scheduling", "Ports", "Watching"],
+    "Queries": ["BuildGraph", "Diagnostics", "Ports"],
     "Simulation": ["BuildGraph", "Diagnostics", "Scheduling", "Ports", "Driver"],
     "Storage": ["BuildGraph", "Diagnostics", "Ports", "CSQLite", "CXXHash", "CLinux"],
     "LinuxSystem": ["BuildGraph", "Diagnostics", "Ports", "CXXHash", "CLinux"],

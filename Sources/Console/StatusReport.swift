@@ -1,0 +1,113 @@
+package import BuildGraph
+import Diagnostics
+package import Ports
+
+/// Tells what a dry run found stale, for `reflow status`.
+package final class StatusReport: EventSink {
+  package enum Form: Hashable, Sendable { case text, json }
+
+  /// An output that is not as the last build left it.
+  package struct Output: Hashable, Sendable {
+    package var path: ByteString
+    package var isMissing: Bool
+
+    package init(path: ByteString, isMissing: Bool) {
+      self.path = path
+      self.isMissing = isMissing
+    }
+  }
+
+  private let form: Form
+  private let style: Style
+  private let differing: [Output]
+  private let write: (String) -> Void
+  private let writeError: (String) -> Void
+  private var stale: [(label: String, reason: String)] = []
+
+  /// - Parameters:
+  ///   - write: Gets the answer, for standard output.
+  ///   - writeError: Gets what is wrong with the program, for standard error.
+  package init(
+    form: Form, style: Style, differing: [Output], write: @escaping (String) -> Void,
+    writeError: @escaping (String) -> Void
+  ) {
+    self.form = form
+    self.style = style
+    self.differing = differing
+    self.write = write
+    self.writeError = writeError
+  }
+
+  package var isStale: Bool { !stale.isEmpty || !differing.isEmpty }
+
+  package func receive(_ event: BuildEvent) {
+    switch event {
+    case .wouldRun(_, let label, let reason): stale.append((label, reason))
+    case .diagnostic(let diagnostic): writeError(DiagnosticRenderer(style: style).render(diagnostic))
+    case .buildFinished(let summary): finish(summary)
+    case .buildStarted, .planned, .stepStarted, .stepFinished, .explained, .outputWritten, .outputRemoved,
+      .outputDisplaced, .printed, .changed, .watching:
+      return
+    }
+  }
+
+  private func finish(_ summary: BuildEvent.Summary) {
+    if form == .json { return write(json(summary)) }
+    switch summary.status {
+    case .succeeded, .failed: break
+    // What is wrong has been said.
+    case .invalid, .refused, .interrupted: return
+    }
+    let width = max(7, min(40, stale.map(\.label.count).max() ?? 0))
+    var text = ""
+    for output in differing { text += "\(output.isMissing ? "missing" : "edited ")  \(output.path.display)\n" }
+    for step in stale {
+      let gap = String(repeating: " ", count: max(2, width + 2 - step.label.count))
+      text += "stale    \(step.label)\(gap)\(style.quiet(step.reason))\n"
+    }
+    let steps = "\(summary.steps) \(summary.steps == 1 ? "step" : "steps")"
+    if isStale {
+      let outputs =
+        differing.isEmpty ? "" : ", \(differing.count) \(differing.count == 1 ? "output" : "outputs") to restore"
+      text += "status: \(stale.count) of \(steps) to run\(outputs); bring them up to date with 'reflow build'\n"
+    } else {
+      text += "status: up to date (\(steps))\n"
+    }
+    write(text)
+  }
+
+  private func json(_ summary: BuildEvent.Summary) -> String {
+    var json = JSONText()
+    json.beginObject()
+    json.key("status")
+    json.string(summary.status.rawValue)
+    json.key("steps")
+    json.integer(summary.steps)
+    json.key("isUpToDate")
+    json.bool(!isStale && summary.status == .succeeded)
+    json.key("stale")
+    json.beginArray()
+    for step in stale {
+      json.beginObject()
+      json.key("step")
+      json.string(step.label)
+      json.key("reason")
+      json.string(step.reason)
+      json.endObject()
+    }
+    json.endArray()
+    json.key("outputs")
+    json.beginArray()
+    for output in differing {
+      json.beginObject()
+      json.key("path")
+      json.string(output.path.display)
+      json.key("state")
+      json.string(output.isMissing ? "missing" : "edited")
+      json.endObject()
+    }
+    json.endArray()
+    json.endObject()
+    return json.text + "\n"
+  }
+}

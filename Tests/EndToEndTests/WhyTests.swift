@@ -1,0 +1,121 @@
+import Foundation
+import Testing
+
+/// What a user asks of the last build: where something comes from, what depends on it, what is stale.
+struct WhyTests {
+  private static let program = """
+    func Upper(part file) = exec() (upper file) {"
+      tr a-z A-Z < {{part}} > {{upper}}
+    "}
+    func Join(parts [file]) = exec() (joined file) {" cat {{parts}} > {{joined}} "}
+    val parts = [(name, Upper(part)) | (name, part) <- dir("data")]
+    val Main = {parts: map(parts), all: Join([part | (_, part) <- parts]), plain: file("notes.txt")}
+
+    """
+
+  private func project() throws -> Workspace {
+    try Workspace([
+      "main.rf": Self.program, "data/a.txt": "a\n", "data/b.txt": "b\n", "notes.txt": "n\n", "unused.txt": "u\n",
+    ])
+  }
+
+  @Test func `why tells the step, its command, its inputs and why it ran`() throws {
+    let project = try project()
+    #expect(try project.build().status == 0)
+    let why = try project.reflow("why", "out/parts/a.txt")
+    #expect(why.status == 0)
+    let lines = why.output.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+    #expect(lines.first == "parts/a.txt")
+    #expect(lines.contains { $0.hasPrefix("made by  Upper[a.txt] (key ") })
+    #expect(lines.contains("command  tr a-z A-Z < in/0/a.txt > out/upper"))
+    #expect(lines.contains("reads    data/a.txt"))
+    #expect(lines.contains("because  never built"))
+    #expect(try project.reflow("why", "parts/a.txt").output == why.output, "with and without the tree's name")
+    #expect(try project.reflow("why", "Upper[a.txt]").output.contains("outputs  parts/a.txt"))
+    #expect(try project.reflow("why", "out/plain").output == "plain\n  copy of  notes.txt\n")
+    try project.write("data/a.txt", "A new text\n")
+    #expect(try project.build().status == 0)
+    #expect(try project.reflow("why", "out/all").output.contains("because  input Upper[a.txt] changed"))
+    let json = try project.reflow("why", "--json", "out/all")
+    let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+    #expect(object?["step"] as? String == "Join")
+    #expect((object?["inputs"] as? [[String: Any]])?.count == 2)
+  }
+
+  @Test func `why --input tells the steps and outputs that depend on a file`() throws {
+    let project = try project()
+    #expect(try project.build().status == 0)
+    let why = try project.reflow("why", "--input", "data/b.txt").output
+    #expect(why.contains("2 depend on it, 1 directly, 1 through others"))
+    #expect(why.contains("Upper[b.txt]\n") && why.contains("Join\n") && !why.contains("Upper[a.txt]"))
+    #expect(why.hasSuffix("outputs all\n          parts/b.txt\n"))
+    #expect(try project.reflow("why", "--input", "notes.txt").output.contains("no step depends on it"))
+    #expect(try project.reflow("why", "--input", "main.rf").output.contains("is a part of the program"))
+  }
+
+  @Test func `what nothing is known of is said so, with what was probably meant`() throws {
+    let project = try project()
+    let early = try project.reflow("why", "out/all")
+    #expect(early.status == 2 && early.errors.contains("nothing has been built here yet"))
+    #expect(try project.build().status == 0)
+    let cases = [
+      (["why", "out/al"], "no build made an output or a step 'out/al'"),
+      (["why", "Joim"], "did you mean 'Join'?"),
+      (["why", "unused.txt"], "'unused.txt' was not made by reflow"),
+      (["why", "data/a.txt"], "'data/a.txt' is an input; see what depends on it with 'reflow why --input data/a.txt'"),
+      (["why", "--input", "unused.txt"], "no build has read 'unused.txt'"),
+      (["why"], "name an output or a step"),
+      (["why", "out/all", "--input", "data/a.txt"], "name an output or a step"),
+    ]
+    for (arguments, message) in cases {
+      let answer = try project.run(Workspace.binary, arguments)
+      #expect(answer.status == 2, "\(arguments)")
+      #expect(answer.errors.contains(message), "\(arguments): \(answer.errors)")
+    }
+  }
+
+  @Test func `status names what is stale and changes nothing`() throws {
+    let project = try project()
+    #expect(
+      try project.reflow("status").output.hasSuffix(
+        "status: 3 of 3 steps to run; bring them up to date with 'reflow build'\n"))
+    #expect(!project.exists("out"))
+    #expect(try project.build().status == 0)
+    #expect(try project.reflow("status", "--check").output == "status: up to date (3 steps)\n")
+    try project.write("data/a.txt", "changed\n")
+    try project.remove("out/parts/b.txt")
+    try project.write("out/plain", "mine\n")
+    let before = try project.snapshot("")
+    let status = try project.reflow("status", "--check")
+    #expect(status.status == 1)
+    #expect(status.output.contains("missing  parts/b.txt\n") && status.output.contains("edited   plain\n"))
+    #expect(status.output.contains("stale    Upper[a.txt]  input data/a.txt changed\n"))
+    #expect(
+      status.output.hasSuffix(
+        "status: 2 of 3 steps to run, 2 outputs to restore; bring them up to date with 'reflow build'\n"))
+    let after = try project.snapshot("")
+    for (path, entry) in before where !path.hasPrefix(".reflow/") { #expect(after[path] == entry, "\(path)") }
+    let json = try project.reflow("status", "--json").output
+    let object = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any]
+    #expect(object?["isUpToDate"] as? Bool == false)
+    try project.write("main.rf", "val Main = nothing\n")
+    let broken = try project.reflow("status")
+    #expect(broken.status == 2 && broken.errors.contains("nothing"))
+  }
+
+  @Test func `graph prints the nodes and edges of the last build in two forms`() throws {
+    let project = try project()
+    #expect(try project.build().status == 0)
+    let dot = try project.reflow("graph").output
+    #expect(dot.hasPrefix("digraph reflow {\n") && dot.hasSuffix("}\n"))
+    #expect(dot.contains("[label=\"Upper[a.txt]\", shape=box, style=rounded];"))
+    let json = try project.reflow("graph", "--format", "json").output
+    let graph = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: [[String: Any]]]
+    let nodes = graph?["nodes"] ?? []
+    #expect(nodes.filter { $0["kind"] as? String == "step" }.count == 3)
+    #expect(nodes.filter { $0["kind"] as? String == "output" }.count == 4)
+    #expect(
+      nodes.filter { $0["kind"] as? String == "source" }.map { $0["label"] as? String ?? "" }.contains("data/a.txt"))
+    #expect(graph?["edges"]?.count == 2 + 2 + 4)
+  }
+}
