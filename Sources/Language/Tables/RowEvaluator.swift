@@ -22,17 +22,36 @@ package final class RowEvaluator {
 package final class BoundRowFunction {
   package let function: RowFunction
   private let strings: any RowStrings
-  private var registers: [UInt64]
   private var machine: RowMachine?
+  // Of the compact program, at fixed places: a copy of its arrays for each row would cost more than the row.
+  private let registers: UnsafeMutableBufferPointer<UInt64>
+  private let operations: UnsafeMutableBufferPointer<RowProgram.Operation>
+  private let outputs: UnsafeMutableBufferPointer<(register: Int, kind: ColumnKind)>
+  private let inputCount: Int
+  private let hasProgram: Bool
 
   init(_ function: RowFunction, _ strings: any RowStrings) {
     self.function = function
     self.strings = strings
-    registers = Array(repeating: 0, count: function.program?.registerCount ?? 0)
-    if let program = function.program {
+    let program = function.program
+    registers = .allocate(capacity: (program?.registerCount ?? 0) + 1)
+    registers.initialize(repeating: 0)
+    operations = .allocate(capacity: program?.operations.count ?? 0)
+    _ = operations.initialize(from: program?.operations ?? [])
+    outputs = .allocate(capacity: program?.outputs.count ?? 0)
+    _ = outputs.initialize(from: zip(program?.outputs ?? [], function.outputs).map { ($0, $1) })
+    inputCount = function.inputs.count
+    hasProgram = program != nil
+    if let program {
       for (register, word) in program.constants { registers[register] = word }
       for (register, text) in program.strings { registers[register] = strings.intern(text.bytes) }
     }
+  }
+
+  deinit {
+    registers.deallocate()
+    operations.deallocate()
+    outputs.deallocate()
   }
 
   /// Computes one row.
@@ -46,25 +65,22 @@ package final class BoundRowFunction {
   package func apply(
     _ input: UnsafePointer<UInt64>, _ output: UnsafeMutablePointer<UInt64>, faults: [Int: RowError] = [:]
   ) -> RowError? {
-    if let program = function.program, faults.isEmpty {
-      let outcome = registers.withUnsafeMutableBufferPointer { registers -> RowProgram.Outcome in
-        guard let base = registers.baseAddress else { return .done }
-        for index in function.inputs.indices { base[index] = input[index] }
-        return program.run(base, strings)
-      }
-      switch outcome {
+    if hasProgram, faults.isEmpty, let base = registers.baseAddress {
+      for index in 0..<inputCount { base[index] = input[index] }
+      switch RowProgram.run(UnsafeBufferPointer(operations), base, strings) {
       case .done:
-        for (index, register) in program.outputs.enumerated() {
-          guard function.outputs[index] == .float else {
-            output[index] = registers[register]
+        for index in 0..<outputs.count {
+          let (register, kind) = outputs[index]
+          guard kind == .float else {
+            output[index] = base[register]
             continue
           }
-          let value = Double(bitPattern: registers[register])
+          let value = Double(bitPattern: base[register])
           guard value.isFinite else { return error(.notFinite) }
           output[index] = (value == 0 ? 0 : value).bitPattern
         }
         return nil
-      case .failed(let index): return program.errors[index]
+      case .failed(let index): return function.program?.errors[index]
       case .overflow: break
       }
     }

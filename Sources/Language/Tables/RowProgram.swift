@@ -20,8 +20,6 @@ struct RowProgram {
     case jump
     /// Goes to `c` if `a` is false.
     case jumpUnless
-    /// Ends with the error `a`.
-    case fail
   }
 
   /// Most read `a` and `b` and write `c`; what can fail names its error in `d`.
@@ -56,92 +54,91 @@ struct RowProgram {
   }
 
   /// Computes the registers that come after the inputs and constants.
-  func run(_ registers: UnsafeMutablePointer<UInt64>, _ table: any RowStrings) -> Outcome {
-    operations.withUnsafeBufferPointer { operations in
-      var position = 0
-      while position < operations.count {
-        let operation = operations[position]
-        position += 1
-        let a = registers[Int(operation.a)]
-        let b = registers[Int(operation.b)]
-        var result: UInt64 = 0
-        switch operation.code {
-        case .move: result = a
-        case .addInt:
-          let (sum, overflow) = int(a).addingReportingOverflow(int(b))
-          if overflow { return .overflow }
-          result = word(sum)
-        case .subtractInt:
-          let (difference, overflow) = int(a).subtractingReportingOverflow(int(b))
-          if overflow { return .overflow }
-          result = word(difference)
-        case .multiplyInt:
-          let (product, overflow) = int(a).multipliedReportingOverflow(by: int(b))
-          if overflow { return .overflow }
-          result = word(product)
-        case .divideInt, .remainderInt:
-          // Left to the exact arithmetic: the one dividend that overflows.
-          if int(b) == 0 { return .failed(Int(operation.d)) }
-          if int(b) == -1 || int(b) == .min { return .overflow }
-          let (quotient, remainder) = int(a).quotientAndRemainder(dividingBy: int(b))
-          if operation.code == .remainderInt {
-            result = word(remainder >= 0 ? remainder : remainder + abs(int(b)))
-          } else {
-            result = word(remainder >= 0 ? quotient : int(b) > 0 ? quotient - 1 : quotient + 1)
-          }
-        case .negateInt:
-          if int(a) == .min { return .overflow }
-          result = word(-int(a))
-        case .addFloat, .subtractFloat, .multiplyFloat, .divideFloat:
-          let (x, y) = (Double(bitPattern: a), Double(bitPattern: b))
-          let value =
-            operation.code == .addFloat
-            ? x + y : operation.code == .subtractFloat ? x - y : operation.code == .multiplyFloat ? x * y : x / y
-          if value.isNaN { return .failed(Int(operation.d)) }
-          result = value.bitPattern
-        case .negateFloat: result = (-Double(bitPattern: a)).bitPattern
-        case .equalWord: result = a == b ? 1 : 0
-        case .unequalWord: result = a == b ? 0 : 1
-        case .lessInt: result = int(a) < int(b) ? 1 : 0
-        case .lessEqualInt: result = int(a) <= int(b) ? 1 : 0
-        case .equalFloat: result = Double(bitPattern: a) == Double(bitPattern: b) ? 1 : 0
-        case .unequalFloat: result = Double(bitPattern: a) == Double(bitPattern: b) ? 0 : 1
-        case .lessFloat: result = Double(bitPattern: a) < Double(bitPattern: b) ? 1 : 0
-        case .lessEqualFloat: result = Double(bitPattern: a) <= Double(bitPattern: b) ? 1 : 0
-        case .lessString: result = a != b && precedes(table.bytes(a), table.bytes(b)) ? 1 : 0
-        case .lessEqualString: result = a == b || precedes(table.bytes(a), table.bytes(b)) ? 1 : 0
-        case .not: result = a ^ 1
-        case .concatenate:
-          let (x, y) = (table.bytes(a), table.bytes(b))
-          result = x.isEmpty ? b : y.isEmpty ? a : table.intern(Array(x) + Array(y))
-        case .length: result = UInt64(table.bytes(a).count)
-        case .hasPrefix: result = table.bytes(a).starts(with: table.bytes(b)) ? 1 : 0
-        case .hasSuffix:
-          let (text, end) = (table.bytes(a), table.bytes(b))
-          result = text.count >= end.count && text.suffix(end.count).elementsEqual(end) ? 1 : 0
-        case .contains: result = contains(table.bytes(a), table.bytes(b)) ? 1 : 0
-        case .intToFloat: result = Double(int(a)).bitPattern
-        case .floatToInt:
-          let value = Double(bitPattern: a)
-          result = word(value >= 0x1p63 ? .max : value <= -0x1p63 ? .min : Int64(value))
-        case .jump:
-          position = Int(operation.c)
-          continue
-        case .jumpUnless:
-          if a == 0 { position = Int(operation.c) }
-          continue
-        case .fail: return .failed(Int(operation.a))
+  static func run(
+    _ operations: UnsafeBufferPointer<Operation>, _ registers: UnsafeMutablePointer<UInt64>, _ table: any RowStrings
+  ) -> Outcome {
+    var position = 0
+    while position < operations.count {
+      let operation = operations[position]
+      position += 1
+      let a = registers[Int(operation.a)]
+      let b = registers[Int(operation.b)]
+      var result: UInt64 = 0
+      switch operation.code {
+      case .move: result = a
+      case .addInt:
+        let (sum, overflow) = int(a).addingReportingOverflow(int(b))
+        if overflow { return .overflow }
+        result = word(sum)
+      case .subtractInt:
+        let (difference, overflow) = int(a).subtractingReportingOverflow(int(b))
+        if overflow { return .overflow }
+        result = word(difference)
+      case .multiplyInt:
+        let (product, overflow) = int(a).multipliedReportingOverflow(by: int(b))
+        if overflow { return .overflow }
+        result = word(product)
+      case .divideInt, .remainderInt:
+        // Left to the exact arithmetic: the one dividend that overflows.
+        if int(b) == 0 { return .failed(Int(operation.d)) }
+        if int(b) == -1 || int(b) == .min { return .overflow }
+        let (quotient, remainder) = int(a).quotientAndRemainder(dividingBy: int(b))
+        if operation.code == .remainderInt {
+          result = word(remainder >= 0 ? remainder : remainder + abs(int(b)))
+        } else {
+          result = word(remainder >= 0 ? quotient : int(b) > 0 ? quotient - 1 : quotient + 1)
         }
-        registers[Int(operation.c)] = result
+      case .negateInt:
+        if int(a) == .min { return .overflow }
+        result = word(-int(a))
+      case .addFloat, .subtractFloat, .multiplyFloat, .divideFloat:
+        let (x, y) = (Double(bitPattern: a), Double(bitPattern: b))
+        let value =
+          operation.code == .addFloat
+          ? x + y : operation.code == .subtractFloat ? x - y : operation.code == .multiplyFloat ? x * y : x / y
+        if value.isNaN { return .failed(Int(operation.d)) }
+        result = value.bitPattern
+      case .negateFloat: result = (-Double(bitPattern: a)).bitPattern
+      case .equalWord: result = a == b ? 1 : 0
+      case .unequalWord: result = a == b ? 0 : 1
+      case .lessInt: result = int(a) < int(b) ? 1 : 0
+      case .lessEqualInt: result = int(a) <= int(b) ? 1 : 0
+      case .equalFloat: result = Double(bitPattern: a) == Double(bitPattern: b) ? 1 : 0
+      case .unequalFloat: result = Double(bitPattern: a) == Double(bitPattern: b) ? 0 : 1
+      case .lessFloat: result = Double(bitPattern: a) < Double(bitPattern: b) ? 1 : 0
+      case .lessEqualFloat: result = Double(bitPattern: a) <= Double(bitPattern: b) ? 1 : 0
+      case .lessString: result = a != b && precedes(table.bytes(a), table.bytes(b)) ? 1 : 0
+      case .lessEqualString: result = a == b || precedes(table.bytes(a), table.bytes(b)) ? 1 : 0
+      case .not: result = a ^ 1
+      case .concatenate:
+        let (x, y) = (table.bytes(a), table.bytes(b))
+        result = x.isEmpty ? b : y.isEmpty ? a : table.intern(Array(x) + Array(y))
+      case .length: result = UInt64(table.bytes(a).count)
+      case .hasPrefix: result = table.bytes(a).starts(with: table.bytes(b)) ? 1 : 0
+      case .hasSuffix:
+        let (text, end) = (table.bytes(a), table.bytes(b))
+        result = text.count >= end.count && text.suffix(end.count).elementsEqual(end) ? 1 : 0
+      case .contains: result = contains(table.bytes(a), table.bytes(b)) ? 1 : 0
+      case .intToFloat: result = Double(int(a)).bitPattern
+      case .floatToInt:
+        let value = Double(bitPattern: a)
+        result = word(value >= 0x1p63 ? .max : value <= -0x1p63 ? .min : Int64(value))
+      case .jump:
+        position = Int(operation.c)
+        continue
+      case .jumpUnless:
+        if a == 0 { position = Int(operation.c) }
+        continue
       }
-      return .done
+      registers[Int(operation.c)] = result
     }
+    return .done
   }
 
-  private func int(_ word: UInt64) -> Int64 { Int64(bitPattern: word) }
-  private func word(_ int: Int64) -> UInt64 { UInt64(bitPattern: int) }
+  private static func int(_ word: UInt64) -> Int64 { Int64(bitPattern: word) }
+  private static func word(_ int: Int64) -> UInt64 { UInt64(bitPattern: int) }
 
-  private func precedes(_ a: UnsafeBufferPointer<UInt8>, _ b: UnsafeBufferPointer<UInt8>) -> Bool {
+  private static func precedes(_ a: UnsafeBufferPointer<UInt8>, _ b: UnsafeBufferPointer<UInt8>) -> Bool {
     let count = min(a.count, b.count)
     var index = 0
     while index < count {
@@ -151,7 +148,7 @@ struct RowProgram {
     return a.count < b.count
   }
 
-  private func contains(_ text: UnsafeBufferPointer<UInt8>, _ part: UnsafeBufferPointer<UInt8>) -> Bool {
+  private static func contains(_ text: UnsafeBufferPointer<UInt8>, _ part: UnsafeBufferPointer<UInt8>) -> Bool {
     guard let first = part.first else { return true }
     guard text.count >= part.count else { return false }
     for start in 0...(text.count - part.count) where text[start] == first {

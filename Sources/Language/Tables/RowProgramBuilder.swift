@@ -59,7 +59,7 @@ struct RowProgramBuilder {
     func use(_ register: Int32) { if Int(register) < inputs { isUsed[Int(register)] = true } }
     for operation in program.operations {
       switch operation.code {
-      case .jump, .fail: continue
+      case .jump: continue
       case .jumpUnless, .move, .negateInt, .negateFloat, .not, .length, .intToFloat, .floatToInt: use(operation.a)
       case .addInt, .subtractInt, .multiplyInt, .divideInt, .remainderInt, .addFloat, .subtractFloat, .multiplyFloat,
         .divideFloat, .equalWord, .unequalWord, .lessInt, .lessEqualInt, .equalFloat, .unequalFloat, .lessFloat,
@@ -75,9 +75,9 @@ struct RowProgramBuilder {
     for old in inputs..<max(inputs, program.registerCount) { place[old] = old - inputs + used.count }
     for index in program.operations.indices {
       let code = program.operations[index].code
-      if code != .fail { program.operations[index].a = Int32(place[Int(program.operations[index].a)]) }
+      program.operations[index].a = Int32(place[Int(program.operations[index].a)])
       program.operations[index].b = Int32(place[Int(program.operations[index].b)])
-      if code != .jump, code != .jumpUnless, code != .fail {
+      if code != .jump, code != .jumpUnless {
         program.operations[index].c = Int32(place[Int(program.operations[index].c)])
       }
     }

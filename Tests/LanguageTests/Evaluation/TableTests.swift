@@ -1,4 +1,6 @@
 import BuildGraph
+import Diagnostics
+import Foundation
 import Testing
 
 @testable import Language
@@ -111,4 +113,131 @@ struct TableTests {
 
 extension String {
   fileprivate var replacingKey: String { split(separator: ".0x").joined() }
+}
+
+/// What can go wrong with rows, and what cannot.
+struct TableFailureTests {
+  private static let prelude = """
+    val strings = make("$/strings")
+    val T = table([{a: 1, s: "x"}, {a: 0, s: "y"}]) {a int, s string}
+    val Big = table([{a: 9223372036854775807}]) {a int}
+
+    """
+
+  private func fault(_ text: String) -> String {
+    let evaluated = evaluate(Self.prelude + text + "\n", "Main")
+    return evaluated["Main"] ?? evaluated.faults.joined(separator: "\n")
+  }
+
+  @Test(arguments: [
+    ("[{x: 10 / r.a} | r <- T]", "4:17: division by zero"),
+    ("[{x: 10 / r.a} | r <- T, if r.a != 0]", "x\n10"),
+    ("[{x: r.a} | r <- T, if 10 / r.a > 0, if r.a != 0]", "4:35: division by zero"),
+    ("[{x: r.a + 1} | r <- Big]", "4:13: an int field of a row holds 64 bits, and this int does not fit"),
+    ("[{x: r.a + 1 - 1} | r <- Big]", "x\n9223372036854775807"),
+    ("[{x: r.a} | r <- Big, if r.a + 1 > r.a]", "x\n9223372036854775807"),
+    ("[{x: float(r.a) / 0.0} | r <- T, if r.a == 1]", "4:13: a float field of a row must be finite"),
+    ("[{x: if r.a == 0 { 0 } else { panic(r.s) }} | r <- T]", "panic: x"),
+    ("[{x: s} | {a: 1, s} <- T]", "the value is not the one that the pattern says"),
+    (
+      "[{k: g.key, m: max([r.a | r <- g.rows, if r.a > 0])} | g <- group(T, func(r {s string}) => r.s)]",
+      "max of an empty list"
+    ),
+    (
+      "[{k: g.key, m: max([r.a | r <- g.rows, if r.a > 0])} | g <- group(T, func(r {s string}) => r.s), if g.key == \"x\"]",
+      "k,m\nx,1"
+    ),
+    (
+      "fixpoint(T, func(t table {a int, s string}) => [{a: len(t), s: r.s} | r <- t])",
+      "a table inside a loop can only be used to make tables"
+    ),
+    (
+      "fixpoint(T, func(t table {a int, s string}) => if len(t) > 1 { t } else { T })",
+      "a table inside a loop can only be used to make tables"
+    ),
+    ("table([{a: 99999999999999999999}]) {a int}", "an int field of a row holds 64 bits, and this int does not fit"),
+    ("table(file(\"x\"), format := strings.Lower(\"XML\")) {a int}", "format must be one of csv, tsv, jsonl, lines"),
+    ("parts(T, 0)", "parts makes from 1 to 1048576 files"),
+  ])
+  func `a row without a value is said where it matters`(_ text: String, _ expected: String) {
+    let found = fault("val Main = " + text)
+    #expect(found.contains(expected), "\(found)")
+  }
+
+  @Test func `what captures rows is forced before they are looked at, and only what is used`() {
+    let program = """
+      val files = make("$/files")
+      val K = len(files.Text(exec() (o file) {" echo {{o}} "}))
+      val lib = {never: exec(image := "x") (o file) {" {{o}} "}, add: func(n int) => n + K}
+      val Main = [{x: lib.add(r.a)} | r <- T]
+      """
+    let world = MemoryWorld()
+    let evaluated = evaluate(check(Self.prelude + program), goals: [.value("Main")], in: world)
+    #expect(evaluated["Main"] == "x\n9\n10")
+    let asked = evaluated.dependencies.compactMap { need -> String? in
+      guard case .text(let reference) = need, let step = reference.step else { return nil }
+      return evaluated.graph.steps[Int(step.index)].name
+    }
+    // The text of the value is its CSV, its JSON is made of the rows.
+    #expect(asked == ["K", "Main", "Main"])
+  }
+
+  @Test func `tables that are multiplied bring a warning, unless one has one row`() {
+    func warnings(_ text: String) -> [String] {
+      evaluate(Self.prelude + "val Main = len(\(text))\n", "Main").traces.map(\.id.description)
+    }
+    #expect(warnings("[{x: r.a} | r <- T, s <- T]") == ["language.table-product"])
+    #expect(warnings("[{x: r.a} | r <- T, s <- T, if s.a == r.a]") == [])
+    #expect(warnings("[{x: r.a} | r <- T, s <- Big]") == [])
+    #expect(warnings("[{x: r.a} | r <- T, g <- group(T, func(r {a int}) => 0)]") == [])
+    #expect(warnings("[{x: r.a} | r <- T, s <- T, u <- T, if s.a == r.a]") == ["language.table-product"])
+  }
+}
+
+/// The program of `fixtures/tables`, by the naive evaluator.
+struct TableFixtureTests {
+  @Test func `the fixture comes to what it is made for`() throws {
+    let folder = Conformance.fixtures.appending(path: "tables")
+    let program = try String(contentsOf: folder.appending(path: "mentions.rf"), encoding: .utf8)
+    let data = try String(contentsOf: folder.appending(path: "mentions.csv"), encoding: .utf8)
+    let evaluated = evaluate(
+      program, "Mutual", "Degree", "Components", "Last", "Silent", "Largest", "Main",
+      in: MemoryWorld(files: ["mentions.csv": data]))
+    #expect(evaluated.failures == nil, "\(evaluated.faults)")
+    #expect(evaluated["Mutual"] == "a,b\nada,bob")
+    #expect(evaluated["Degree"] == "node,n\nada,2\nbob,2\ndee,1")
+    #expect(evaluated["Components"] == "node,label\nada,ada\nbob,ada\ncyd,ada\ndee,dee\neve,dee")
+    #expect(evaluated["Last"] == "from,at\nada,7\ncyd,5\ndee,6")
+    #expect(evaluated["Silent"] == "node,label\neve,dee")
+    #expect(evaluated["Largest"] == "[{node: \"ada\", n: 2}, {node: \"bob\", n: 2}]")
+    #expect(evaluated.traces.isEmpty)
+  }
+
+  @Test func `delay around any part of a table program changes nothing`() {
+    let marked = """
+      val lists = «make("$/lists")»
+      val K = «1»
+      func f(n int) = «n + K»
+      val T = «table(«[«{a: «3», s: "x"}», {a: 4, s: "y"}, {a: 4, s: "x"}]») {a int, s string}»
+      val U = «[«{b: «f(«r.a»)», s: «r.s»}» | r <- «T», if «r.a» > «K», «r.s» == "x" | r.a == 4]»
+      val G = [{k: g.key, n: «len(«g.rows»)», m: «max([«r.b» | r <- «g.rows», if «r.b > K»])»} | g <- «group(«U», «func(r {s string}) => «r.s»»)»]
+      val R = «fixpoint(«table([{n: «0»}]) {n int}», func(x table {n int}) => «distinct(«x + «[{n: r.n + «K»} | r <- «x», if r.n < 3]»»)»)»
+      val J = «semijoin(«U», «T», «func(r {b int}) => r.b», func(r {a int}) => «r.a + K»)»
+      val Main = «(«csvs», «len(«U + U»)», «rows(«G»)», «U == T2», «if «len(R)» > 2 { «rows(R)» } else { [] }», rows(J))»
+      """
+      .replacing("csvs", with: "len(R)").replacing("T2", with: "U + U").replacing(
+        ", «r.s» == \"x\" | r.a == 4", with: "")
+    let plain = marked.map { $0 == "«" ? "(" : $0 == "»" ? ")" : String($0) }.joined()
+    let expected = evaluate(plain, "Main")
+    #expect(expected.failures == nil, "\(expected.faults)")
+    for seed in UInt64(0)..<60 {
+      var random = SeededGenerator(seed: seed)
+      let delayed = marked.map { character -> String in
+        if character == "«" { return random.oneIn(3) ? "delay(" : "(" }
+        return character == "»" ? ")" : String(character)
+      }.joined()
+      let found = evaluate(check(delayed), goals: [.value("Main")], backwards: seed % 2 == 1)
+      #expect(found["Main"] == expected["Main"], "\(found.faults)\n\(delayed)")
+    }
+  }
 }

@@ -176,6 +176,7 @@ struct SyntaxGenerator {
     case 14: return add(oneIn(2) ? .toInteger(expression(inner)) : .toFloat(expression(inner)))
     case 15: return add(.make(path: bytes(), arguments: some(0...2) { $0.argument(inner) }))
     case 16: return exec(inner)
+    case 17: return table(inner)
     default: return leaf()
     }
   }
@@ -228,6 +229,15 @@ struct SyntaxGenerator {
     return add(.comprehension(head, clauses))
   }
 
+  /// With a struct as its row type: behind an alias a member would be a part of the alias.
+  private mutating func table(_ depth: Int) -> ExpressionID {
+    let source = expression(depth)
+    let options = some(0...2) { $0.argument(depth) }
+    return add(.table(.init(source: source, options: options, row: row())))
+  }
+
+  private mutating func row() -> TypeSyntaxID { add(.structure(some(1...3) { $0.typedName(0) })) }
+
   private mutating func exec(_ depth: Int) -> ExpressionID {
     let arguments = some(0...2) { $0.argument(depth) }
     let outputs = type(2)
@@ -272,7 +282,7 @@ struct SyntaxGenerator {
 
   private mutating func type(_ depth: Int) -> TypeSyntaxID {
     let inner = depth - 1
-    switch below(depth > 0 ? 14 : 7) {
+    switch below(depth > 0 ? 15 : 7) {
     case 0: return add(.int)
     case 1: return add(.float)
     case 2: return add(.string)
@@ -290,6 +300,7 @@ struct SyntaxGenerator {
     case 12:
       let parameters = typeArguments(inner, 0...2)
       return add(.function(parameters: parameters, result: type(inner)))
+    case 13: return add(.table(oneIn(3) ? add(.alias(some(1...2) { $0.name() })) : row()))
     default:
       let variants = some(1...3) { generator in
         let element = generator.oneIn(2) ? nil : generator.type(inner)

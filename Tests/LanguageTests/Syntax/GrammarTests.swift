@@ -34,6 +34,46 @@ func structure(expression: String) -> String {
   }
 
   @Test(
+    "table is a form where a row type follows on its line, and a name elsewhere",
+    arguments: [
+      ("table(f) {a int}", "(table f (struct (a int)))"), ("table(f) Row", "(table f Row)"),
+      ("table(f) m.Row", "(table f m.Row)"),
+      ("table(f) {a, b int, c string,}", "(table f (struct (a int) (b int) (c string)))"),
+      (
+        "table(f, format := \"tsv\", header) {a int}",
+        "(table f (define format \"tsv\") (shorthand header header) (struct (a int)))"
+      ),
+      ("table(f, x := 1,) {a (int)}", "(table f (define x 1) (struct (a (tuple int))))"),
+      ("table(\n  f,\n  x := 1,\n) {a int}", "(table f (define x 1) (struct (a int)))"),
+      ("table(f)", "(call table f)"), ("table(f, g)", "(call table f g)"), ("table()", "(call table)"),
+      ("table", "table"), ("x.table(f)", "(call (. x table) f)"),
+      ("len(table(f) {a int})", "(call len (table f (struct (a int))))"),
+      ("if table(x) {f(3)} else {g[0]}", "(if (call table x) (block (call f 3)) (block (index g 0)))"),
+      ("if table(x) {y} else {z}", "(if (call table x) (block y) (block z))"),
+      ("[r | r <- table(f) {a int}, if r.a > 1,]", "(for r (<- r (table f (struct (a int)))) (if (> (. r a) 1)))"),
+      ("{\nt := table(f)\nR\n}", "(block (define t (call table f)) R)"),
+      ("func(t table {a int}, u table R) => t", "(func ((t (table (struct (a int)))) (u (table R))) - t)"),
+      ("func(table int) => table", "(func ((table int)) - table)"),
+    ])
+  func tables(program: String, expected: String) {
+    #expect(structure(expression: program) == expected)
+  }
+
+  @Test(
+    "table is a type before a row type, and a name where a name is expected",
+    arguments: [
+      ("type T table {a int}", "(type T (table (struct (a int))))"), ("type table int", "(type table int)"),
+      ("type T table", "(type T table)"),
+      ("type F func(table {a int}) int", "(type F (func ((table (struct (a int)))) int))"),
+      ("val table {a int} = x", "(val table (struct (a int)) x)"), ("val t table R = x", "(val t (table R) x)"),
+      ("type S {table string, t table R}", "(type S (struct (table string) (t (table R))))"),
+      ("func f(table table R) = 1", "(func f ((table (table R))) - 1)"),
+    ])
+  func tableTypes(program: String, expected: String) {
+    #expect(structure(program) == expected)
+  }
+
+  @Test(
     "every form of expression is read",
     arguments: [
       ("f()", "(call f)"), ("f(1, 2,)", "(call f 1 2)"), ("f(1)(2)", "(call (call f 1) 2)"),
