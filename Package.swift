@@ -75,6 +75,7 @@ let package = Package(
     .testTarget(
       name: "SimulationTests", dependencies: ["Simulation", "Driver", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "WatchingTests", dependencies: ["Watching", "Ports", "BuildGraph", "Diagnostics"]),
+    .testTarget(name: "DriverTests", dependencies: ["Driver", "Ports", "BuildGraph"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", "Ports", "BuildGraph", "Diagnostics", "CSQLite"]),
     .testTarget(
       name: "LinuxSystemTests", dependencies: ["LinuxSystem", "Ports", "BuildGraph", "Diagnostics", "CLinux"]),

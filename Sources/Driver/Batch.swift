@@ -19,7 +19,8 @@ struct Batch {
     if changes.isEmpty { since = now }
     switch change {
     case .setResult, .setOutput, .setIntents, .setGraph, .updateGraph: namesObjects = true
-    case .setSource, .removeSource, .removeResult, .setDerivation, .addReadSet, .setTrace, .addRun, .removeOutput,
+    case .setSource, .removeSource, .removeResult, .setDerivation, .addReadSet, .setDeclaredKey, .setTrace, .addRun,
+      .removeOutput,
       .removeIntents, .beginBuild, .endBuild, .removeGraph:
       break
     }

@@ -99,6 +99,7 @@ extension BuildRun {
     }
     if let set = record.readSet {
       note(.addReadSet(declaredKey: set.declaredKey, ReadSet(paths: set.paths)))
+      note(.setDeclaredKey(set.declaredKey, contentKey: record.contentKey))
     }
     if let trace = record.trace { note(.setTrace(identity: record.identity, bytes: trace.encoded)) }
   }

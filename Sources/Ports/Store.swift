@@ -103,6 +103,8 @@ package enum StoreChange: Sendable {
   case removeResult(contentKey: Digest)
   case setDerivation(key: Digest, Derivation)
   case addReadSet(declaredKey: Digest, ReadSet)
+  /// Which declared key a result of a step with a depfile belongs to.
+  case setDeclaredKey(Digest, contentKey: Digest)
   /// What a step was like when it was last brought up to date, under the identity that it keeps while its command and the
   /// contents of its inputs change; opaque to the store. Lets the next build say what has changed.
   case setTrace(identity: Digest, bytes: [UInt8])

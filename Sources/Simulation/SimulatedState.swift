@@ -243,6 +243,7 @@ package final class SimulatedStore: Store, @unchecked Sendable {
       resultRows[key] = result
     case .removeResult(let key): resultRows[key] = nil
     case .setDerivation(let key, let derivation): derivationRows[key] = derivation
+    case .setDeclaredKey: break
     case .addReadSet(let key, let set):
       readSetRows[key] = Array(([set] + (readSetRows[key] ?? []).filter { $0 != set }).prefix(4))
     case .setTrace(let identity, let bytes): traceRows[identity] = bytes

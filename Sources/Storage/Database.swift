@@ -11,14 +11,50 @@ final class Database {
   /// By the address of the SQL text, which is a literal of the program.
   private var statements: [UnsafePointer<UInt8>: Statement] = [:]
 
-  /// Opens the file, and makes it where it is missing.
+  enum Access {
+    /// The file is made where it is missing.
+    case write
+    case read
+    /// Nobody can write the file or its log while it is open, and the log is empty: nothing is needed beside the file.
+    case readAlone
+  }
+
+  /// The bytes of a path as a URI has them.
+  private static func escaped(_ path: ByteString) -> [UInt8] {
+    let digits = Array("0123456789ABCDEF".utf8)
+    return path.bytes.flatMap { byte in
+      let isPlain = byte == UInt8(ascii: "/") || (byte < 0x80 && "-._~".utf8.contains(byte)) || isAlphanumeric(byte)
+      return isPlain ? [byte] : [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+    }
+  }
+
+  private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+      UInt8(ascii: "A")...UInt8(ascii: "Z"):
+      true
+    case _: false
+    }
+  }
+
+  /// Opens the file.
   ///
-  /// - Parameter vfs: SQLite's name of the layer below; nil for the system's own. Tests put faults there.
+  /// - Parameters:
+  ///   - vfs: SQLite's name of the layer below; nil for the system's own. Tests put faults there.
+  ///   - access: how the file is opened.
   /// - Throws: `notPermitted`, `noSpace`, `damaged`.
-  init(path: ByteString, vfs: String? = nil) throws(SystemError) {
+  init(path: ByteString, vfs: String? = nil, access: Access = .write) throws(SystemError) {
     var opened: OpaquePointer?
-    let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
-    let result = withCString(path) { name in sqlite3_open_v2(name, &opened, flags, vfs) }
+    var flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+    var name = path
+    switch access {
+    case .write: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+    case .read: flags |= SQLITE_OPEN_READONLY
+    case .readAlone:
+      flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+      name = "file:" + ByteString(bytes: Self.escaped(path)) + "?immutable=1"
+    }
+    let result = withCString(name) { name in sqlite3_open_v2(name, &opened, flags, vfs) }
     guard result == SQLITE_OK, let opened else {
       let error = Self.error(code: result, handle: opened, path: path, doing: "open")
       sqlite3_close(opened)

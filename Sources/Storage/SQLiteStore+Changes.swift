@@ -27,6 +27,11 @@ extension SQLiteStore {
       try set(
         "INSERT OR REPLACE INTO derivation VALUES (?1, ?2)", key, derivation.sealed(RowSeal.seed(.derivation, key)))
     case .addReadSet(let key, let readSet): try add(readSet, for: key)
+    case .setDeclaredKey(let declared, let key):
+      let statement = try database.prepare("INSERT OR REPLACE INTO narrowing VALUES (?1, ?2)")
+      statement.bind(key, at: 1)
+      statement.bind(declared, at: 2)
+      try statement.run()
     case .setTrace(let identity, let bytes):
       let sealed = RowSeal.seal(bytes, seed: RowSeal.seed(.trace, identity))
       try set("INSERT OR REPLACE INTO trace VALUES (?1, ?2)", identity, sealed)

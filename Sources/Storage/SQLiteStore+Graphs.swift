@@ -19,6 +19,11 @@ extension SQLiteStore {
     RowSeal.seed(.graphPage, key, number: pageID(0, page))
   }
 
+  /// - Parameter id: of the row.
+  static func isSound(page id: Int64, _ sealed: [UInt8], of key: Digest) -> Bool {
+    RowSeal.open(sealed, seed: RowSeal.seed(.graphPage, key, number: id & (1 << 36 - 1))) != nil
+  }
+
   private func graphID(of key: Digest) throws(SystemError) -> Int64? {
     let statement = try database.prepare("SELECT id FROM graph WHERE key = ?1")
     statement.bind(key, at: 1)
@@ -69,7 +74,8 @@ extension SQLiteStore {
       try removePages(of: id, except: pages)
     } else {
       id = try database.integer("SELECT coalesce(max(id), 0) + 1 FROM graph")
-      let statement = try database.prepare("INSERT INTO graph VALUES (?1, ?2, ?3)")
+      let statement = try database.prepare(
+        "INSERT INTO graph (id, key, used, build) VALUES (?1, ?2, ?3, (SELECT nextBuild - 1 FROM state))")
       statement.bind(id, at: 1)
       statement.bind(key, at: 2)
       statement.bind(generation, at: 3)
@@ -82,6 +88,7 @@ extension SQLiteStore {
       let sealed = RowSeal.seal(pages[page]!, seed: Self.seed(key, page))
       let row = Self.pageID(id, page)
       if let old = known[row], old.elementsEqual(sealed.suffix(8)) { continue }
+      if known[row] != nil { try retire(row, replacedBy: pages[page], after: previousBuild()) }
       statement.bind(row, at: 1)
       statement.bind(sealed, at: 2)
       try statement.run()
@@ -94,6 +101,7 @@ extension SQLiteStore {
     try touch(id, generation)
     let statement = try database.prepare("INSERT OR REPLACE INTO graphPage VALUES (?1, ?2)")
     for page in pages.keys.sorted() {
+      try retire(Self.pageID(id, page), replacedBy: pages[page], after: previousBuild())
       statement.bind(Self.pageID(id, page), at: 1)
       statement.bind(RowSeal.seal(pages[page]!, seed: Self.seed(key, page)), at: 2)
       try statement.run()
@@ -107,6 +115,8 @@ extension SQLiteStore {
 
   private func remove(graph id: Int64) throws(SystemError) {
     let (first, last) = Self.pageIDs(id)
+    let build = try lastBuild(of: id)
+    for row in try seals(of: id).keys.sorted() { try retire(row, replacedBy: nil, after: build) }
     let pages = try database.prepare("DELETE FROM graphPage WHERE id BETWEEN ?1 AND ?2")
     pages.bind(first, at: 1)
     pages.bind(last, at: 2)
@@ -117,7 +127,8 @@ extension SQLiteStore {
   }
 
   private func touch(_ id: Int64, _ generation: Int64) throws(SystemError) {
-    let statement = try database.prepare("UPDATE graph SET used = ?2 WHERE id = ?1")
+    let statement = try database.prepare(
+      "UPDATE graph SET used = ?2, build = (SELECT nextBuild - 1 FROM state) WHERE id = ?1")
     statement.bind(id, at: 1)
     statement.bind(generation, at: 2)
     try statement.run()
@@ -138,7 +149,57 @@ extension SQLiteStore {
     let kept = Set(pages.keys.map { Self.pageID(id, $0) })
     let statement = try database.prepare("DELETE FROM graphPage WHERE id = ?1")
     for row in try seals(of: id).keys.sorted() where !kept.contains(row) {
+      try retire(row, replacedBy: nil, after: previousBuild())
       statement.bind(row, at: 1)
+      try statement.run()
+    }
+  }
+
+  // MARK: - Last uses
+
+  /// The keys of the results that the steps of a page rest on; empty where it is no page of their states.
+  static func keys(inStates page: [UInt8]) -> Set<Digest> {
+    guard let list = ListPage(page) else { return [] }
+    var keys: Set<Digest> = []
+    for index in 0..<list.count {
+      switch list.value(at: index, { NodeState(decoding: &$0) }) {
+      case .made(let made)?: keys.insert(made.contentKey)
+      case .keyed(let key)?: keys.insert(key)
+      case .known?, .stale?, .unwanted?, nil: continue
+      }
+    }
+    return keys
+  }
+
+  /// The build that is under way does not need what its graph does not name any more; the one before it may have, whatever graph
+  /// that was about.
+  private func previousBuild() throws(SystemError) -> Int64 { try database.integer("SELECT nextBuild - 2 FROM state") }
+
+  private func lastBuild(of graph: Int64) throws(SystemError) -> Int64 {
+    let statement = try database.prepare("SELECT build FROM graph WHERE id = ?1")
+    statement.bind(graph, at: 1)
+    defer { statement.reset() }
+    return try statement.step() ? statement.integer(0) : 0
+  }
+
+  /// Before a page is replaced or removed: notes that the results which it names and the new one does not were needed until some
+  /// build, so that pruning can keep what the last builds needed.
+  ///
+  /// - Complexity: one row for each step of the page that is no longer as it was.
+  private func retire(_ row: Int64, replacedBy new: [UInt8]?, after build: Int64) throws(SystemError) {
+    guard row >> 32 & 15 == Int64(GraphSection.stepStates.rawValue) else { return }
+    let old = try database.prepare("SELECT value FROM graphPage WHERE id = ?1")
+    old.bind(row, at: 1)
+    defer { old.reset() }
+    guard try old.step() else { return }
+    let keys = Self.keys(inStates: old.bytes(0).dropLast(8)).subtracting(new.map(Self.keys(inStates:)) ?? [])
+    let statement = try database.prepare(
+      """
+      INSERT INTO lastUse VALUES (?1, ?2) ON CONFLICT DO UPDATE SET build = excluded.build WHERE excluded.build > build
+      """)
+    statement.bind(build, at: 2)
+    for key in keys.sorted() {
+      statement.bind(key, at: 1)
       try statement.run()
     }
   }

@@ -26,6 +26,47 @@ extension SQLiteStore {
     return (database, notices)
   }
 
+  /// Opens the file without making, mending or converting anything.
+  static func openForReading(in folder: ByteString, options: Options) throws(SystemError) -> Database {
+    let path = folder + "/reflow.db"
+    guard try FileStatus.of(path) != nil else { throw nothing(path) }
+    try sniff(path)
+    do throws(SystemError) {
+      return try connectForReading(path, options: options, access: .read)
+    } catch {
+      // Where nobody may write, SQLite has no place for its shared memory, and needs none if the log is empty.
+      let logBytes = try FileStatus.of(path + "-wal")?.hint.size ?? 0
+      guard error.code == .notPermitted, logBytes == 0 else { throw error }
+      return try connectForReading(path, options: options, access: .readAlone)
+    }
+  }
+
+  private static func nothing(_ path: ByteString) -> SystemError {
+    SystemError(.notFound, "nothing has been built here yet: '\(path.display)' holds nothing; run 'reflow build'")
+  }
+
+  private static func connectForReading(
+    _ path: ByteString, options: Options, access: Database.Access
+  ) throws(SystemError) -> Database {
+    let database = try Database(path: path, vfs: options.vfs, access: access)
+    do throws(SystemError) {
+      database.setBusyTimeout(milliseconds: options.busyTimeoutMilliseconds)
+      let version = try database.integer("PRAGMA user_version")
+      if version == 0, try database.integer("SELECT count(*) FROM sqlite_schema") == 0 { throw nothing(path) }
+      guard try database.integer("PRAGMA application_id") == StoreSchema.applicationID, version > 0 else {
+        throw SystemError(.damaged, "cannot use the state '\(path.display)': it is damaged (not a state of Reflow)")
+      }
+      guard version >= StoreSchema.version else {
+        throw SystemError(
+          .unsupported, "cannot read the state '\(path.display)': an older Reflow wrote it; run 'reflow build' first")
+      }
+      return database
+    } catch {
+      database.close()
+      throw error
+    }
+  }
+
   /// Looks at the header with nothing but a read, so that a state of a newer version is not touched at all.
   private static func sniff(_ path: ByteString) throws(SystemError) {
     guard let status = try FileStatus.of(path) else { return }

@@ -20,11 +20,15 @@ package final class SQLiteStore: Store {
     /// How many graphs are kept.
     package var keptGraphs: Int64
     package var busyTimeoutMilliseconds: Int32
+    /// Nothing is changed: damage is thrown and not mended, and commits are errors. Needs no state lock; what is read is as of the
+    /// last commit at the time of each query.
+    package var isReadOnly: Bool
 
     package init(
       vfs: String? = nil, isOnNetwork: Bool? = nil, runBlock: Int64 = 4096, keptGraphs: Int64 = 8,
-      busyTimeoutMilliseconds: Int32 = 10_000
+      busyTimeoutMilliseconds: Int32 = 10_000, isReadOnly: Bool = false
     ) {
+      self.isReadOnly = isReadOnly
       self.vfs = vfs
       self.isOnNetwork = isOnNetwork
       self.runBlock = runBlock
@@ -57,11 +61,16 @@ package final class SQLiteStore: Store {
   /// Opens the state below `.reflow`, and makes both where they are missing.
   ///
   /// - Parameter folder: the absolute path of `.reflow`.
-  /// - Throws: `newerVersion` where a newer Reflow wrote it (nothing is touched), `notPermitted`, `locked`, `noSpace`.
+  /// - Throws: `newerVersion` where a newer Reflow wrote it (nothing is touched), `notPermitted`, `locked`, `noSpace`; read only, also
+  ///   `notFound` where there is none, and `damaged`.
   package init(in folder: ByteString, options: Options = Options()) throws(SystemError) {
     self.folder = folder
     self.options = options
-    (database, notices) = try Self.openDatabase(in: folder, options: options)
+    if options.isReadOnly {
+      database = try Self.openForReading(in: folder, options: options)
+    } else {
+      (database, notices) = try Self.openDatabase(in: folder, options: options)
+    }
     try loadState()
     try noteInode()
   }
@@ -82,7 +91,7 @@ package final class SQLiteStore: Store {
         try statement.run()
       }
     }
-    if logBytes > Self.logBytesAtClose { try? database.checkpoint() }
+    if !options.isReadOnly, logBytes > Self.logBytesAtClose { try? database.checkpoint() }
     database.close()
     if isMarkedOpen { withCString(Self.markerPath(in: folder)) { _ = unlink($0) } }
   }
@@ -177,7 +186,7 @@ package final class SQLiteStore: Store {
     do throws(SystemError) {
       return try body()
     } catch {
-      guard error.code == .damaged else { throw error }
+      guard error.code == .damaged, !options.isReadOnly else { throw error }
       try rebuild(because: error)
       return try body()
     }

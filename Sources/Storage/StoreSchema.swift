@@ -5,7 +5,7 @@ enum StoreSchema {
   /// `Rflw`, in the header of the file.
   static let applicationID: Int64 = 0x5266_6C77
 
-  /// Element n turns version n into version n + 1. Versions: 1, the first; 2, graphs in pages.
+  /// Element n turns version n into version n + 1. Versions: 1, the first; 2, graphs in pages; 3, last uses.
   static let migrations: [String] = [
     """
     CREATE TABLE state (
@@ -84,6 +84,18 @@ enum StoreSchema {
       id INTEGER PRIMARY KEY,
       value BLOB NOT NULL CHECK (length(value) >= 8)
     ) STRICT;
+    """,
+    // What pruning goes by: `lastUse` has the content and derivation keys that have left a graph.
+    """
+    ALTER TABLE graph ADD COLUMN build INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE lastUse (
+      key BLOB NOT NULL PRIMARY KEY CHECK (length(key) = 16),
+      build INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE narrowing (
+      key BLOB NOT NULL PRIMARY KEY CHECK (length(key) = 16),
+      declared BLOB NOT NULL CHECK (length(declared) = 16)
+    ) STRICT, WITHOUT ROWID;
     """,
     // Nanoseconds since 1970 of the last commit: a clock that shows less has been set back.
     """

@@ -12,7 +12,8 @@ struct Reflow: ParsableCommand {
     version: "reflow 0.1.0",
     subcommands: [
       BuildCommand.self, WatchCommand.self, CheckCommand.self, TestCommand.self, EvalCommand.self, DocCommand.self,
-      WhyCommand.self, StatusCommand.self, LogCommand.self, GraphCommand.self, CleanCommand.self, VersionCommand.self,
+      WhyCommand.self, StatusCommand.self, LogCommand.self, GraphCommand.self, CleanCommand.self, PruneCommand.self,
+      VerifyCommand.self, VersionCommand.self,
     ])
 }
 

@@ -16,7 +16,7 @@ struct StateReading {
       throw ExitStatus.badInput.exitCode
     }
     do throws(SystemError) {
-      store = try SQLiteStore(in: workspace.stateFolder)
+      store = try SQLiteStore(in: workspace.stateFolder, options: SQLiteStore.Options(isReadOnly: true))
     } catch {
       Terminal.printError("error: \(error.message)\n")
       throw error.exitStatus.exitCode

@@ -23,7 +23,7 @@ struct LogCommand: ParsableCommand {
       throw ExitStatus.badInput.exitCode
     }
     do throws(SystemError) {
-      let runs = try matching(SQLiteStore(in: workspace.stateFolder))
+      let runs = try matching(SQLiteStore(in: workspace.stateFolder, options: SQLiteStore.Options(isReadOnly: true)))
       if list || step == nil {
         for run in runs { Terminal.print(Self.line(run)) }
         return
