@@ -96,6 +96,8 @@ package final class ProgressReport: EventSink {
         "\(style.notable("warning:")) \(path.display) was edited after it was built; moved to \(place.display)",
         atAnyVerbosity: true)
     case .diagnostic(let diagnostic):
+      // That all is well is of no interest to who wants to know what is wrong.
+      if options.verbosity == .quiet, diagnostic.id == "build.determinism" { return }
       let text = DiagnosticRenderer(style: style).render(diagnostic)
       line(String(text.dropLast()), atAnyVerbosity: true)
     case .printed(let text):

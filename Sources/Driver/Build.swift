@@ -24,14 +24,17 @@ package struct BuildOptions {
   package var logLimitBytes: Int64
   /// Evaluate also where nothing changed: the caller wants the values, not just the lines.
   package var evaluatesAlways: Bool
+  /// Run each step that has to run twice, and compare what it makes.
+  package var checksDeterminism: Bool
 
   package init(
     program: String, targets: [String] = ["Main"], configuration: Digest = Digest(high: 0, low: 0),
     configurationFiles: [Path] = [], jobs: Int,
     pools: [Pool], keepsGoing: Bool = false, isDryRun: Bool = false,
     explains: Bool = false, isForced: Bool = false, sandbox: SandboxMode = .auto, logLimitBytes: Int64 = 64 << 20,
-    evaluatesAlways: Bool = false
+    evaluatesAlways: Bool = false, checksDeterminism: Bool = false
   ) {
+    self.checksDeterminism = checksDeterminism
     self.program = program
     self.targets = targets
     self.configuration = configuration

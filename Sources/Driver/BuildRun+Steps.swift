@@ -38,7 +38,8 @@ extension BuildRun {
           launch, work, exec: exec, staging: engine.staging(of: step, exec), run: run, options: options),
         checks: launch.sources.compactMap { id in
           records[id].map { StepJob.Check(id: id, source: graph.sources[Int(id.index)], record: $0) }
-        })
+        },
+        repetition: try repetition(of: work))
       start(job)
       pending.append(.launched(step))
       hasStarted = true

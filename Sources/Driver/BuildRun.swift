@@ -82,6 +82,10 @@ final class BuildRun {
   var wasInterrupted = false
   var buildNumber: Int64 = 0
   var hasWarnedOfSandbox = false
+  /// A step made something else when it was run again.
+  var hasNondeterminism = false
+  /// Steps that ran twice and made the same.
+  var deterministicSteps = 0
 
   init(
     _ options: BuildOptions, world: World, store: any Store, work: Work, loadedAt: Int64, interruption: Interruption,
@@ -320,6 +324,7 @@ final class BuildRun {
       ended[end.step] = (run, end.outcome)
       note(.addRun(record(of: launch, run, startedAt, end.outcome)))
     }
+    if let differences = end.differences { take(differences, of: end.step) }
     warnOfSandbox(end.outcome)
     pending.append(
       .runEnded(
@@ -437,6 +442,9 @@ final class BuildRun {
       try flush()
       writeSnapshot(header, isComplete: status == .succeeded, steps: tally.steps)
     }
+    // What was made is as good as any: it is kept, and only the ending tells.
+    if status == .succeeded, hasNondeterminism { status = .failed }
+    if options.checksDeterminism, tally.run > 0, !hasNondeterminism { reportDeterminism() }
     return .finished(
       BuildEvent.Summary(
         status: status, steps: tally.steps, run: tally.run, cached: tally.cached, failed: tally.failed, seconds: 0))

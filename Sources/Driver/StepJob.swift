@@ -15,11 +15,15 @@ struct StepJob: Sendable {
     var step: StepID
     var outcome: RunOutcome
     var changes: [SourceReader.Reply]
+    /// What a second run made otherwise, in words; nil where there was none.
+    var differences: [String]?
   }
 
   var step: StepID
   var request: RunRequest
   var checks: [Check]
+  /// A second run of the same, to be compared with the first.
+  var repetition: DeterminismCheck?
 
   func perform(_ runner: any StepRunner, _ reader: SourceReader) throws(SystemError) -> Ended {
     let outcome = try runner.run(request)
@@ -27,7 +31,11 @@ struct StepJob: Sendable {
     if outcome.ending != .cancelled {
       changes = checks.compactMap { reader.change(of: $0.id, $0.source, since: $0.record) }
     }
-    return Ended(step: step, outcome: outcome, changes: changes)
+    var differences: [String]?
+    if let repetition, outcome.ending == .exited(0), changes.isEmpty {
+      differences = try repetition.differences(from: outcome, of: request, runner)
+    }
+    return Ended(step: step, outcome: outcome, changes: changes, differences: differences)
   }
 }
 

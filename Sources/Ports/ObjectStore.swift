@@ -39,6 +39,11 @@ package protocol ObjectStore: Sendable {
 
   func read(_ file: Artifact, limitBytes: Int) throws(SystemError) -> [UInt8]
 
+  /// The offset of the first byte in which two files differ: where one is the beginning of the other, its size.
+  ///
+  /// - Complexity: O(offset).
+  func firstDifference(_ a: Artifact, _ b: Artifact) throws(SystemError) -> Int64
+
   /// Forgets what was seen to be there: another process may have removed some.
   func forget()
 
@@ -47,6 +52,11 @@ package protocol ObjectStore: Sendable {
 }
 
 extension ObjectStore {
+  package func firstDifference(_ a: Artifact, _ b: Artifact) throws(SystemError) -> Int64 {
+    let (first, second) = (try read(a, limitBytes: .max), try read(b, limitBytes: .max))
+    return Int64(zip(first, second).prefix { $0 == $1 }.count)
+  }
+
   package func forget() {}
   package func contains(_ artifacts: [Artifact]) -> [Bool] { artifacts.map { contains($0) } }
 }

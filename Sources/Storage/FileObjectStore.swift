@@ -83,6 +83,20 @@ package final class FileObjectStore: ObjectStore {
     return try readObject(file, limitBytes: limitBytes)
   }
 
+  package func firstDifference(_ a: Artifact, _ b: Artifact) throws(SystemError) -> Int64 {
+    let first = try openVerified(a)
+    let second = try openVerified(b)
+    let names = (ObjectName(a).path, ObjectName(b).path)
+    var offset: Int64 = 0
+    while true {
+      let one = try first.read(upTo: 1 << 20, names.0)
+      let other = try second.read(upTo: 1 << 20, names.1)
+      let same = zip(one, other).prefix { $0 == $1 }.count
+      offset += Int64(same)
+      if same < max(one.count, other.count) || one.isEmpty { return offset }
+    }
+  }
+
   private func readObject(_ artifact: Artifact, limitBytes: Int) throws(SystemError) -> [UInt8] {
     let name = ObjectName(artifact)
     guard let file = try Descriptor.ifPresent(name.path, in: objects.number) else { throw missing(artifact) }

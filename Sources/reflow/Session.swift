@@ -18,6 +18,7 @@ struct Session {
   var verb = "build"
   var outputFolder: ByteString
   var isDryRun = false
+  var checksDeterminism = false
   var isForced = false
   /// False where they have been said already.
   var saysWarnings = true
@@ -51,7 +52,11 @@ struct Session {
   /// Builds, and says how it went.
   func status(of request: Request) -> ExitStatus {
     do throws(SystemError) {
-      return Self.exitStatus(of: try perform(request))
+      let summary = try perform(request)
+      if checksDeterminism, summary.status == .succeeded, summary.run == 0, !options.quiet {
+        Terminal.printError("determinism: no step had to run, so none was checked\n")
+      }
+      return Self.exitStatus(of: summary)
     } catch {
       Terminal.printError("error: \(error.message)\n")
       return error.exitStatus
@@ -154,7 +159,7 @@ struct Session {
       pools: [Pool(name: "local", jobs: jobs, cpu: Double(max(jobs, Machine.cores)), memory: Machine.memoryBytes)],
       keepsGoing: options.keepGoing || workspace.settings.keepGoing, isDryRun: isDryRun, explains: options.explain,
       isForced: isForced, sandbox: mode, logLimitBytes: workspace.settings.logLimitBytes,
-      evaluatesAlways: request.evaluatesAlways)
+      evaluatesAlways: request.evaluatesAlways, checksDeterminism: checksDeterminism)
   }
 
   func load(_ request: Request) -> ProgramLoading {

@@ -35,7 +35,7 @@ import Testing
       inventory.runs.append(
         RunStub(run: run, build: Int64(number) + 1, contentKey: digest(number), startedAt: Double(number)))
       inventory.objects.append(StoredObject(id: object(number), bytes: 10))
-      inventory.leftovers.append(StateLeftover(kind: .log(run), path: "logs/\(run.number).log", bytes: 1))
+      inventory.leftovers.append(StateLeftover(kind: .log(run), path: ByteString("logs/\(run.number).log"), bytes: 1))
       inventory.derivations.append((key: digest(1_000 + number), contentKey: digest(number)))
     }
     inventory.graphs = [.init(key: digest(9_999), build: Int64(builds), results: [digest(builds - 1)])]

@@ -20,13 +20,20 @@ struct BuildCommand: ProgramCommand {
   var target: [String] = []
   @Flag(help: "Move a foreign file in the way of an output aside.")
   var force = false
+  @Flag(help: "Run each step that has to run twice, and report outputs that differ; ends with status 1 if one does.")
+  var checkDeterminism = false
   @Option(help: "The output tree (default: out).")
   var out: String?
+
+  mutating func validate() throws {
+    if dryRun && checkDeterminism { throw ValidationError("--dry-run and --check-determinism exclude each other") }
+  }
 
   static let programOptions =
     RunningOptions.names + [
       .init(name: "dry-run", takesValue: false), .init(name: "target", takesValue: true),
-      .init(name: "force", takesValue: false), .init(name: "out", takesValue: true),
+      .init(name: "force", takesValue: false), .init(name: "check-determinism", takesValue: false),
+      .init(name: "out", takesValue: true),
     ]
 
   func run(_ arguments: ProgramArguments) throws {
@@ -37,7 +44,8 @@ struct BuildCommand: ProgramCommand {
       workspace: workspace, options: running, verb: dryRun ? "dry run" : "build",
       outputFolder: try workspace.outputFolder(out), isDryRun: dryRun,
       isForced: force)
-    session.mayBeServed = !dryRun
+    session.mayBeServed = !dryRun && !checkDeterminism
+    session.checksDeterminism = checkDeterminism
     try session.run(Session.Request(outputsOf: program, targets: targets, arguments.parameters))
   }
 }
