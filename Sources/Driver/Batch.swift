@@ -18,10 +18,9 @@ struct Batch {
   mutating func append(_ change: StoreChange, now: Double) {
     if changes.isEmpty { since = now }
     switch change {
-    case .setResult, .setOutput, .setIntents, .setGraph, .updateGraph: namesObjects = true
+    case .setResult, .setOutput, .setGraph, .updateGraph: namesObjects = true
     case .setSource, .removeSource, .removeResult, .setDerivation, .addReadSet, .setDeclaredKey, .setTrace, .addRun,
-      .removeOutput,
-      .removeIntents, .beginBuild, .endBuild, .removeGraph:
+      .removeOutput, .setIntents, .removeIntents, .beginBuild, .endBuild, .removeGraph:
       break
     }
     changes.append(change)

@@ -415,7 +415,6 @@ final class BuildRun {
       try flush()
       if mayRestart, !wasInterrupted { return .restart(restart) }
     }
-    try flush()
     var tally = engine.tally
     if let plan { tally.steps = plan.persisted.header.wantedSteps }
     var status = BuildEvent.BuildStatus.succeeded

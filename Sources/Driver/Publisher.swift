@@ -120,14 +120,15 @@ struct Publisher {
       case .displace, .adopt, .forget: continue
       }
     }
-    if !intents.isEmpty {
-      run.note(.setIntents(intents))
-      try run.flush()
-    }
+    // Much to write takes long, and what has been made must not wait for it.
+    if intents.count > Self.outputsWorthFlushingBefore { try run.flush() }
+    // An intent names contents to compare with, and no object: it needs no flush of objects.
+    if !intents.isEmpty { try run.store.commit([.setIntents(intents)]) }
     for action in actions { try perform(action, &hints) }
     if !intents.isEmpty { run.note(.removeIntents(intents.map(\.path))) }
-    try run.flush()
   }
+
+  private static let outputsWorthFlushingBefore = 64
 
   private func perform(_ action: Publication.Action, _ hints: inout [ByteString: FileHint]) throws(SystemError) {
     switch action {
@@ -166,7 +167,6 @@ struct Publisher {
     guard !claims.intents.isEmpty else { return }
     let owners = Set(run.options.targets.map { BuildOptions.owner(program: run.options.program, target: $0) })
     run.note(.removeIntents(claims.intents.filter { owners.contains($0.owner) }.map(\.path)))
-    try run.flush()
   }
 
   /// Notes what the next build must find for having nothing to do, and figures that are new.

@@ -35,6 +35,7 @@ extension FileObjectStore {
         "cannot take in '\(display.display)': it changes while it is read; a process of the step still writes to it")
     }
     let artifact = Artifact(digest: digest, isExecutable: status.isExecutable, size: size)
+    noteUnflushed(artifact)
     if isVerified(artifact) { return artifact }
     // Another name leads to the same file, perhaps the user's own: its mode is not ours to change.
     guard status.links == 1 else { return try copy(file, as: artifact, display) }

@@ -16,6 +16,8 @@ package final class FileObjectStore: ObjectStore {
     var present: Set<Artifact> = []
     /// Hashed, or made by this process.
     var verified: Set<Artifact> = []
+    /// Taken in since the last flush; nil where they are too many to be flushed one by one.
+    var unflushed: Set<Artifact>? = []
     /// Trees that this process made or looked through.
     var trees: Set<Digest> = []
   }
@@ -145,6 +147,17 @@ package final class FileObjectStore: ObjectStore {
   func isPresent(_ artifact: Artifact) -> Bool { knowledge.withLock { $0.present.contains(artifact) } }
   func notePresent(_ artifact: Artifact) { knowledge.withLock { _ = $0.present.insert(artifact) } }
 
+  /// An object that no row may name before it was flushed. One that was there already may have been left by a build that was killed.
+  func noteUnflushed(_ artifact: Artifact) {
+    knowledge.withLock {
+      $0.unflushed?.insert(artifact)
+      if let count = $0.unflushed?.count, count > Self.objectsToFlushOneByOne { $0.unflushed = nil }
+    }
+  }
+
+  /// The first flush of a file writes the journal for all; flushing the whole file system writes what others have as well.
+  private static let objectsToFlushOneByOne = 16
+
   func noteVerified(_ artifact: Artifact) {
     knowledge.withLock {
       $0.verified.insert(artifact)
@@ -157,7 +170,13 @@ package final class FileObjectStore: ObjectStore {
   func noteTree(_ digest: Digest) { knowledge.withLock { _ = $0.trees.insert(digest) } }
 
   /// Forgets all that was seen: another process may have pruned.
-  package func forget() { knowledge.withLock { $0 = Knowledge() } }
+  package func forget() {
+    knowledge.withLock {
+      let unflushed = $0.unflushed
+      $0 = Knowledge()
+      $0.unflushed = unflushed
+    }
+  }
 
   // MARK: - Damage
 
@@ -209,7 +228,27 @@ package final class FileObjectStore: ObjectStore {
 
   /// Makes all objects so far durable: one `syncfs`.
   package func sync() throws(SystemError) {
+    let few = knowledge.withLock { knowledge in
+      defer { knowledge.unflushed = [] }
+      return knowledge.unflushed
+    }
+    if let few, flush(few) { return }
     let code = reflow_sync_filesystem(objects.number)
     guard code == 0 else { throw SystemError(errno: code, cannot: "flush", folder + "/objects") }
+  }
+
+  /// - Returns: false where one could not be flushed.
+  private func flush(_ artifacts: Set<Artifact>) -> Bool {
+    for artifact in artifacts {
+      let name = ObjectName(artifact)
+      let folderName = ByteString(bytes: Array(name.path.bytes.prefix(2)))
+      for (path, flags) in [(name.path, O_RDONLY), (folderName, O_RDONLY | O_DIRECTORY)] {
+        let opened = withCString(path) { reflow_open_at(objects.number, $0, flags, 0) }
+        guard opened >= 0 else { return false }
+        let file = Descriptor(owning: opened)
+        guard fsync(file.number) == 0 else { return false }
+      }
+    }
+    return true
   }
 }

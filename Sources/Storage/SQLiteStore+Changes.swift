@@ -70,6 +70,9 @@ extension SQLiteStore {
       statement.bind(program, at: 2)
       statement.bind(startedAt, at: 3)
       try statement.run()
+      let next = try database.prepare("UPDATE state SET nextBuild = max(nextBuild, ?1)")
+      next.bind(number + 1, at: 1)
+      try next.run()
     case .endBuild(let number, let summary, let succeeded):
       let statement = try database.prepare("UPDATE build SET summary = ?2, succeeded = ?3 WHERE number = ?1")
       statement.bind(number, at: 1)

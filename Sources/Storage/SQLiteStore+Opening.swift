@@ -173,7 +173,7 @@ extension SQLiteStore {
       }
       workspaceID = statement.bytes(0)
       generation = max(generation, statement.integer(1))
-      reservedRun = statement.integer(2)
+      reservedRun = max(statement.integer(2), Self.notedRun(in: folder) ?? 1)
       committedAt = statement.integer(3)
     }
     if committedAt > reflow_coarse_time() { try forgetHints() }
@@ -309,10 +309,15 @@ extension SQLiteStore {
     try? replaceFile(folder + "/numbers", with: Array("\(run)\n".utf8))
   }
 
-  private static func advanceNumbers(of database: Database, in folder: ByteString) throws(SystemError) {
+  private static func notedRun(in folder: ByteString) -> Int64? {
     guard let bytes = try? readFile(folder + "/numbers", limitBytes: 64),
       let text = String(validating: bytes, as: UTF8.self), let run = Int64(text.dropLast()), run > 0
-    else { return }
+    else { return nil }
+    return min(run, 1 << 50)
+  }
+
+  private static func advanceNumbers(of database: Database, in folder: ByteString) throws(SystemError) {
+    guard let run = notedRun(in: folder) else { return }
     try database.transaction { () throws(SystemError) in
       let state = try database.prepare("UPDATE state SET nextRun = max(nextRun, ?1)")
       state.bind(min(run, 1 << 50), at: 1)

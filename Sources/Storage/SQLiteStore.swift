@@ -15,8 +15,10 @@ package final class SQLiteStore: Store {
     package var vfs: String?
     /// Whether `.reflow` is on a network file system; nil to ask the kernel.
     package var isOnNetwork: Bool?
-    /// How many run ids are reserved by one flush.
+    /// How many run ids are reserved at a time.
     package var runBlock: Int64
+    /// Whether an intent to write where nothing of ours lies is flushed before it is acted upon; see <doc:Durability>.
+    package var flushesIntents: Bool
     /// How many graphs are kept.
     package var keptGraphs: Int64
     package var busyTimeoutMilliseconds: Int32
@@ -25,13 +27,14 @@ package final class SQLiteStore: Store {
     package var isReadOnly: Bool
 
     package init(
-      vfs: String? = nil, isOnNetwork: Bool? = nil, runBlock: Int64 = 4096, keptGraphs: Int64 = 8,
-      busyTimeoutMilliseconds: Int32 = 10_000, isReadOnly: Bool = false
+      vfs: String? = nil, isOnNetwork: Bool? = nil, runBlock: Int64 = 4096, flushesIntents: Bool = true,
+      keptGraphs: Int64 = 8, busyTimeoutMilliseconds: Int32 = 10_000, isReadOnly: Bool = false
     ) {
       self.isReadOnly = isReadOnly
       self.vfs = vfs
       self.isOnNetwork = isOnNetwork
       self.runBlock = runBlock
+      self.flushesIntents = flushesIntents
       self.keptGraphs = keptGraphs
       self.busyTimeoutMilliseconds = busyTimeoutMilliseconds
     }
@@ -53,6 +56,7 @@ package final class SQLiteStore: Store {
   var runs: Range<Int64> = 0..<0
   /// What the database says is the first run that was never reserved.
   var reservedRun: Int64 = 1
+  private var lastBuild: Int64 = 0
   var isMarkedOpen = false
   private var isClosed = false
   /// Of the database file, by which its deletion is noticed.
@@ -90,6 +94,7 @@ package final class SQLiteStore: Store {
         statement.bind(runs.lowerBound, at: 1)
         try statement.run()
       }
+      noteNumbers(run: runs.lowerBound)
     }
     if !options.isReadOnly, logBytes > Self.logBytesAtClose { try? database.checkpoint() }
     database.close()
@@ -106,8 +111,8 @@ package final class SQLiteStore: Store {
 
   /// Makes the changes as one transaction.
   ///
-  /// Objects that they name must be durable already (`sync` of the object store). A commit that sets intents is durable when
-  /// this returns; others are atomic, and a power failure may take back the last ones.
+  /// Objects that results name must be durable already (`sync` of the object store). A commit with an intent to write where nothing of
+  /// ours lies is durable when this returns; others are atomic, and a power failure may take back the last ones.
   package func commit(_ changes: [StoreChange]) throws(SystemError) {
     guard !changes.isEmpty else { return }
     try markOpen()
@@ -123,7 +128,12 @@ package final class SQLiteStore: Store {
 
   private func commitOnce(_ changes: [StoreChange]) throws(SystemError) {
     let durably = changes.contains { change in
-      if case .setIntents(let intents) = change { !intents.isEmpty } else { false }
+      // What replaces or removes something of ours is known as ours by the row of the output, whatever becomes of the intent.
+      if case .setIntents(let intents) = change {
+        options.flushesIntents && intents.contains { $0.old == nil }
+      } else {
+        false
+      }
     }
     let next = generation + 1
     try database.transaction(durably: durably) { () throws(SystemError) in
@@ -157,28 +167,25 @@ package final class SQLiteStore: Store {
 
   private func reserveRuns() throws(SystemError) {
     let first = reservedRun
-    // Durably: folders and logs are named by runs, and outlive a power failure that the database's last commits do not.
-    try database.transaction(durably: true) { () throws(SystemError) in
+    // Folders and logs are named by runs, and outlive a power failure that the database's last commits do not: first in a file of
+    // its own, whose replacement goes to disk before the names that are made later.
+    noteNumbers(run: first + options.runBlock)
+    try database.transaction { () throws(SystemError) in
       let statement = try database.prepare("UPDATE state SET nextRun = ?1")
       statement.bind(first + options.runBlock, at: 1)
       try statement.run()
     }
     reservedRun = first + options.runBlock
     runs = first..<reservedRun
-    noteNumbers(run: reservedRun)
   }
 
   package func nextBuild() throws(SystemError) -> Int64 {
-    try markOpen()
-    return try recovering { () throws(SystemError) in
-      try database.transaction { () throws(SystemError) in
-        let number = try database.integer("SELECT nextBuild FROM state")
-        let statement = try database.prepare("UPDATE state SET nextBuild = ?1")
-        statement.bind(number + 1, at: 1)
-        try statement.run()
-        return number
-      }
+    // What `beginBuild` commits makes the next one greater; until then this process remembers.
+    let number = try recovering { () throws(SystemError) in
+      max(try database.integer("SELECT nextBuild FROM state"), lastBuild + 1)
     }
+    lastBuild = number
+    return number
   }
 
   /// Runs `body`; where it meets damage, sets the file aside and runs it again on an empty state.
