@@ -91,7 +91,7 @@ struct BuildBenchmark: ParsableCommand {
   }
 
   /// The same steps for each tool: every file of `src` is copied.
-  private static func prepare(_ folder: String, steps: Int) {
+  static func prepare(_ folder: String, steps: Int) {
     Scratch.makeFolder("\(folder)/src")
     var ninja = "rule cp\n  command = cp $in $out\n"
     var targets = ""
@@ -112,7 +112,7 @@ struct BuildBenchmark: ParsableCommand {
       """, to: "\(folder)/main.rf")
   }
 
-  private static func besideThisBinary(_ name: String) -> String {
+  static func besideThisBinary(_ name: String) -> String {
     var buffer = [CChar](repeating: 0, count: 4096)
     let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
     let own = String(decoding: buffer[..<max(0, count)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
