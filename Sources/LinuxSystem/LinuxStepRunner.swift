@@ -86,6 +86,7 @@ package final class LinuxStepRunner: StepRunner {
   package func run(_ request: RunRequest) throws(SystemError) -> RunOutcome {
     state.withLock { $0.running[request.run] = Running() }
     defer { state.withLock { _ = $0.running.removeValue(forKey: request.run) } }
+    if case .table = request.command { return .refused("this runner starts commands and does not evaluate tables") }
     var container: ContainerCommand?
     if let image = request.image {
       switch configuration.containers {

@@ -108,7 +108,9 @@ struct NaiveTables {
       if round >= last, sorted(next, kinds) == sorted(x, kinds) { return x }
       x = next
       round += 1
-      precondition(round < 10_000, "a loop of a test comes to an end")
+      if round > 200 || x.count > 5_000 {
+        throw RowError("language.endless-loop", "the loop has not ended after \(round) rounds", at: nil)
+      }
     }
   }
 
@@ -184,6 +186,7 @@ struct NaiveTables {
       if let error { throw error }
     }
     for element in elements { try loop(comprehension, sources, bound + [element], &result) }
+    if result.count > 100_000 { throw RowError("language.too-large", "too many rows for a naive evaluator", at: nil) }
   }
 
   /// What is said of a condition's form must agree with it.
