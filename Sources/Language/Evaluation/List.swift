@@ -13,7 +13,13 @@ package final class List {
     /// Elements at positions -1, -2, …
     var front: ContiguousArray<Value> = []
 
-    init(_ elements: ContiguousArray<Value>) { back = elements }
+    /// Whether it never changes again, so that several threads may read it.
+    let isFrozen: Bool
+
+    init(_ elements: ContiguousArray<Value>, isFrozen: Bool) {
+      back = elements
+      self.isFrozen = isFrozen
+    }
   }
 
   private let storage: Storage
@@ -21,7 +27,14 @@ package final class List {
   package let count: Int
 
   package init(_ elements: ContiguousArray<Value>) {
-    storage = Storage(elements)
+    storage = Storage(elements, isFrozen: false)
+    start = 0
+    count = elements.count
+  }
+
+  /// A list whose storage is not shared with longer ones: it may be read by several threads.
+  init(frozen elements: ContiguousArray<Value>) {
+    storage = Storage(elements, isFrozen: true)
     start = 0
     count = elements.count
   }
@@ -46,11 +59,11 @@ package final class List {
   func appending(_ other: List) -> List {
     if other.count == 0 { return self }
     if count == 0 { return other }
-    if other.count <= count, start + count == storage.back.count {
+    if other.count <= count, start + count == storage.back.count, !storage.isFrozen {
       storage.back.append(contentsOf: other.elements)
       return List(storage, start: start, count: count + other.count)
     }
-    if count <= other.count, other.start == -other.storage.front.count {
+    if count <= other.count, other.start == -other.storage.front.count, !other.storage.isFrozen {
       other.storage.front.append(contentsOf: elements.reversed())
       return List(other.storage, start: other.start - count, count: count + other.count)
     }

@@ -155,7 +155,7 @@ struct Freezer {
       var elements = ContiguousArray<Value>()
       elements.reserveCapacity(list.count)
       for index in 0..<list.count { elements.append(freeze(list[index])) }
-      return .list(elements)
+      return .list(List(frozen: elements))
     case .map(let root):
       var pairs: [MapNode.Pair] = []
       MapNode.forEach(in: root) { pairs.append(($0, $1)) }

@@ -194,7 +194,8 @@ extension RowLayout {
 }
 
 extension Closure {
-  /// Whether running this frozen code may fail, as far as its instructions tell. False is certain.
+  /// Whether running this frozen code may fail, as far as its instructions tell. False is certain but for results beyond
+  /// the limits of an evaluation: strings of a gigabyte, ints of a million bits, floats that are no numbers.
   var canFail: Bool {
     var seen: Set<ObjectIdentifier> = []
     var isRecursive = false
@@ -224,8 +225,10 @@ extension Closure {
     case .bind(let matcher): return module.matchers[Int(matcher)].isRefutable
     case .binary(let op, type: _):
       switch op {
-      case .subtract, .less, .greater, .lessEqual, .greaterEqual, .equal, .notEqual, .and, .or, .sequence: return false
-      case .add, .multiply, .divide, .remainder, .bitAnd, .shiftLeft, .shiftRight: return true
+      case .add, .subtract, .multiply, .less, .greater, .lessEqual, .greaterEqual, .equal, .notEqual, .and, .or,
+        .sequence:
+        return false
+      case .divide, .remainder, .bitAnd, .shiftLeft, .shiftRight: return true
       }
     case .system(let function, arguments: _, type: _): return !function.isTotal
     case .builtin(let builtin, arguments: _, type: _): return builtin != .len

@@ -24,7 +24,8 @@ package final class RowFunction: @unchecked Sendable {
   package let outputs: [ColumnKind]
   /// Whether it makes a list of rows (see ``BoundRowFunction/expand(_:faults:_:)``) and not one row.
   package let makesList: Bool
-  /// Whether there may be rows for which it has no value. False is certain.
+  /// Whether there may be rows for which it has no value. False is certain but for results beyond the limits of an
+  /// evaluation: strings of a gigabyte, ints of a million bits, floats that are no numbers.
   package let canFail: Bool
   /// Where it does nothing but select: for each output the input that it is.
   package let selection: [Int]?
