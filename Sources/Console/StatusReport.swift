@@ -20,20 +20,23 @@ package final class StatusReport: EventSink {
   private let form: Form
   private let style: Style
   private let differing: [Output]
+  private let programFiles: [ByteString]
   private let write: (String) -> Void
   private let writeError: (String) -> Void
   private var stale: [(label: String, reason: String)] = []
 
   /// - Parameters:
+  ///   - programFiles: Those of the program's files, and of what shapes it, that are not as the last build read them.
   ///   - write: Gets the answer, for standard output.
   ///   - writeError: Gets what is wrong with the program, for standard error.
   package init(
-    form: Form, style: Style, differing: [Output], write: @escaping (String) -> Void,
+    form: Form, style: Style, differing: [Output], programFiles: [ByteString] = [], write: @escaping (String) -> Void,
     writeError: @escaping (String) -> Void
   ) {
     self.form = form
     self.style = style
     self.differing = differing
+    self.programFiles = programFiles
     self.write = write
     self.writeError = writeError
   }
@@ -60,6 +63,9 @@ package final class StatusReport: EventSink {
     }
     let width = max(7, min(40, stale.map(\.label.count).max() ?? 0))
     var text = ""
+    if !programFiles.isEmpty {
+      text += "the program changed: \(programFiles.map(\.display).joined(separator: ", "))\n"
+    }
     for output in differing { text += "\(output.isMissing ? "missing" : "edited ")  \(output.path.display)\n" }
     for step in stale {
       let gap = String(repeating: " ", count: max(2, width + 2 - step.label.count))
@@ -85,6 +91,10 @@ package final class StatusReport: EventSink {
     json.integer(summary.steps)
     json.key("isUpToDate")
     json.bool(!isStale && summary.status == .succeeded)
+    json.key("program")
+    json.beginArray()
+    for path in programFiles { json.string(path.display) }
+    json.endArray()
     json.key("stale")
     json.beginArray()
     for step in stale {

@@ -86,7 +86,6 @@ package final class LinuxStepRunner: StepRunner {
   package func run(_ request: RunRequest) throws(SystemError) -> RunOutcome {
     state.withLock { $0.running[request.run] = Running() }
     defer { state.withLock { _ = $0.running.removeValue(forKey: request.run) } }
-    if case .table = request.command { return .refused("this runner starts commands and does not evaluate tables") }
     var container: ContainerCommand?
     if let image = request.image {
       switch configuration.containers {
@@ -149,7 +148,7 @@ package final class LinuxStepRunner: StepRunner {
   }
 
   private func takeWorker(_ kind: Worker.Kind) throws(SystemError) -> Worker {
-    if let worker = state.withLock({ $0.idle[kind]?.popLast() }) { return worker }
+    if let worker = idleWorker(kind) { return worker }
     let runs = try runsFolder()
     let number = state.withLock { state in
       state.folders += 1
@@ -164,6 +163,18 @@ package final class LinuxStepRunner: StepRunner {
       throw SandboxLayout.refusal(report)
     }
     return worker
+  }
+
+  /// One that waits, unless the folders were swept: between two builds of a watch, others may build or prune.
+  private func idleWorker(_ kind: Worker.Kind) -> Worker? {
+    state.withLock { state in
+      guard let worker = state.idle[kind]?.popLast() else { return nil }
+      if worker.folder.isInPlace { return worker }
+      // All of ours went with it; whoever builds now sweeps what the other may have left.
+      state.idle = [:]
+      state.runs = nil
+      return nil
+    }
   }
 
   private func give(back worker: Worker) {

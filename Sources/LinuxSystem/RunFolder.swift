@@ -86,6 +86,15 @@ final class RunFolder: Sendable {
     return figures.mode & 0o7777 == 0o755 || fchmod(folder, 0o755) == 0
   }
 
+  /// Whether its path still leads to it. One system call each for the folder and its path.
+  var isInPlace: Bool {
+    var mine = reflow_stat()
+    var there = reflow_stat()
+    return reflow_stat_fd(descriptor, &mine) == 0
+      && path.withCString({ reflow_stat_at(anywhere, $0, AT_SYMLINK_NOFOLLOW, &there) }) == 0
+      && mine.inode == there.inode && mine.device == there.device
+  }
+
   /// Removes the folder and what its worker has put aside beside it.
   func remove() {
     removeTree(anywhere, path)

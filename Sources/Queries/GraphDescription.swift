@@ -13,6 +13,8 @@ package struct GraphDescription: Hashable, Sendable {
     package var state: State
     /// 12 digits; nil for what is no step, or has not to be looked at.
     package var key: String?
+    /// Why it ran last; nil for what does not run, or where no record is left.
+    package var reason: String?
     package var location: ProgramLocation?
   }
 
@@ -28,9 +30,13 @@ package struct GraphDescription: Hashable, Sendable {
 
   /// Steps and sources that no output rests on are left out.
   ///
-  /// - Complexity: O(nodes and edges).
-  package init(_ graph: PersistedGraph) throws(SystemError) {
+  /// - Complexity: O(nodes and edges), and one row for each run on record.
+  package init(_ graph: PersistedGraph, store: any Store) throws(SystemError) {
     try graph.loadAll()
+    var reasons: [Digest: String] = [:]
+    for run in try store.runs(labelled: nil, limit: .max) where reasons[run.contentKey] == nil {
+      reasons[run.contentKey] = run.reason
+    }
     var numbers: [GraphNode: Int] = [:]
     var definitions: [(node: GraphNode, definition: NodeDefinition)] = []
     for kind in GraphNodeKind.allCases {
@@ -39,7 +45,9 @@ package struct GraphDescription: Hashable, Sendable {
         if state == .unwanted, kind == .step || kind == .source { continue }
         let definition = try graph.definition(of: node)
         numbers[node] = nodes.count
-        nodes.append(Self.node(definition, state))
+        var drawn = Self.node(definition, state)
+        if case .made(let made) = state { drawn.reason = reasons[made.contentKey] }
+        nodes.append(drawn)
         definitions.append((node, definition))
       }
     }
@@ -108,7 +116,7 @@ package struct GraphDescription: Hashable, Sendable {
     return result + "\""
   }
 
-  /// One object: `nodes` with `id`, `kind`, `label`, `state`, and where they have one `key`, `file`, `line`; `edges` with `from`, `to`.
+  /// One object: `nodes` with `id`, `kind`, `label`, `state`, and where they have one `key`, `reason`, `file`, `line`; `edges` with `from`, `to`.
   package var json: String {
     var json = JSONText()
     json.beginObject()
@@ -127,6 +135,10 @@ package struct GraphDescription: Hashable, Sendable {
       if let key = node.key {
         json.key("key")
         json.string(key)
+      }
+      if let reason = node.reason {
+        json.key("reason")
+        json.string(reason)
       }
       if let location = node.location {
         json.key("file")

@@ -78,40 +78,27 @@ package struct ProvenanceQuery {
     return Provenance(subject: path.display, maker: maker)
   }
 
-  /// Steps by label, or by the first digits of the key.
+  /// Steps by label, by the name that several labels begin with, or by the first digits of the key; in the order of the program.
   ///
-  /// - Complexity: O(steps): there is no index of labels.
-  package func steps(named name: String) throws(SystemError) -> [Provenance] {
-    var found: [StepID] = []
-    let isKey =
-      name.utf8.count >= 6 && name.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
-    try graph.prefetch(graph.nodes(of: .step))
-    for node in graph.nodes(of: .step) {
-      guard case .step(let id) = node, case .step(_, let frame) = try graph.definition(of: node).content else {
-        continue
-      }
-      if frame.label == name {
-        found.append(id)
-      } else if isKey, case .made(let made) = try graph.state(of: node), made.contentKey.description.hasPrefix(name) {
-        found.append(id)
-      }
-    }
-    var result: [Provenance] = []
-    for id in found {
-      let step = try step(id)
-      result.append(Provenance(subject: step.label, maker: .step(step)))
-    }
-    return result
+  /// - Complexity: O(bytes of the graph's steps), at the speed of reading them: there is no index of labels.
+  package func steps(named name: String) throws(SystemError) -> [StepID] {
+    let search = GraphSearch(store: store, graph: graph)
+    let labelled = try search.steps(labelled: name)
+    return labelled.isEmpty ? try search.steps(keyed: name) : labelled
   }
 
   /// The labels of all steps, for suggestions.
-  package func labels() throws(SystemError) -> [String] {
-    var labels: [String] = []
-    try graph.prefetch(graph.nodes(of: .step))
-    for node in graph.nodes(of: .step) {
-      if case .step(_, let frame) = try graph.definition(of: node).content { labels.append(frame.label) }
-    }
-    return labels
+  package func labels() throws(SystemError) -> [String] { try GraphSearch(store: store, graph: graph).labels() }
+
+  package func label(of step: StepID) throws(SystemError) -> String {
+    guard case .step(_, let frame) = try graph.definition(of: .step(step)).content else { return "" }
+    return frame.label
+  }
+
+  /// What is known of a step.
+  package func provenance(of id: StepID) throws(SystemError) -> Provenance {
+    let step = try step(id)
+    return Provenance(subject: step.label, maker: .step(step))
   }
 
   private func step(_ id: StepID) throws(SystemError) -> Provenance.StepProvenance {

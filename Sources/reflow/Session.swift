@@ -98,6 +98,12 @@ struct Session {
       buildOptions(request, mode: mode), QuickDoors(snapshot: snapshot, fileSystem: fileSystem, clock: clock),
       interruption: interruption, sink: sink,
       open: { () throws(SystemError) -> World in
+        if isDryRun {
+          return try readingWorld(fileSystem, snapshot, clock) { objects in
+            LinuxStepRunner(
+              configuration: runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects)
+          }
+        }
         // While the process is small and has one thread: the spawner is a copy of it.
         try LinuxStepRunner.startSpawner()
         Interrupts.watch { _ in interruption.interrupt() }

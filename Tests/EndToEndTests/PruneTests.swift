@@ -284,4 +284,31 @@ struct PruneTests {
     }
     #expect(try project.reflow("verify").status == 0)
   }
+
+  @Test func `an idle watch notices that the state was pruned`() throws {
+    let project = try Self.history(3)
+    let watch = try Watch(on: project, ["--sandbox=off"])
+    _ = watch.take()
+    try project.write("in.txt", "another\n")
+    #expect(try watch.next().ran == ["Only": 1])
+    let prune = try project.reflow("prune", "--keep-builds", "1")
+    #expect(prune.status == 0, "\(prune.errors)")
+    // What older builds made is gone from the cache, and it must not believe that it is there.
+    try project.write("in.txt", "1\n")
+    #expect(try watch.next().ran == ["Only": 1])
+    #expect(try project.read("out/out") == "1\n")
+    try project.remove("out/out")
+    #expect(try watch.next().started == [:])
+    #expect(try project.read("out/out") == "1\n")
+    // Nor is it disturbed by another program's build, which sweeps the folders that steps run in.
+    try project.write(
+      "other.rf", "val Other = exec() (out file) {\" echo other > {{out}} \"}\nval Main = {other: Other}\n")
+    #expect(try project.build("--sandbox=off", "other.rf").ran == ["Other": 1])
+    try project.write("in.txt", "after it\n")
+    #expect(try watch.next().ran == ["Only": 1])
+    _ = watch.end()
+    #expect(try project.reflow("verify").status == 0)
+    try project.remove("out")
+    #expect(try project.build("--sandbox=off").started == [:])
+  }
 }

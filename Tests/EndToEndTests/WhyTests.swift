@@ -61,6 +61,7 @@ struct WhyTests {
     let cases = [
       (["why", "out/al"], "no build made an output or a step 'out/al'"),
       (["why", "Joim"], "did you mean 'Join'?"),
+      (["why", "Upper"], "'Upper' may be 2 steps: 'Upper[a.txt]', 'Upper[b.txt]'; name one of them"),
       (["why", "unused.txt"], "'unused.txt' was not made by reflow"),
       (["why", "data/a.txt"], "'data/a.txt' is an input; see what depends on it with 'reflow why --input data/a.txt'"),
       (["why", "--input", "unused.txt"], "no build has read 'unused.txt'"),
@@ -98,9 +99,59 @@ struct WhyTests {
     let json = try project.reflow("status", "--json").output
     let object = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any]
     #expect(object?["isUpToDate"] as? Bool == false)
+    let source = try project.read("main.rf")
+    try project.write("main.rf", source + "// A comment.\n")
+    #expect(try project.reflow("status").output.hasPrefix("the program changed: main.rf\n"))
     try project.write("main.rf", "val Main = nothing\n")
     let broken = try project.reflow("status")
     #expect(broken.status == 2 && broken.errors.contains("nothing"))
+  }
+
+  @Test func `questions wait for nobody and change nothing, also where nothing can be changed`() throws {
+    let project = try project()
+    #expect(try project.build().status == 0)
+    let gate = project.outside("gate")
+    let program = Self.program.replacingOccurrences(
+      of: "tr a-z", with: "while ! test -e '\(gate)'; do sleep 0.01; done; tr a-z")
+    try project.write("main.rf", program)
+    let build = try project.start(Workspace.binary, ["build", "--sandbox=off", "-v"])
+    build.wait { project.exists(".reflow/logs") && build.errorsSoFar.contains("Upper") }
+    for arguments in [
+      ["status"], ["status", "--json"], ["why", "out/all"], ["graph"], ["build", "-n"], ["log", "Join"],
+    ] {
+      let answer = try project.run(Workspace.binary, arguments)
+      #expect(answer.status == 0, "\(arguments): \(answer.errors)")
+      #expect(!answer.errors.contains("waiting"), "\(arguments): \(answer.errors)")
+    }
+    try Workspace.writeBytes([], to: gate)
+    #expect(build.wait().status == 0)
+    if !Sandbox.unprivileged.isEmpty {
+      _ = try project.run("chown", ["-R", "65534:65534", project.outside("logs")])
+    }
+    _ = try project.run("chmod", ["-R", "a-w", ".reflow"])
+    defer { _ = try? project.run("chmod", ["-R", "u+w", ".reflow"]) }
+    try project.write("data/a.txt", "other\n")
+    let before = try project.snapshot(".reflow")
+    for arguments in [["status"], ["why", "out/all"], ["why", "--input", "data/a.txt"], ["graph"], ["build", "-n"]] {
+      let command = Sandbox.unprivileged + [Workspace.binary] + arguments
+      let answer = try project.run(command[0], Array(command.dropFirst()))
+      #expect(answer.status == 0, "\(arguments): \(answer.errors)")
+      #expect(answer.output + answer.errors != "", "\(arguments)")
+    }
+    #expect(try project.snapshot(".reflow") == before)
+  }
+
+  @Test func `a damaged state is told from none, and left as it is`() throws {
+    let project = try project()
+    #expect(try project.build().status == 0)
+    for suffix in ["-wal", "-shm"] { try? project.remove(".reflow/reflow.db" + suffix) }
+    try project.write(".reflow/reflow.db", String(repeating: "no database ", count: 5_000))
+    for arguments in [["status"], ["why", "out/all"], ["graph"]] {
+      let answer = try project.run(Workspace.binary, arguments)
+      #expect(answer.status == 3 || arguments == ["status"] && answer.status == 0, "\(arguments): \(answer.errors)")
+      #expect(!project.exists(".reflow/reflow.db.damaged-1"), "\(arguments)")
+    }
+    #expect(try project.build().status == 0)
   }
 
   @Test func `graph prints the nodes and edges of the last build in two forms`() throws {
@@ -117,5 +168,21 @@ struct WhyTests {
     #expect(
       nodes.filter { $0["kind"] as? String == "source" }.map { $0["label"] as? String ?? "" }.contains("data/a.txt"))
     #expect(graph?["edges"]?.count == 2 + 2 + 4)
+    let step = try #require(nodes.first { $0["label"] as? String == "Join" })
+    #expect(step["reason"] as? String == "never built")
+    #expect((step["key"] as? String)?.count == 12)
+    #expect(try project.reflow("graph").output == dot)
+    // As `dot` reads it: a header, statements that end with a semicolon and name nodes that are there, a closing brace.
+    let lines = dot.split(separator: "\n").map(String.init)
+    let declared = Set(
+      lines.compactMap { $0.contains(" [label=") ? $0.split(separator: " ").first.map(String.init) : nil })
+    #expect(declared.count == nodes.count)
+    for line in lines.dropFirst().dropLast() {
+      #expect(line.hasSuffix(";"), "\(line)")
+      guard line.contains(" -> ") else { continue }
+      for end in line.dropLast().components(separatedBy: " -> ") {
+        #expect(declared.contains(end.trimmingCharacters(in: .whitespaces)), "\(line)")
+      }
+    }
   }
 }

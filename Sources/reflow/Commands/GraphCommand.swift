@@ -16,7 +16,9 @@ struct GraphCommand: ParsableCommand {
 
   func run() throws {
     let state = try StateReading(root: root)
-    let description = try state.asking { () throws(SystemError) in try GraphDescription(try state.graphs()[0]) }
+    let description = try state.asking { () throws(SystemError) in
+      try GraphDescription(try state.graphs()[0], store: state.store)
+    }
     switch format {
     case .dot: Terminal.print(description.dot)
     case .json: Terminal.print(description.json)

@@ -8,7 +8,7 @@ struct WhyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "why", abstract: "Say where an output comes from, or what depends on an input.",
     discussion: """
-      WHAT is the path of an output (with or without 'out/'), a step's label, or the first digits of its key. The answer is \
+      WHAT is the path of an output (with or without 'out/'), a step's label, or the first digits of its key (four at least). The answer is \
       about the last build that knows it.
       """)
 
@@ -48,8 +48,12 @@ struct WhyCommand: ParsableCommand {
         }
       }
       for graph in graphs {
-        let steps = try ProvenanceQuery(graph: graph, store: state.store).steps(named: name)
-        if !steps.isEmpty { return steps.map { json ? $0.json : $0.text }.joined() }
+        let query = ProvenanceQuery(graph: graph, store: state.store)
+        let steps = try query.steps(named: name)
+        guard let step = steps.first else { continue }
+        guard steps.count == 1 else { throw SystemError(.notFound, try ambiguous(name, steps, query)) }
+        let found = try query.provenance(of: step)
+        return json ? found.json : found.text
       }
       throw SystemError(.notFound, try unknown(name, graphs, state))
     }
@@ -67,6 +71,15 @@ struct WhyCommand: ParsableCommand {
     }
     paths.append(ByteString(name))
     return paths
+  }
+
+  private func ambiguous(
+    _ name: String, _ steps: [StepID], _ query: ProvenanceQuery
+  ) throws(SystemError) -> String {
+    var labels: [String] = []
+    for step in steps.prefix(10) { labels.append("'\(try query.label(of: step))'") }
+    let more = steps.count > labels.count ? ", and \(steps.count - labels.count) more" : ""
+    return "'\(name)' may be \(steps.count) steps: \(labels.joined(separator: ", "))\(more); name one of them"
   }
 
   private func unknown(
