@@ -20,6 +20,7 @@ final class WatchSession {
   private let control = WatchControl()
   private var sink: any EventSink = EventFanout([])
   private var trace: TraceLog?
+  private var progress: ProgressReport?
   private var sayings: [String] = []
   fileprivate private(set) var server: WatchServer?
   /// Whether the last round was spoken of.
@@ -51,6 +52,7 @@ final class WatchSession {
         }
       }
       trace = sinks.lazy.compactMap { $0 as? TraceLog }.first
+      progress = sinks.lazy.compactMap { $0 as? ProgressReport }.first
       sink = EventFanout(sinks)
       if let other = try beginServing() {
         throw SystemError(
@@ -100,6 +102,8 @@ final class WatchSession {
     server?.close()
     hooks.end()
     trace?.finish()
+    // The shell's prompt goes where the living line was.
+    progress?.clearStatus()
     switch ending {
     case .signal(let number): return 128 + number
     case .unheard: return 128 + SIGHUP
@@ -195,6 +199,7 @@ final class WatchSession {
     return summary
   }
 
+  /// Says that all is done, and starts the hook.
   fileprivate func rest(_ summary: BuildEvent.Summary?, _ map: WatchMap) {
     if let summary, wasHeard, let failure = hooks.start(after: summary) {
       sink.receive(.diagnostic(Diagnostic("watch.hook", .warning, failure)))
