@@ -227,7 +227,8 @@ package struct FlowGraph: Sendable {
   }
 
   private var sourceIDs: [SourceKey: SourceID] = [:]
-  private var stepIDs: [Step.Work: StepID] = [:]
+  /// By a digest of all that a step says but its resources: a step is large, and a table of steps would be a second graph.
+  private var stepIDs: [Digest: StepID] = [:]
   private var literalIDs: [ByteString: LiteralID] = [:]
   private var assemblyIDs: [[Member]: AssemblyID] = [:]
 
@@ -252,11 +253,7 @@ package struct FlowGraph: Sendable {
 
   /// Steps that differ in their resources only are one step, which gets the larger of each.
   package mutating func addStep(_ step: Step) -> StepID {
-    var key = step.work
-    if case .exec(var exec) = key {
-      exec.resources = Resources()
-      key = .exec(exec)
-    }
+    let key = Self.name(of: step.work)
     if let id = stepIDs[key] {
       if case .exec(let exec) = step.work { raise(exec.resources, of: id) }
       return id
@@ -265,6 +262,17 @@ package struct FlowGraph: Sendable {
     steps.append(step)
     stepIDs[key] = id
     return id
+  }
+
+  private static func name(of work: Step.Work) -> Digest {
+    var work = work
+    if case .exec(var exec) = work {
+      exec.resources = Resources()
+      work = .exec(exec)
+    }
+    var writer = BinaryWriter(reserving: 256)
+    writer.write(Step(work: work, name: "", location: nil))
+    return Digest(hashing: writer.bytes)
   }
 
   /// Lets an exec ask for no less than these resources.

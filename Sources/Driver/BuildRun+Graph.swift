@@ -62,11 +62,6 @@ extension BuildRun {
 
   // MARK: The graph for the next build
 
-  /// The files whose change makes an evaluation necessary.
-  var programFiles: [Path] {
-    plan?.persisted.header.programFiles ?? (program?.files ?? []) + options.configurationFiles
-  }
-
   /// Notes the graph with its new states.
   ///
   /// - Returns: its header; nil where there is none that would be of use.

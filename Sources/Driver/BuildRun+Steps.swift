@@ -107,6 +107,7 @@ extension BuildRun {
         + outcome.undeclaredOutputs.map(\.display).joined(separator: ", ")
     }
     tell(launch, outcome, status, message)
+    if status == .run { launches[step] = nil }
   }
 
   func tell(_ step: StepID, _ failure: StepFailure) {

@@ -11,8 +11,10 @@ final class BuildRun {
   let options: BuildOptions
   let world: World
   let store: any Store
-  /// Nil where a part of the last build's graph takes its place.
-  let program: LoadedProgram?
+  /// Nil where a part of the last build's graph takes its place, and once it has been evaluated: what an evaluation holds is as large
+  /// as all that follows.
+  private(set) var program: LoadedProgram?
+  private let loadedFiles: [Path]
   let plan: PartialPlan?
   /// When the reading of the program was begun, nanoseconds since 1970.
   let loadedAt: Int64
@@ -93,8 +95,8 @@ final class BuildRun {
   ) {
     self.loadedAt = loadedAt
     switch work {
-    case .program(let loaded): (program, plan) = (loaded, nil)
-    case .part(let part): (program, plan) = (nil, part)
+    case .program(let loaded): (program, plan, loadedFiles) = (loaded, nil, loaded.files)
+    case .part(let part): (program, plan, loadedFiles) = (nil, part, [])
     }
     self.options = options
     self.world = world
@@ -233,6 +235,7 @@ final class BuildRun {
       if !new.isEmpty { pending.append(.needed(new)) }
     case .done(let outputs, let lines, let diagnostics):
       isEvaluated = true
+      self.program = nil
       printed = lines
       entries = outputs
       for diagnostic in diagnostics { say(diagnostic) }
@@ -278,6 +281,9 @@ final class BuildRun {
       sink.receive(.planned(steps: now.steps))
     }
   }
+
+  /// The files whose change makes an evaluation necessary.
+  var programFiles: [Path] { plan?.persisted.header.programFiles ?? loadedFiles + options.configurationFiles }
 
   // MARK: Messages
 

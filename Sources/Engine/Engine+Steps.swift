@@ -135,7 +135,7 @@ extension BuildEngine {
       }
       return launch(step, .notSandboxed)
     }
-    launch(step, progress[step].reason ?? reason(for: step, exec))
+    launch(step, progress.reasons[step] ?? reason(for: step, exec))
   }
 
   private mutating func reason(for step: StepID, _ exec: Exec) -> Reason {
@@ -148,7 +148,7 @@ extension BuildEngine {
   // MARK: Running
 
   mutating func launch(_ step: StepID, _ reason: Reason) {
-    progress[step].reason = nil
+    progress.reasons[step] = nil
     let key = progress[step].contentKey!
     if options.isDryRun {
       effects.append(.wouldRun(step, key: key, reason))
@@ -240,7 +240,7 @@ extension BuildEngine {
     }
     effects.append(.discarded(step))
     progress[step].attempts = 0
-    progress[step].reason = .inputChangedWhileRunning(name: name)
+    progress.reasons[step] = .inputChangedWhileRunning(name: name)
     transition(step, to: .idle)
     for change in changes { replace(change.source, by: change.observation) }
     if changes.isEmpty { restartDemand(of: step) }

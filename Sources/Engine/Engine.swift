@@ -135,6 +135,7 @@ package struct BuildEngine: ~Copyable {
     progress[node].isWaiting = state == .awaitingInputs
     switch state {
     case .done:
+      graph.forgetPlan(of: step)
       progress[node].resolution = .resolved
       work.append(.resolved(node))
     case .failed:

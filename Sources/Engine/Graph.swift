@@ -194,6 +194,9 @@ struct Graph {
     return plan
   }
 
+  /// Makes room: a plan is large, and computed again where it is wanted again.
+  mutating func forgetPlan(of step: StepID) { plans[Int(step.index)] = nil }
+
   /// What people call a step.
   mutating func label(of step: StepID) -> String { labels.label(of: step, named: steps[Int(step.index)].name) }
 

@@ -69,7 +69,6 @@ struct StepProgress {
   var ignoresDerivation = false
   var trace: StepTrace?
   var hasTrace = false
-  var reason: Reason?
   var attempts = 0
   var reruns = 0
 }
@@ -101,6 +100,8 @@ struct Progress {
   var outputs: [OutputEntry] = []
   /// Steps that stand for all that they rest on.
   var settled: [StepID: SettledStep] = [:]
+  /// Why some steps will be launched, where that is known before they are looked up.
+  var reasons: [StepID: Reason] = [:]
   var reportedSources: Set<SourceID> = []
   var failedSteps = 0
   var runSteps = 0

@@ -30,6 +30,8 @@ package final class SimulatedWorld {
     package var events: [BuildEvent]
     package var runs: [RunRecord]
     package var mostAtOnce: Int
+    /// How often the program was evaluated from its beginning.
+    package var evaluations: Int
 
     package var launches: [String] {
       events.compactMap { event in
@@ -154,10 +156,13 @@ package final class SimulatedWorld {
     let recorder = Recorder()
     runner.forget()
     let before = store.buildNumber
+    var evaluations = 0
     let summary = Driver.build(options, world: world, interruption: interruption, sink: recorder) {
-      .loaded(LoadedProgram(evaluation: evaluation(), files: programFiles))
+      evaluations += 1
+      return .loaded(LoadedProgram(evaluation: evaluation(), files: programFiles))
     }
     let runs = store.buildNumber > before ? store.runs(ofBuild: store.buildNumber) : []
-    return Report(summary: summary, events: recorder.events, runs: runs, mostAtOnce: recorder.mostAtOnce)
+    return Report(
+      summary: summary, events: recorder.events, runs: runs, mostAtOnce: recorder.mostAtOnce, evaluations: evaluations)
   }
 }

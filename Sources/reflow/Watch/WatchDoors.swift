@@ -50,7 +50,7 @@ final class WatchDoors {
           openStore: { () throws(SystemError) -> any Store in
             // The lock is ours: what lies in the temporary folder was left by a crash.
             try objects.sweep()
-            let opened = try SQLiteStore(in: state)
+            let opened = try SQLiteStore(in: state, options: SQLiteStore.Options(flushesIntents: false))
             stores.latest = opened
             stores.said = 0
             return opened
