@@ -21,6 +21,7 @@ let package = Package(
     .target(
       name: "Language",
       dependencies: ["Diagnostics", "BuildGraph", .product(name: "BigInt", package: "BigInt")]),
+    .target(name: "Formatting", dependencies: ["Diagnostics", "Language"]),
     .target(name: "Engine", dependencies: ["BuildGraph"]),
     .target(name: "Scheduling", dependencies: ["BuildGraph"]),
     .target(name: "Differential"),
@@ -49,7 +50,8 @@ let package = Package(
     .executableTarget(
       name: "reflow",
       dependencies: [
-        "BuildGraph", "Diagnostics", "Language", "Engine", "Scheduling", "Ports", "Driver", "Watching", "Storage",
+        "BuildGraph", "Diagnostics", "Formatting", "Language", "Engine", "Scheduling", "Ports", "Driver", "Watching",
+        "Storage",
         "LinuxSystem", "Console", "Queries", "Configuration", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -71,6 +73,7 @@ let package = Package(
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
     .testTarget(name: "BuildGraphTests", dependencies: ["BuildGraph"]),
     .testTarget(name: "LanguageTests", dependencies: ["Language", "BuildGraph", "Diagnostics"]),
+    .testTarget(name: "FormattingTests", dependencies: ["Formatting", "Language", "Diagnostics"]),
     .testTarget(name: "EngineTests", dependencies: ["Engine", "Scheduling", "BuildGraph"]),
     .testTarget(
       name: "SimulationTests", dependencies: ["Simulation", "Driver", "Ports", "BuildGraph", "Diagnostics"]),

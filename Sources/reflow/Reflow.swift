@@ -11,7 +11,8 @@ struct Reflow: ParsableCommand {
     discussion: "See reflow(1) for the commands and reflow(5) for the language.",
     version: "reflow 0.1.0",
     subcommands: [
-      BuildCommand.self, WatchCommand.self, CheckCommand.self, TestCommand.self, EvalCommand.self, DocCommand.self,
+      BuildCommand.self, WatchCommand.self, CheckCommand.self, FmtCommand.self, TestCommand.self, EvalCommand.self,
+      DocCommand.self,
       WhyCommand.self, StatusCommand.self, LogCommand.self, GraphCommand.self, CleanCommand.self, PruneCommand.self,
       VerifyCommand.self, VersionCommand.self,
     ])

@@ -12,6 +12,7 @@ import Testing
     "BuildGraph": ["CXXHash"],
     "Differential": [],
     "Language": ["Diagnostics", "BuildGraph", "BigInt"],
+    "Formatting": ["Diagnostics", "Language"],
     "Engine": ["BuildGraph"],
     "Scheduling": ["BuildGraph"],
     "Ports": ["BuildGraph", "Diagnostics"],
@@ -27,7 +28,8 @@ import Testing
 
   /// Rooms without clock, file, thread or randomness.
   private static let pure: Set<String> = [
-    "Diagnostics", "BuildGraph", "Differential", "Language", "Engine", "Scheduling", "Configuration", "Console",
+    "Diagnostics", "BuildGraph", "Differential", "Language", "Formatting", "Engine", "Scheduling", "Configuration",
+    "Console",
     "Watching",
   ]
 
