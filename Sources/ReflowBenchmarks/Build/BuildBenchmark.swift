@@ -1,20 +1,39 @@
 import ArgumentParser
 @preconcurrency import Glibc
 
-/// Overhead per step, and a build in which nothing changed, beside ninja and make in the same minutes.
+/// Builds of projects of many short steps, beside ninja and make in the same minutes.
 struct BuildBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "build", abstract: "Steps of cp: full, nothing changed, one leaf changed; beside ninja and make.")
+    commandName: "build", abstract: "Many short steps: full, nothing changed, and after edits; beside ninja and make.",
+    discussion: """
+      Cases: full; null (nothing changed); leaf (one source edited); touch (one source written again with its content); header (a file \
+      that half the steps of 'wide' read); comment (a comment added to the program); edit (one step's command); touchall (all sources written \
+      again with their content).
+      """)
+
+  enum Case: String, ExpressibleByArgument, CaseIterable {
+    case full, null, leaf, touch, header, comment, edit, touchall
+  }
 
   @Option(help: "How many steps; repeat for several sizes.")
   var steps: [Int] = [1000, 10000]
+  @Option(help: "wide, tree or chain; repeat for several.")
+  var shape: [BuildShape] = [.wide]
+  @Option(help: "What to measure besides full; repeat for several.")
+  var only: [Case] = Case.allCases
+  @Option(help: "reflow, reflow-sandbox, ninja, make; repeat for several.")
+  var tool: [String] = ["ninja", "reflow", "reflow-sandbox", "make"]
   @Option(help: "Counted rounds; each runs every tool once, in turn.")
-  var rounds = 5
+  var rounds = 3
   @Option(help: "Steps at once.")
   var jobs = 2
   // ext4 passes over inodes that were freed in the last five seconds, which would slow whoever makes more files.
   @Option(help: "Seconds to rest after the removal of what a round before it made.")
   var rest = 6
+  @Flag(help: "Drop the system's caches before each full build, where that is permitted.")
+  var cold = false
+  @Flag(help: "Count the system calls of a build in which nothing changed, by strace, and stop.")
+  var syscalls = false
   @Option(help: "The reflow binary to measure.")
   var reflow: String?
   @Option(help: "Where to work; emptied first.")
@@ -22,7 +41,7 @@ struct BuildBenchmark: ParsableCommand {
 
   private struct Tool {
     let name: String
-    let full: [String]
+    let command: [String]
     /// What is removed so that the next build starts from nothing.
     let state: [String]
   }
@@ -32,84 +51,111 @@ struct BuildBenchmark: ParsableCommand {
     guard access(binary, X_OK) == 0 else {
       throw ValidationError("no reflow binary at \(binary); build it, or name it with --reflow")
     }
-    for count in steps { measure(count, binary: binary) }
+    for shape in shape {
+      for count in steps { measure(shape, count, tools: tools(binary)) }
+    }
   }
 
-  private func measure(_ count: Int, binary: String) {
+  private func tools(_ binary: String) -> [Tool] {
+    let all = [
+      Tool(
+        name: "ninja", command: ["ninja", "-j", "\(jobs)", "--quiet"], state: ["nout", ".ninja_log", ".ninja_deps"]),
+      Tool(
+        name: "reflow", command: [binary, "build", "-j", "\(jobs)", "--sandbox=off", "-q"], state: ["out", ".reflow"]),
+      Tool(name: "reflow-sandbox", command: [binary, "build", "-j", "\(jobs)", "-q"], state: ["out", ".reflow"]),
+      Tool(name: "make", command: ["make", "-s", "-j", "\(jobs)"], state: ["mout"]),
+    ]
+    return all.filter { wanted in
+      tool.contains(wanted.name) && (wanted.command[0] == binary || Scratch.has(wanted.command[0]))
+    }
+  }
+
+  private func measure(_ shape: BuildShape, _ count: Int, tools: [Tool]) {
     Scratch.removeAll(folder)
     Scratch.makeFolder(folder)
-    Self.prepare(folder, steps: count)
-    var tools = [
-      Tool(
-        name: "reflow", full: [binary, "build", "-j", "\(jobs)", "--sandbox=off", "-q"], state: ["out", ".reflow"]),
-      Tool(name: "reflow-sandbox", full: [binary, "build", "-j", "\(jobs)", "-q"], state: ["out", ".reflow"]),
-    ]
-    if Scratch.has("ninja") {
-      tools.insert(
-        Tool(
-          name: "ninja", full: ["ninja", "-j", "\(jobs)", "--quiet"], state: ["nout", ".ninja_log", ".ninja_deps"]),
-        at: 0)
-    }
-    if Scratch.has("make") {
-      tools.append(Tool(name: "make", full: ["make", "-s", "-j", "\(jobs)"], state: ["mout"]))
-    }
-    var figures: [String: [String: [ChildRun]]] = [:]
+    let project = BuildProject(in: folder, shape, steps: count)
+    if syscalls { return countCalls(project, tools) }
+    var figures: [String: [Case: [ChildRun]]] = [:]
     for _ in 0..<rounds {
       for tool in tools {
         for name in tool.state { Scratch.removeAll("\(folder)/\(name)") }
         for name in ["nout", "mout"] { Scratch.makeFolder("\(folder)/\(name)") }
         sleep(UInt32(rest))
-        for (phase, change) in [("full", false), ("null", false), ("null2", false), ("leaf", true)] {
-          if change { Scratch.write("changed \(ChildProcess.monotonicSeconds())\n", to: "\(folder)/src/f7") }
-          let run = ChildProcess.run(tool.full, in: folder)
+        if cold { dropCaches() }
+        for phase in Case.allCases where phase == .full || only.contains(phase) {
+          apply(phase, to: project)
+          // What is measured after an edit is the first build; of a build in which nothing changed the second, as it goes on being.
+          if phase == .null { _ = ChildProcess.run(tool.command, in: folder) }
+          let run = ChildProcess.run(tool.command, in: folder)
           precondition(run.status == 0, "\(tool.name) failed in phase \(phase)")
           figures[tool.name, default: [:]][phase, default: []].append(run)
         }
       }
     }
-    report(count, tools: tools.map(\.name), figures)
+    report(shape, count, tools: tools.map(\.name), figures)
   }
 
-  private func report(_ count: Int, tools: [String], _ figures: [String: [String: [ChildRun]]]) {
-    func median(_ tool: String, _ phase: String, _ figure: (ChildRun) -> Double) -> Double {
+  private func apply(_ phase: Case, to project: BuildProject) {
+    let stamp = ChildProcess.monotonicSeconds()
+    switch phase {
+    case .full, .null: return
+    case .leaf: project.editLeaf(stamp)
+    case .touch: project.touchLeaf()
+    case .header: project.editHeader(stamp)
+    case .comment: project.editComment(stamp)
+    case .edit: project.editStep(stamp)
+    case .touchall: project.touchAll()
+    }
+  }
+
+  private func dropCaches() {
+    sync()
+    guard let file = fopen("/proc/sys/vm/drop_caches", "w") else { return print("caches cannot be dropped here") }
+    fputs("3\n", file)
+    fclose(file)
+  }
+
+  private func report(
+    _ shape: BuildShape, _ count: Int, tools: [String], _ figures: [String: [Case: [ChildRun]]]
+  ) {
+    func median(_ tool: String, _ phase: Case, _ figure: (ChildRun) -> Double) -> Double {
       let sorted = (figures[tool]?[phase] ?? []).map(figure).sorted()
       return sorted.isEmpty ? .nan : sorted[sorted.count / 2]
     }
-    print("steps=\(count) jobs=\(jobs) rounds=\(rounds)")
-    print("tool            full ms/step  (ratio)   null ms  (ratio)   leaf ms  (ratio)   peak MiB full/null")
-    for tool in tools {
-      var line = Self.pad(tool, 16)
-      for (phase, scale) in [("full", 1000 / Double(count)), ("null2", 1000), ("leaf", 1000)] {
-        let own = median(tool, phase) { $0.wallSeconds } * scale
-        let peer = median(tools[0], phase) { $0.wallSeconds } * scale
-        line += Self.pad("\(Self.rounded(own))", 10) + Self.pad("(\(Self.rounded(own / peer)))", 10)
+    let peer = tools[0]
+    print(
+      "shape=\(shape.rawValue) steps=\(count) jobs=\(jobs) rounds=\(rounds); milliseconds, and the ratio to \(peer)")
+    var head = Self.pad("case", 12)
+    for tool in tools { head += Self.pad(tool, 24) }
+    print(head)
+    for phase in Case.allCases where phase == .full || only.contains(phase) {
+      var line = Self.pad(phase.rawValue, 12)
+      for tool in tools {
+        let own = median(tool, phase) { $0.wallSeconds } * 1000
+        let other = median(peer, phase) { $0.wallSeconds } * 1000
+        line += Self.pad("\(Self.rounded(own)) (\(Self.rounded(own / other)))", 24)
       }
-      let full = median(tool, "full") { Double($0.peakKibibytes) / 1024 }
-      let null = median(tool, "null2") { Double($0.peakKibibytes) / 1024 }
-      print(line + "\(Self.rounded(full)) / \(Self.rounded(null))")
+      print(line)
     }
+    for phase in [Case.full, .null] where phase == .full || only.contains(phase) {
+      var line = Self.pad("MiB \(phase.rawValue)", 12)
+      for tool in tools { line += Self.pad(Self.rounded(median(tool, phase) { Double($0.peakKibibytes) / 1024 }), 24) }
+      print(line)
+    }
+    fflush(stdout)
   }
 
-  /// The same steps for each tool: every file of `src` is copied.
-  static func prepare(_ folder: String, steps: Int) {
-    Scratch.makeFolder("\(folder)/src")
-    var ninja = "rule cp\n  command = cp $in $out\n"
-    var targets = ""
-    for index in 0..<steps {
-      Scratch.write("file number \(index)\n", to: "\(folder)/src/f\(index)")
-      ninja += "build nout/f\(index): cp src/f\(index)\n"
-      targets += " mout/f\(index)"
+  private func countCalls(_ project: BuildProject, _ tools: [Tool]) {
+    let summary = "\(folder)/calls"
+    for tool in tools {
+      for name in ["nout", "mout"] { Scratch.makeFolder("\(folder)/\(name)") }
+      for _ in 0..<2 { _ = ChildProcess.run(tool.command, in: folder) }
+      sleep(1)
+      _ = ChildProcess.run(tool.command, in: folder)
+      let traced = ChildProcess.run(["strace", "-f", "-c", "-o", summary] + tool.command, in: folder)
+      guard traced.status == 0 else { return print("strace is not there, or may not look") }
+      print("\(tool.name), \(project.sources.count) sources:\n\(Scratch.read(summary))")
     }
-    Scratch.write(ninja, to: "\(folder)/build.ninja")
-    Scratch.write("all:\(targets)\nmout/%: src/%\n\tcp $< $@\n", to: "\(folder)/Makefile")
-    Scratch.write(
-      """
-      val strings = make("$/strings")
-      func Copied(name string) = exec() (out file) {"cp {{file("src/" + name)}} {{out}}"}
-      val names = ["f" + strings.FromInt(i) | i <- range(0, \(steps))]
-      val Main = map([(name, Copied(name)) | name <- names])
-
-      """, to: "\(folder)/main.rf")
   }
 
   static func besideThisBinary(_ name: String) -> String {
@@ -119,14 +165,14 @@ struct BuildBenchmark: ParsableCommand {
     return String(own[..<(own.lastIndex(of: "/") ?? own.startIndex)]) + "/" + name
   }
 
-  private static func pad(_ text: String, _ width: Int) -> String {
+  static func pad(_ text: String, _ width: Int) -> String {
     text + String(repeating: " ", count: max(1, width - text.count))
   }
 
-  private static func rounded(_ value: Double) -> String {
+  static func rounded(_ value: Double) -> String {
     guard value.isFinite else { return "-" }
-    let thousandths = Int((value * 1000).rounded())
-    let fraction = String(thousandths % 1000)
-    return "\(thousandths / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
+    let hundredths = Int((value * 100).rounded())
+    let fraction = hundredths % 100
+    return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction)"
   }
 }

@@ -53,6 +53,18 @@ enum Scratch {
     fclose(file)
   }
 
+  static func read(_ path: String) -> String {
+    guard let file = fopen(path, "r") else { preconditionFailure("cannot read \(path)") }
+    defer { fclose(file) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = fread(&buffer, 1, buffer.count, file)
+      if count == 0 { return String(decoding: bytes, as: UTF8.self) }
+      bytes += buffer[..<count]
+    }
+  }
+
   static func makeFolder(_ path: String) {
     precondition(mkdir(path, 0o777) == 0 || errno == EEXIST, "cannot make \(path)")
   }

@@ -37,7 +37,7 @@ struct WatchBenchmark: ParsableCommand {
   private func measure(_ count: Int, _ binary: String) {
     Scratch.removeAll(folder)
     Scratch.makeFolder(folder)
-    BuildBenchmark.prepare(folder, steps: count)
+    _ = BuildProject(in: folder, .wide, steps: count)
     let mode = sandbox ? "--sandbox=auto" : "--sandbox=off"
     let first = ChildProcess.run([binary, "build", mode, "-q"], in: folder)
     precondition(first.status == 0, "the first build failed")
