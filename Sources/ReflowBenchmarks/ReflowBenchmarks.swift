@@ -6,5 +6,8 @@ struct ReflowBenchmarks: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "reflow-bench",
     abstract: "Measures Reflow beside something run in the same minutes.",
-    subcommands: [BuildBenchmark.self, WatchBenchmark.self, SimulateCommand.self, LanguageBenchmark.self, DifferentialCommand.self])
+    subcommands: [
+      BuildBenchmark.self, WatchBenchmark.self, SimulateCommand.self, KillCommand.self, FullDiskCommand.self,
+      LanguageBenchmark.self, DifferentialCommand.self,
+    ])
 }

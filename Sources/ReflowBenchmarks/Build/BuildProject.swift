@@ -6,7 +6,7 @@ enum BuildShape: String, ExpressibleByArgument, CaseIterable {
   case wide
   /// Each step joins eight sources or steps; the last is the output.
   case tree
-  /// Each step copies the one before.
+  /// Each step copies the one before, by a command of its own.
   case chain
 }
 
@@ -91,7 +91,7 @@ struct BuildProject {
         func Plain(name string) = exec() (out file) {"cp {{file("src/" + name)}} {{out}}"}
         func Headed(name string) = exec() (out file) {"cat {{file("src/" + name)}} {{header}} > {{out}}"}
         func Edited(name string) = exec() (out file) {"\(note)cp {{file("src/" + name)}} {{out}}"}
-        func Step(i int) (string, file) {
+        func Step(i int) (string, file) = {
           name := "f" + strings.FromInt(i)
           (name, if i == 7 { Edited(name) } else if i % 2 == 0 { Headed(name) } else { Plain(name) })
         }
@@ -104,7 +104,7 @@ struct BuildProject {
         val strings = make("$/strings")
         func Join(parts [file]) = exec() (out file) {"cat {{parts}} > {{out}}"}
         func Edited(parts [file]) = exec() (out file) {"\(note)cat {{parts}} > {{out}}"}
-        func Joined(things [file], i int) file {
+        func Joined(things [file], i int) file = {
           parts := things[i*\(Self.fanIn):i*\(Self.fanIn)+\(Self.fanIn)]
           if i == 7 { Edited(parts) } else { Join(parts) }
         }
@@ -123,9 +123,9 @@ struct BuildProject {
       return text + "val Main = level\(level)[0]\n"
     case .chain:
       return """
-        func Next(at file) = exec() (out file) {"cp {{at}} {{out}}"}
-        func Edited(at file) = exec() (out file) {"\(note)cp {{at}} {{out}}"}
-        val Main = fold(func(at file, i int) => if i == 7 { Edited(at) } else { Next(at) }, range(0, \(steps)), file("src/f0"))
+        func Next(at file, i int) = exec() (out file) {"cp {{at}} {{out}}; : {{i}}"}
+        func Edited(at file, i int) = exec() (out file) {"\(note)cp {{at}} {{out}}; : {{i}}"}
+        val Main = fold(func(at file, i int) => if i == 7 { Edited(at, i) } else { Next(at, i) }, range(0, \(steps)), file("src/f0"))
 
         """
     }
@@ -134,6 +134,7 @@ struct BuildProject {
   private func ninja(_ mark: String?) -> String {
     let note = mark.map { "true \($0); " } ?? ""
     var text = "rule cp\n  command = cp $in $out\nrule cat\n  command = cat $in > $out\n"
+    text += "rule numbered\n  command = cp $in $out; : $n\n"
     text += "rule edited\n  command = \(note)cp $in $out\n"
     for step in 0..<steps {
       let name = "nout/f\(step)"
@@ -143,7 +144,7 @@ struct BuildProject {
       case .wide: text += "build \(name): cp src/f\(step)\n"
       case .chain:
         let input = step == 0 ? "src/f0" : "nout/f\(step - 1)"
-        text += "build \(name): \(step == 7 ? "edited" : "cp") \(input)\n"
+        text += "build \(name): \(step == 7 ? "edited" : "numbered") \(input)\n  n = \(step)\n"
       case .tree: text += "build \(name): cat \(names(ofInputsOf: step, "nout"))\n"
       }
     }
@@ -160,7 +161,8 @@ struct BuildProject {
       case .wide where step % 2 == 0: text += "\(name): src/f\(step) src/header\n\tcat $^ > $@\n"
       case .wide: text += "\(name): src/f\(step)\n\tcp $< $@\n"
       case .chain:
-        text += "\(name): \(step == 0 ? "src/f0" : "mout/f\(step - 1)")\n\t\(step == 7 ? note : "")cp $< $@\n"
+        text +=
+          "\(name): \(step == 0 ? "src/f0" : "mout/f\(step - 1)")\n\t\(step == 7 ? note : "")cp $< $@; : \(step)\n"
       case .tree: text += "\(name): \(names(ofInputsOf: step, "mout"))\n\tcat $^ > $@\n"
       }
     }

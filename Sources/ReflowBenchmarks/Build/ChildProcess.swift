@@ -13,6 +13,28 @@ enum ChildProcess {
   ///
   /// Peak memory is the largest single process of the command's tree, and never less than our own: keep this process small.
   static func run(_ arguments: [String], in folder: String, environment: [String: String] = [:]) -> ChildRun {
+    for (name, value) in environment { setenv(name, value, 1) }
+    let start = monotonicSeconds()
+    let child = Self.start(arguments, in: folder)
+    var status: Int32 = 0
+    var usage = rusage()
+    while wait4(child, &status, 0, &usage) < 0 && errno == EINTR {}
+    let wall = monotonicSeconds() - start
+    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+    return ChildRun(
+      wallSeconds: wall, cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+      peakKibibytes: Int(usage.ru_maxrss), status: status)
+  }
+
+  /// Kills a process that ``start(_:in:)`` gave, and waits for its end.
+  static func kill(_ child: pid_t) {
+    Glibc.kill(child, SIGKILL)
+    var status: Int32 = 0
+    while waitpid(child, &status, 0) < 0 && errno == EINTR {}
+  }
+
+  /// Starts a command with its output thrown away.
+  static func start(_ arguments: [String], in folder: String) -> pid_t {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
@@ -22,20 +44,11 @@ enum ChildProcess {
     var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
     argv.append(nil)
     defer { for pointer in argv { free(pointer) } }
-    for (name, value) in environment { setenv(name, value, 1) }
     precondition(chdir(folder) == 0, "cannot enter \(folder)")
-    let start = monotonicSeconds()
     var child: pid_t = 0
     let failure = posix_spawnp(&child, arguments[0], &actions, nil, argv, Glibc.environ)
     precondition(failure == 0, "cannot start \(arguments[0]): \(String(cString: strerror(failure)))")
-    var status: Int32 = 0
-    var usage = rusage()
-    while wait4(child, &status, 0, &usage) < 0 && errno == EINTR {}
-    let wall = monotonicSeconds() - start
-    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
-    return ChildRun(
-      wallSeconds: wall, cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
-      peakKibibytes: Int(usage.ru_maxrss), status: status)
+    return child
   }
 
   static func monotonicSeconds() -> Double {
