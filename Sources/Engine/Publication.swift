@@ -38,7 +38,7 @@ package struct Publication: Hashable, Sendable {
   /// What the state says about a path: a finished write, or one that was begun.
   package struct Claim: Hashable, Sendable {
     package var owner: ByteString
-    /// Contents that would be ours if they lay there.
+    /// Contents that would be ours if they lay there; where it is settled, first the one that the state holds.
     package var artifacts: [Artifact]
     /// Whether the state holds it as a finished output.
     package var isSettled: Bool
@@ -160,7 +160,8 @@ package struct Publication: Hashable, Sendable {
     case .missing: actions.append(.write(output, old: nil))
     case .holds(let artifact):
       if artifact == output.artifact {
-        if claim?.isSettled != true || claim?.artifacts.contains(artifact) != true { actions.append(.adopt(output)) }
+        // What a crash kept from being noted is in an intent only, and intents are dropped afterwards.
+        if claim?.isSettled != true || claim?.artifacts.first != artifact { actions.append(.adopt(output)) }
       } else if let claim, claim.artifacts.contains(artifact) {
         actions.append(.write(output, old: artifact))
       } else if claim?.isSettled == true || isForced {

@@ -82,6 +82,10 @@ import Testing
       #expect(world.tree.files == ReferenceBuild(program(), files: world.files).outputs, "write \(write)")
       #expect(world.tree.displaced.isEmpty, "write \(write): what we wrote is ours, whatever happened")
       expectNothingToDo(world, program())
+      world.files.write("a", Array("changed again".utf8))
+      world.clock.nanoseconds += 5_000_000_000
+      #expect(world.build(program()).summary.status == .succeeded)
+      #expect(world.tree.displaced.isEmpty, "write \(write): and stays ours")
       if wasUntouched { break }
       write += 1
     }

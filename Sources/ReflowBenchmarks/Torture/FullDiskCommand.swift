@@ -30,7 +30,6 @@ struct FullDiskCommand: ParsableCommand {
     var refused = 0
     for left in stride(from: 0, through: upTo, by: by) {
       project.edit()
-      if project.below(3) == 0 { Scratch.removeAll(folder + "/project/.reflow") }
       fill(leaving: left)
       let status = ChildProcess.run([project.binary, "build", "-q"], in: project.folder).status >> 8
       unlink("\(folder)/filler")
@@ -40,10 +39,10 @@ struct FullDiskCommand: ParsableCommand {
         throw ExitCode(1)
       }
       if status != 0 { refused += 1 }
-      do {
+      do throws(TortureProject.Broken) {
         try project.check()
-      } catch let broken as TortureProject.Broken {
-        print("after a build with \(left) KiB left: \(broken.message)")
+      } catch {
+        print("after a build with \(left) KiB left: \(error.message)")
         throw ExitCode(1)
       }
     }

@@ -34,11 +34,11 @@ struct KillCommand: ParsableCommand {
       }
       usleep(useconds_t(project.below(longest) * 1000))
       ChildProcess.kill(child)
-      do {
+      do throws(TortureProject.Broken) {
         try project.expectNoProcess()
         try project.check()
-      } catch let broken as TortureProject.Broken {
-        print("seed \(seed), round \(round), \(isWatch ? "watch" : "build"): \(broken.message)")
+      } catch {
+        print("seed \(seed), round \(round), \(isWatch ? "watch" : "build"): \(error.message)")
         throw ExitCode(1)
       }
       if (round + 1) % 50 == 0 {
