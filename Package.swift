@@ -25,13 +25,15 @@ let package = Package(
     .target(name: "Engine", dependencies: ["BuildGraph"]),
     .target(name: "Scheduling", dependencies: ["BuildGraph"]),
     .target(name: "Differential"),
+    .target(
+      name: "Tables", dependencies: ["BuildGraph", "Language", .product(name: "BigInt", package: "BigInt")]),
 
     // The doors, and the loop that goes through them.
     .target(name: "Ports", dependencies: ["BuildGraph", "Diagnostics"]),
     .target(name: "Watching", dependencies: ["BuildGraph", "Diagnostics", "Ports"]),
     .target(
       name: "Driver",
-      dependencies: ["BuildGraph", "Diagnostics", "Language", "Engine", "Scheduling", "Ports", "Watching"]),
+      dependencies: ["BuildGraph", "Diagnostics", "Language", "Tables", "Engine", "Scheduling", "Ports", "Watching"]),
 
     // A world in memory behind the same doors, for tests and campaigns.
     .target(name: "Simulation", dependencies: ["Driver", "Scheduling", "Ports", "BuildGraph", "Diagnostics"]),
@@ -72,7 +74,7 @@ let package = Package(
     .testTarget(name: "ArchitectureTests"),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
     .testTarget(name: "BuildGraphTests", dependencies: ["BuildGraph"]),
-    .testTarget(name: "LanguageTests", dependencies: ["Language", "BuildGraph", "Diagnostics"]),
+    .testTarget(name: "LanguageTests", dependencies: ["Language", "Tables", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "FormattingTests", dependencies: ["Formatting", "Language", "Diagnostics"]),
     .testTarget(name: "EngineTests", dependencies: ["Engine", "Scheduling", "BuildGraph"]),
     .testTarget(
@@ -84,6 +86,7 @@ let package = Package(
       name: "LinuxSystemTests", dependencies: ["LinuxSystem", "Ports", "BuildGraph", "Diagnostics", "CLinux"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "BuildGraph", "Diagnostics"]),
+    .testTarget(name: "TablesTests", dependencies: ["Tables", "Language", "BuildGraph"]),
     .testTarget(name: "DifferentialTests", dependencies: ["Differential"]),
     .testTarget(name: "EndToEndTests", dependencies: ["reflow"]),
   ],

@@ -13,11 +13,12 @@ import Testing
     "Differential": [],
     "Language": ["Diagnostics", "BuildGraph", "BigInt"],
     "Formatting": ["Diagnostics", "Language"],
+    "Tables": ["Language", "BuildGraph", "BigInt"],
     "Engine": ["BuildGraph"],
     "Scheduling": ["BuildGraph"],
     "Ports": ["BuildGraph", "Diagnostics"],
     "Watching": ["BuildGraph", "Diagnostics", "Ports"],
-    "Driver": ["BuildGraph", "Diagnostics", "Language", "Engine", "Scheduling", "Ports", "Watching"],
+    "Driver": ["BuildGraph", "Diagnostics", "Language", "Tables", "Engine", "Scheduling", "Ports", "Watching"],
     "Queries": ["BuildGraph", "Diagnostics", "Ports"],
     "Simulation": ["BuildGraph", "Diagnostics", "Scheduling", "Ports", "Driver"],
     "Storage": ["BuildGraph", "Diagnostics", "Ports", "CSQLite", "CXXHash", "CLinux"],
@@ -28,9 +29,8 @@ import Testing
 
   /// Rooms without clock, file, thread or randomness.
   private static let pure: Set<String> = [
-    "Diagnostics", "BuildGraph", "Differential", "Language", "Formatting", "Engine", "Scheduling", "Configuration",
-    "Console",
-    "Watching",
+    "Diagnostics", "BuildGraph", "Differential", "Language", "Tables", "Formatting", "Engine", "Scheduling",
+    "Configuration", "Console", "Watching",
   ]
 
   private static let platform: Set<String> = ["Glibc", "Synchronization", "Dispatch", "FoundationEssentials", "Swift"]

@@ -1,5 +1,7 @@
 import BuildGraph
 import Diagnostics
+import Tables
+import Testing
 
 @testable import Language
 
@@ -80,10 +82,37 @@ struct MemoryWorld {
     }
     do {
       let rows = try naive.rows(of: relation)
+      expect(.success(naive.bytes(rows, relation, .rows)), of: relation, graph)
       return .text(ByteString(bytes: naive.bytes(rows, relation, table.form)))
     } catch {
+      expect(.failure(error), of: relation, graph)
       let place = error.location.map { "\($0.line):\($0.column): " } ?? ""
       return .failed(message: place + error.message, isReported: false)
+    }
+  }
+
+  /// The room of tables comes to the same as the evaluator that is right by reading it. Of several errors either may be met first.
+  private func expect(_ expected: Result<[UInt8], RowError>, of relation: Relation, _ graph: FlowGraph) {
+    let evaluation = Evaluation(roundLimit: 250) { (part) throws(TableFailure) in
+      switch content(of: part.reference, graph) {
+      case .file(let text)?: [InputFile(path: "", bytes: Array(text.utf8))]
+      case .folder(let files)?:
+        files.sorted { $0.key < $1.key }.map { InputFile(path: ByteString($0.key), bytes: Array($0.value.utf8)) }
+      case nil: []
+      }
+    }
+    if case .failure(let error) = expected, error.id == "language.too-large" || error.id == "language.endless-loop" {
+      return
+    }
+    do throws(TableFailure) {
+      let output = try evaluation.output(of: relation, .rows)
+      guard case .success(let bytes) = expected else {
+        Issue.record("\(expected) was expected")
+        return
+      }
+      #expect(output == .file(bytes))
+    } catch {
+      if case .success = expected { Issue.record("\(error.message)") }
     }
   }
 

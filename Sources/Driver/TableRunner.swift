@@ -1,0 +1,140 @@
+import BuildGraph
+package import Diagnostics
+import Language
+package import Ports
+import Synchronization
+import Tables
+
+/// Runs the steps that evaluate tables, and hands all others on.
+///
+/// A table is evaluated from its inputs as they are. A run that is cancelled ends by itself, and what it made is dropped.
+package final class TableRunner: StepRunner {
+  private let commands: any StepRunner
+  private let fileSystem: any FileSystem
+  private let objects: any ObjectStore
+  private let clock: any Clock
+  private let cancelled = Mutex<[RunID: Bool]>([:])
+
+  package init(
+    _ commands: any StepRunner, fileSystem: any FileSystem, objects: any ObjectStore, clock: any Clock
+  ) {
+    self.commands = commands
+    self.fileSystem = fileSystem
+    self.objects = objects
+    self.clock = clock
+  }
+
+  package func run(_ request: RunRequest) throws(SystemError) -> RunOutcome {
+    guard case .table(let step) = request.command else { return try commands.run(request) }
+    cancelled.withLock { $0[request.run] = false }
+    defer { cancelled.withLock { _ = $0.removeValue(forKey: request.run) } }
+    let begin = clock.monotonic
+    var ending = RunOutcome.Ending.exited(0)
+    var outputs: [Artifact] = []
+    let result = Result { () throws(TableFailure) in try evaluate(step, request) }
+    switch result {
+    case .success(let output):
+      if cancelled.withLock({ $0[request.run] }) == true {
+        ending = .cancelled
+      } else {
+        outputs = [try store(output)]
+      }
+    case .failure(let failure): ending = .refused(message: failure.message)
+    }
+    let seconds = clock.monotonic - begin
+    // It runs in this process, whose memory says nothing of a step's.
+    return RunOutcome(
+      ending: ending,
+      usage: RunOutcome.Usage(wallSeconds: seconds, cpuSeconds: seconds, peakMemoryBytes: 0, memoryMeasure: .sampled),
+      outputs: outputs, isSandboxed: true)
+  }
+
+  package func cancel(_ run: RunID) {
+    let isTable = cancelled.withLock { runs in
+      guard runs[run] != nil else { return false }
+      runs[run] = true
+      return true
+    }
+    if !isTable { commands.cancel(run) }
+  }
+
+  package func cancelAll() {
+    cancelled.withLock { runs in for run in runs.keys { runs[run] = true } }
+    commands.cancelAll()
+  }
+
+  // MARK: Tables
+
+  private func evaluate(_ step: TableStep, _ request: RunRequest) throws(TableFailure) -> TableWriter.Output {
+    guard let relation = step.plan.content as? Relation else {
+      throw .input("the table's expression is not known; evaluate the program again")
+    }
+    var origins: [Relation.Input: RunRequest.Input] = [:]
+    for (input, staged) in zip(step.inputs, request.inputs) {
+      origins[Relation.Input(reference: input.reference, kind: input.kind)] = staged
+    }
+    let evaluation = Evaluation { (part) throws(TableFailure) in
+      guard let input = origins[part] else { throw .input("a file of the table was not handed to its step") }
+      do throws(SystemError) {
+        return try self.files(of: input)
+      } catch {
+        throw .input(error.message)
+      }
+    }
+    return try evaluation.output(of: relation, step.form)
+  }
+
+  /// The files of an input, ascending by path.
+  private func files(of input: RunRequest.Input) throws(SystemError) -> [InputFile] {
+    try files(input.origin, input.kind, at: "").sorted { $0.path < $1.path }
+  }
+
+  private func files(
+    _ origin: RunRequest.Origin, _ kind: ArtifactKind, at prefix: ByteString
+  ) throws(SystemError) -> [InputFile] {
+    switch (origin, kind) {
+    case (.source(let path), .file):
+      let name = prefix.isEmpty ? path.bytes : prefix
+      return [InputFile(path: name, bytes: try fileSystem.read(file: path, limitBytes: .max))]
+    case (.source(let path), .folder):
+      var found: [InputFile] = []
+      for entry in try fileSystem.list(folder: path).entries {
+        guard case .file = entry.look else { continue }
+        let bytes = try fileSystem.read(file: path.appending(entry.path), limitBytes: .max)
+        found.append(InputFile(path: join(prefix, entry.path), bytes: bytes))
+      }
+      return found
+    case (.object(let artifact), .file):
+      return [InputFile(path: prefix.isEmpty ? "output" : prefix, bytes: try objects.read(artifact, limitBytes: .max))]
+    case (.object(let artifact), .folder):
+      var found: [InputFile] = []
+      for entry in try objects.manifest(of: artifact).entries {
+        guard case .file(let member) = entry.content else { continue }
+        found.append(
+          InputFile(path: join(prefix, entry.path), bytes: try objects.read(member, limitBytes: .max)))
+      }
+      return found
+    case (.view(let members), _):
+      var found: [InputFile] = []
+      for member in members { found += try files(member.origin, .file, at: join(prefix, member.path)) }
+      return found
+    }
+  }
+
+  private func join(_ prefix: ByteString, _ path: ByteString) -> ByteString {
+    prefix.isEmpty ? path : prefix + "/" + path
+  }
+
+  private func store(_ output: TableWriter.Output) throws(SystemError) -> Artifact {
+    switch output {
+    case .file(let bytes): return try objects.store(bytes)
+    case .folder(let members):
+      var entries: [FolderManifest.Entry] = []
+      for member in members {
+        let artifact = try objects.store(member.bytes)
+        entries.append(FolderManifest.Entry(path: ByteString(member.name), content: .file(artifact)))
+      }
+      return try objects.store(FolderManifest(entries: entries.sorted { $0.path < $1.path }))
+    }
+  }
+}
