@@ -112,8 +112,10 @@ struct Session {
           fileSystem: fileSystem, objects: objects,
           outputs: FileOutputTree(
             root: outputFolder, objects: objects, linkMode: linkMode),
-          runner: LinuxStepRunner(
-            configuration: runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects),
+          runner: TableRunner(
+            LinuxStepRunner(
+              configuration: runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects),
+            fileSystem: fileSystem, objects: objects, clock: clock),
           exporter: FolderExporter(roots: roots, objects: objects), snapshot: snapshot,
           lock: StateFileLock(path: state + "/lock"), clock: clock,
           openStore: { () throws(SystemError) -> any Store in

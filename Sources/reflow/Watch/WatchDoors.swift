@@ -43,8 +43,10 @@ final class WatchDoors {
         let tree = FileOutputTree(root: session.outputFolder, objects: objects, linkMode: session.linkMode)
         return World(
           fileSystem: watched, objects: objects, outputs: WatchedOutputTree(tree, map: map),
-          runner: LinuxStepRunner(
-            configuration: session.runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects),
+          runner: TableRunner(
+            LinuxStepRunner(
+              configuration: session.runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects),
+            fileSystem: fileSystem, objects: objects, clock: clock),
           exporter: FolderExporter(roots: roots, objects: objects), snapshot: snapshot,
           lock: StateFileLock(path: state + "/lock"), clock: clock,
           openStore: { () throws(SystemError) -> any Store in
