@@ -177,14 +177,30 @@ final class BuildRun {
       try startSteps()
       flushIfDue()
       if isFinished { break }
-      for message in wait(seconds: batch.due(now: world.clock.monotonic).map { $0 - world.clock.monotonic }) {
-        try take(message)
-      }
+      let messages = wait(seconds: batch.due(now: world.clock.monotonic).map { $0 - world.clock.monotonic })
+      try each(messages) { message throws(SystemError) in try take(message) }
     }
     return try finish(mayRestart: mayRestart)
   }
 
   // MARK: The loop
+
+  /// Handles messages in order. Where one ends the build, the work that those behind it tell of has ended all the same: nobody
+  /// must wait for it.
+  private func each(
+    _ messages: [Inbox.Message], _ body: (Inbox.Message) throws(SystemError) -> Void
+  ) throws(SystemError) {
+    var next = 0
+    do throws(SystemError) {
+      while next < messages.count {
+        next += 1
+        try body(messages[next - 1])
+      }
+    } catch {
+      for message in messages[next...] where message.endsWork { underWay -= 1 }
+      throw error
+    }
+  }
 
   var isFinished: Bool {
     underWay == 0 && pending.isEmpty && !scheduler.hasWaiting
@@ -412,7 +428,7 @@ final class BuildRun {
     if let restart {
       world.runner.cancelAll()
       while underWay > 0 {
-        for message in wait(seconds: nil) {
+        try each(wait(seconds: nil)) { message throws(SystemError) in
           if message.endsWork { underWay -= 1 }
           if case .interrupted = message { wasInterrupted = true }
           if case .synced(let changes) = message { try store.commit(changes) }
