@@ -93,6 +93,55 @@ import Testing
   #expect(largest < 1200, "100 pairs and 50 least ones are live")
 }
 
+@Test func whatIsRemovedIsForgottenThoughLittleIsLeftToMergeItWith() {
+  let flow = Dataflow<UInt32>()
+  let (input, pairs) = flow.input(Pair<UInt32, UInt32>.self)
+  let arranged = pairs.arrangeByKey()
+  let count: UInt32 = 4_000
+  for at in 0..<count { input.insert(Pair(at, at)) }
+  input.advance(to: 1)
+  flow.step()
+  // All but one go; then one pair comes and goes without end, and its batches cancel among themselves.
+  for at in 1..<count { input.remove(Pair(at, at)) }
+  input.advance(to: 2)
+  flow.step()
+  #expect(arranged.heldUpdates > Int(count), "or there is nothing to show")
+  for epoch in 2..<8_000 as Range<UInt32> {
+    if epoch % 2 == 0 { input.insert(Pair(9, 9)) } else { input.remove(Pair(9, 9)) }
+    input.advance(to: epoch + 1)
+    flow.step()
+  }
+  #expect(arranged.heldUpdates < 20, "two pairs are live")
+}
+
+@Test func memoryIsInProportionToLiveDataInLoopsToo() {
+  var generator = TestGenerator(seed: 3)
+  let flow = Dataflow<UInt32>()
+  let (input, edges) = flow.input(Pair<UInt32, UInt32>.self)
+  let arranged = edges.arrangeByKey()
+  let starts = edges.map { _ in UInt32(0) }.distinct()
+  let found = flow.root.loop { loop in
+    let proposals = Variable<Pair<UInt32, UInt32>, UInt32, UInt32, Int>(loop)
+    let nearest = proposals.collection.concat(starts.enter(loop).map { Pair($0, 0) }).arrangeByKey()
+      .reduceArranged(by: LeastReduction())
+    proposals.set(nearest.join(arranged.enter(loop)) { _, distance, next in Pair(next, distance + 1) })
+    return nearest
+  }
+  var live: [Pair<UInt32, UInt32>] = []
+  var largest = 0
+  for epoch in 0..<2_000 as Range<UInt32> {
+    let edge = Pair(UInt32.random(in: 0..<20, using: &generator), UInt32.random(in: 0..<20, using: &generator))
+    live.append(edge)
+    input.insert(edge)
+    if live.count > 40 { input.remove(live.swapRemove(Int.random(in: 0..<live.count, using: &generator))) }
+    input.advance(to: epoch + 1)
+    flow.step()
+    if epoch > 200 { largest = max(largest, found.heldUpdates) }
+  }
+  // Twenty nodes, each with one distance in each of the rounds that its history still tells apart.
+  #expect(largest < 120, "\(largest)")
+}
+
 @Test func upkeepPerUpdateGrowsSlowlyWithTheData() {
   func moved(_ count: UInt32) -> Double {
     let flow = Dataflow<UInt32>()
@@ -110,6 +159,40 @@ import Testing
   let small = moved(2_000)
   let large = moved(20_000)
   #expect(large < small * 2 + 6, "ten times the data: \(small) and \(large) moves an update")
+}
+
+@Test func aDataflowIsFreedInTheMiddleOfAStepToo() {
+  weak var scope: Scope<UInt32>?
+  weak var session: Input<Pair<UInt32, UInt32>, UInt32, Int>?
+  do {
+    let flow = Dataflow<UInt32>()
+    let (input, edges) = flow.input(Pair<UInt32, UInt32>.self)
+    let contents = edges.stronglyConnected().contents()
+    for node in 0..<20 as Range<UInt32> { input.insert(Pair(node, (node + 1) % 20)) }
+    input.advance(to: 1)
+    var allowed = 5
+    let isDone = flow.step {
+      allowed -= 1
+      return allowed >= 0
+    }
+    #expect(!isDone && contents.count == 0)
+    scope = flow.root
+    session = input
+  }
+  #expect(scope == nil && session == nil)
+}
+
+@Test func anInputOutlivesItsDataflowWithoutHarm() {
+  var flow: Dataflow<UInt32>? = Dataflow()
+  let (input, records) = flow!.input(UInt32.self)
+  let contents = records.distinct().contents()
+  input.insert(1)
+  input.advance(to: 1)
+  flow!.step()
+  flow = nil
+  for record in 0..<10_000 as Range<UInt32> { input.insert(record) }
+  input.advance(to: 2)
+  #expect(contents.records == [1: 1])
 }
 
 @Test func aDataflowThatIsGivenUpIsFreed() {

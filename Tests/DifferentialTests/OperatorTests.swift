@@ -83,7 +83,7 @@ private func checkJoin(_ history: [Change], _ steps: [UInt32]) {
   #expect(shared == referenceJoin(history.map(\.update), history.map(\.update)), "\(history) \(steps)")
 }
 
-@Test(arguments: 0..<120) func operatorsKeepTheirDefinitionAtEveryTimeOfRandomHistories(seed: UInt64) {
+@Test(arguments: 0..<60) func operatorsKeepTheirDefinitionAtEveryTimeOfRandomHistories(seed: UInt64) {
   var generator = TestGenerator(seed: seed)
   let epochs = UInt32.random(in: 1...5, using: &generator)
   let history = randomHistory(
@@ -94,34 +94,6 @@ private func checkJoin(_ history: [Change], _ steps: [UInt32]) {
   checkFlat(history, steps)
   checkCounts(history, steps)
   checkJoin(history, steps)
-}
-
-@Test func operatorsKeepTheirDefinitionInAllTinyHistories() {
-  var choices: [Change] = []
-  for epoch in 0..<2 as Range<UInt32> {
-    for round in 0..<2 as Range<UInt32> {
-      for value in 0..<2 as Range<UInt8> {
-        for difference in [1, -1] {
-          choices.append(
-            Change(epoch: epoch, outer: 0, inner: round, key: 0, value: value, difference: difference))
-        }
-      }
-    }
-  }
-  for a in choices {
-    for b in choices where b.epoch >= a.epoch {
-      checkTiny([a, b])
-      for c in choices where c.epoch >= b.epoch && c.difference > 0 { checkTiny([a, b, c]) }
-    }
-  }
-}
-
-/// One operator whose result depends on the whole group is enough here; the steps end at each epoch.
-private func checkTiny(_ history: [Change]) {
-  let result = runNested(history, stepsEndingAt: [1, 2]) {
-    $0.arrangeByKey().reduce(by: listing) { Pair($0, $1) }
-  }
-  #expect(result == referenceReduce(history.map(\.update), by: listing), "\(history)")
 }
 
 @Test func manyKeysAndManyBatchesAgreeWithTheDefinition() {

@@ -47,9 +47,10 @@ func referenceReduce<R: Reduction, T: Timestamp>(
 func referenceJoin<K: Record, V: Record, W: Record, T: Timestamp>(
   _ left: [Update<Pair<K, V>, T, Int>], _ right: [Update<Pair<K, W>, T, Int>]
 ) -> [Update<Pair<K, Pair<V, W>>, T, Int>] {
-  consolidated(
+  let others = Dictionary(grouping: right, by: \.data.first)
+  return consolidated(
     left.flatMap { a in
-      right.filter { $0.data.first == a.data.first }.map { b in
+      (others[a.data.first] ?? []).map { b in
         Update(
           Pair(a.data.first, Pair(a.data.second, b.data.second)), a.time.join(b.time), a.difference * b.difference)
       }

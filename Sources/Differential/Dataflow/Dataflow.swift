@@ -40,7 +40,7 @@ public final class Dataflow<Epoch: EpochTime> {
     _ type: Data.Type = Data.self, differences: Diff.Type = Int.self
   ) -> (session: Input<Data, Epoch, Diff>, collection: Multiset<Data, Epoch, Diff>) {
     let port = Port<Data, Epoch, Diff>()
-    let input = Input<Data, Epoch, Diff>(port: port)
+    let input = Input<Data, Epoch, Diff>(port: port, control: control)
     inputs.append(
       AnyInput(epoch: { input.isClosed ? nil : input.epoch }, flush: { input.flush() }))
     return (input, Multiset(scope: root, ports: [port]))
@@ -62,9 +62,12 @@ public final class Dataflow<Epoch: EpochTime> {
   /// - Parameter mayContinue: Asked between operators; when it answers no, the step stops there, and the next call goes on. A step
   ///   runs one operator at least.
   ///   Not asked in a team, whose workers go together.
+  /// - Precondition: It is not called from a closure that a step has called. Such closures may change inputs, at epochs that
+  ///   are open; that takes effect in the next step.
   /// - Returns: Whether the step ran to its end.
   @inlinable @discardableResult
   public func step(while mayContinue: @escaping () -> Bool = { true }) -> Bool {
+    precondition(!control.isBusy, "a step is not made from inside a step")
     control.mayContinue = mayContinue
     control.isInterrupted = false
     control.hasWorked = false
@@ -84,6 +87,8 @@ public final class Dataflow<Epoch: EpochTime> {
       control.deferred.removeAll()
       for again in deferred { again() }
     }
+    control.isBusy = true
+    defer { control.isBusy = false }
     if let agreement = root.agreement {
       root.runTogether(agreement)
     } else if !root.run() {
@@ -119,16 +124,24 @@ public final class Input<Data: Record, Epoch: EpochTime, Diff: Difference> {
   @usableFromInline let port: Port<Data, Epoch, Diff>
   /// At a place of its own: reached for each record, without exclusivity checks. Nothing keeps an access to it open.
   @usableFromInline let run: UnsafeMutablePointer<Updates<Data, Epoch, Diff>>
+  @usableFromInline let control: Control<Epoch>
+  @usableFromInline var spare: Updates<Data, Epoch, Diff>
+  /// What closures of a step or of another flush have changed: they may be called while the way of this input is in use.
+  @usableFromInline var waiting = UpdateList<Data, Epoch, Diff>()
 
-  @inlinable init(port: Port<Data, Epoch, Diff>) {
+  @inlinable init(port: Port<Data, Epoch, Diff>, control: Control<Epoch>) {
     self.port = port
+    self.control = control
     run = .allocate(capacity: 1)
     run.initialize(to: Updates(capacity: 4096))
+    spare = Updates(capacity: 4096)
   }
 
   deinit {
     run.pointee.deallocate()
     run.deallocate()
+    spare.deallocate()
+    waiting.deallocate()
   }
 
   /// Changes the multiplicity of a record at the current epoch.
@@ -143,10 +156,28 @@ public final class Input<Data: Record, Epoch: EpochTime, Diff: Difference> {
     if run.pointee.isFull { flush() }
   }
 
-  /// Hands on what has been changed so far. Steps do this too.
+  /// Hands on what has been changed so far. Steps do this too; within one, it is the next step that does.
   @inlinable public func flush() {
-    port.push(run.pointee)
-    run.pointee.removeAll()
+    guard run.pointee.count > 0 || waiting.count > 0 else { return }
+    if control.isBusy {
+      waiting.append(run.pointee)
+      run.pointee.removeAll()
+      return
+    }
+    control.isBusy = true
+    // Closures on the way may change this input again: they fill the other run.
+    var pushed = run.pointee
+    run.pointee = spare
+    if waiting.count > 0 {
+      let list = waiting
+      waiting = UpdateList()
+      for run in list.runs { port.push(run) }
+      list.deallocate()
+    }
+    port.push(pushed)
+    pushed.removeAll()
+    spare = pushed
+    control.isBusy = false
   }
 
   /// Moves to a later epoch; the ones before are no longer going to change.

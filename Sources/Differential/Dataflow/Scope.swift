@@ -15,6 +15,8 @@ public final class Scope<Time: Timestamp> {
   @usableFromInline var isRunning = false
   @usableFromInline var agenda = Agenda<Time>()
   @usableFromInline let control: Control<Time.Epoch>
+  /// The scope of which this one is a loop; none for the root.
+  @usableFromInline var around: ObjectIdentifier?
   /// Asks the scope around to run this one: now, or at a later phase.
   @usableFromInline var requestRun: (Time?) -> Void = { _ in }
   /// The phase with which a run begins, for the current phase around; and whether a phase belongs to it.
@@ -62,6 +64,12 @@ public final class Scope<Time: Timestamp> {
       agenda.insert(phase, index)
       requestRun(phase)
     }
+  }
+
+  /// Traps unless this is a loop made in the given scope: times would be taken for others.
+  @inlinable func checkIsLoop<Outer: Timestamp>(of scope: Scope<Outer>) {
+    precondition(
+      around == ObjectIdentifier(scope), "collections enter loops of their own scope, and leave to the scope around")
   }
 
   @inlinable var isActive: Bool { active.contains { $0 != 0 } }
@@ -159,6 +167,8 @@ public final class Scope<Time: Timestamp> {
   @usableFromInline var visits = 0
   /// Operators that hold updates of later epochs, to be asked again then.
   @usableFromInline var deferred: [() -> Void] = []
+  /// Whether a step or a flush is under way: closures called by it neither step nor hand on updates.
+  @usableFromInline var isBusy = false
   /// Traces with fresh batches, to be settled at the end of the step.
   @usableFromInline var touched: [() -> Void] = []
 

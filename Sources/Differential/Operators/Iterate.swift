@@ -13,6 +13,7 @@ extension Scope {
     let inner = Scope<Product<Time, Inner>>(control: control)
     // The loop is an operator here. Its place is after all that is made before the closure ends, which is all it reads.
     let place = LoopPlace()
+    inner.around = ObjectIdentifier(self)
     inner.firstPhase = { [unowned self] in Product(phase, 0) }
     inner.belongsToCurrentRun = { [unowned self] in $0.outer == phase }
     inner.requestRun = { [unowned self] later in
@@ -43,10 +44,13 @@ extension Scope {
 
 extension Multiset {
   /// The collection as seen inside a loop: there from round 0 on.
+  ///
+  /// - Precondition: It is a loop of the collection's own scope; enter nested ones from the outside in.
   @inlinable public func enter<Inner: EpochTime>(_ loop: Scope<Product<Time, Inner>>) -> Multiset<
     Data, Product<Time, Inner>, Diff
   > {
-    transform(in: loop) { updates, i, out in
+    loop.checkIsLoop(of: scope)
+    return transform(in: loop) { updates, i, out in
       out.append(updates.records[i], Product(updates.time(at: i), 0), updates.difference(at: i))
     }
   }
@@ -54,20 +58,26 @@ extension Multiset {
   /// The collection as seen inside a loop, each record there from a round of its own on.
   ///
   /// Records that come late find the work of the early ones done: the paper's prioritized iteration.
+  ///
+  /// - Precondition: It is a loop of the collection's own scope, and the round is a function of the record.
   @inlinable public func enterAt<Inner: EpochTime>(
     _ loop: Scope<Product<Time, Inner>>, _ round: @escaping (Data) -> Inner
   ) -> Multiset<Data, Product<Time, Inner>, Diff> {
-    transform(in: loop) { updates, i, out in
+    loop.checkIsLoop(of: scope)
+    return transform(in: loop) { updates, i, out in
       let data = updates.records[i]
       out.append(data, Product(updates.time(at: i), round(data)), updates.difference(at: i))
     }
   }
 
   /// The collection of a loop as seen from outside: what it is after all rounds.
+  ///
+  /// - Precondition: The given scope is the one around the loop; leave nested ones from the inside out.
   @inlinable public func leave<Outer: Timestamp, Inner: EpochTime>(
     _ scope: Scope<Outer>
   ) -> Multiset<Data, Outer, Diff> where Time == Product<Outer, Inner> {
-    transform(in: scope) { updates, i, out in
+    self.scope.checkIsLoop(of: scope)
+    return transform(in: scope) { updates, i, out in
       out.append(updates.records[i], updates.time(at: i).outer, updates.difference(at: i))
     }
   }
@@ -75,10 +85,13 @@ extension Multiset {
 
 extension Arrangement {
   /// The arrangement as seen inside a loop: the same trace.
+  ///
+  /// - Precondition: It is a loop of the arrangement's own scope.
   @inlinable public func enter<Inner: EpochTime>(
     _ loop: Scope<Product<Lens.Seen, Inner>>
   ) -> Arrangement<Key, Value, Diff, EnteredTime<Lens, Inner>> {
-    Arrangement<Key, Value, Diff, EnteredTime<Lens, Inner>>(scope: loop, hub: hub)
+    loop.checkIsLoop(of: scope)
+    return Arrangement<Key, Value, Diff, EnteredTime<Lens, Inner>>(scope: loop, hub: hub)
   }
 }
 
@@ -119,9 +132,10 @@ public final class Variable<Data: Record, Outer: Timestamp, Inner: EpochTime, Di
   ///
   /// What it was made from is subtracted, so that only the difference goes round.
   ///
-  /// - Precondition: It has not been defined yet.
+  /// - Precondition: It has not been defined yet, and the result belongs to its loop.
   @inlinable public func set(_ result: Multiset<Data, Time, Diff>) {
     precondition(!isSet, "a variable is defined once")
+    precondition(result.scope === collection.scope, "a variable is defined by a collection of its own loop")
     isSet = true
     let fedBack = start.map { result.subtract($0) } ?? result
     let delayed = fedBack.transform(in: fedBack.scope) { updates, i, out in

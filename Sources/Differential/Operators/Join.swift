@@ -3,10 +3,12 @@ extension Arrangement {
   ///
   /// The difference of a result is the product of the two, at the least upper bound of their times.
   ///
+  /// - Precondition: Both are seen from the same scope.
   /// - Complexity: For a change, a search in each batch of the other side's trace, and the results.
   @inlinable public func join<Other: Record, OtherLens: TimeLens, Result: Record>(
     _ other: Arrangement<Key, Other, Diff, OtherLens>, _ body: @escaping (Key, Value, Other) -> Result
   ) -> Multiset<Result, Lens.Seen, Diff> where OtherLens.Seen == Lens.Seen, Diff: Weight {
+    precondition(scope === other.scope, "collections are combined within one scope; enter or leave first")
     let join = Join<Key, Value, Other, Lens, OtherLens, Diff, Result>(hub, other.hub, body)
     let scope = self.scope
     let index = scope.add("join") { join.run() }

@@ -48,8 +48,12 @@ extension Multiset {
 
   /// The records of both, with the sum of their multiplicities. *(LINQ: Concat)*
   ///
+  /// - Precondition: Both belong to the same scope.
   /// - Complexity: Nothing: it is no operator at all.
-  @inlinable public func concat(_ other: Multiset) -> Multiset { Multiset(scope: scope, ports: ports + other.ports) }
+  @inlinable public func concat(_ other: Multiset) -> Multiset {
+    precondition(scope === other.scope, "collections are combined within one scope; enter or leave first")
+    return Multiset(scope: scope, ports: ports + other.ports)
+  }
 
   /// The records with their multiplicities negated.
   @inlinable public func negate() -> Multiset {

@@ -9,6 +9,13 @@ public struct Counted<Value, Diff> {
   }
 }
 
+extension Counted: Equatable where Value: Equatable, Diff: Equatable {}
+
+extension Counted: CustomStringConvertible {
+  /// The value, and how often it is there.
+  public var description: String { "\(value) x \(difference)" }
+}
+
 /// The values of a key at one time, ascending, none with multiplicity zero.
 ///
 /// Valid during the call that it is given to.

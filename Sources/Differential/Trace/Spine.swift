@@ -10,6 +10,8 @@
 /// about pauses, never about correctness. An update is moved O(log n) times in all.
 ///
 /// Memory is in proportion to the updates that differ beyond the compaction epoch `since`: merges bring times up to it.
+/// What arrives may cancel among itself and so never grow as large as an old batch, most of which it may have cancelled before:
+/// a batch is therefore merged also when twice its rows have been inserted since it was made, which pays for that.
 @usableFromInline final class Spine<Key: Record, Value: Record, Time: Timestamp, Diff: Difference> {
   @usableFromInline typealias B = Batch<Key, Value, Time, Diff>
   @usableFromInline typealias Columns = BatchColumns<Key, Value, Time, Diff>
@@ -19,9 +21,12 @@
     @usableFromInline var older: B
     @usableFromInline var newer: B?
     @usableFromInline var merge: Merge<Key, Value, Time, Diff>?
+    /// How many rows had been inserted when this was made, or its merge begun.
+    @usableFromInline var birth: Int
 
-    @inlinable init(_ batch: B) {
+    @inlinable init(_ batch: B, birth: Int) {
       older = batch
+      self.birth = birth
       newer = nil
       merge = nil
     }
@@ -30,6 +35,8 @@
   }
 
   @usableFromInline var slots: [Slot] = []
+  /// How many rows have been inserted so far.
+  @usableFromInline var insertedRows = 0
   /// How many slots have a merge under way.
   @usableFromInline var underWay = 0
   @usableFromInline var fresh: [B] = []
@@ -119,7 +126,8 @@
       }
     }
     rollUp(below: batch.rowCount)
-    slots.append(Slot(batch))
+    insertedRows &+= batch.rowCount
+    slots.append(Slot(batch, birth: insertedRows))
     restoreShape()
   }
 
@@ -146,7 +154,7 @@
     var right = slots.count - 1
     while right > 0 {
       let left = right - 1
-      if slots[right].rowCount < slots[left].rowCount || slots[right].merge != nil {
+      if slots[right].merge != nil || !isDue(left, right) {
         right -= 1
       } else if slots[left].merge != nil {
         // The newer ones have caught up with a merge still under way: it is late.
@@ -159,12 +167,19 @@
     }
   }
 
+  /// Whether a batch is to be merged with the one after it.
+  @inlinable func isDue(_ left: Int, _ right: Int) -> Bool {
+    let rows = slots[left].rowCount
+    return slots[right].rowCount >= rows || insertedRows &- slots[left].birth >= 2 &* rows
+  }
+
   @inlinable func combine(_ left: Int) {
     let older = slots[left].older
     let newer = slots[left + 1].older
     let merge = Merge(older, newer, since: since)
     slots[left].newer = newer
     slots[left].merge = merge
+    slots[left].birth = insertedRows
     underWay += 1
     slots.remove(at: left + 1)
     if older.rowCount + newer.rowCount <= Self.eagerRows { force(left) }
@@ -182,7 +197,7 @@
   @inlinable func complete(_ at: Int) {
     guard let merge = slots[at].merge else { return }
     underWay -= 1
-    if let batch = merge.finish() { slots[at] = Slot(batch) } else { slots.remove(at: at) }
+    if let batch = merge.finish() { slots[at] = Slot(batch, birth: insertedRows) } else { slots.remove(at: at) }
   }
 
   /// Merges everything to one batch: for a reader that is about to read all of it many times.
