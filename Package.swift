@@ -80,7 +80,7 @@ let package = Package(
     .testTarget(
       name: "SimulationTests", dependencies: ["Simulation", "Driver", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "WatchingTests", dependencies: ["Watching", "Ports", "BuildGraph", "Diagnostics"]),
-    .testTarget(name: "DriverTests", dependencies: ["Driver", "Ports", "BuildGraph"]),
+    .testTarget(name: "DriverTests", dependencies: ["Driver", "Watching", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", "Ports", "BuildGraph", "Diagnostics", "CSQLite"]),
     .testTarget(
       name: "LinuxSystemTests", dependencies: ["LinuxSystem", "Ports", "BuildGraph", "Diagnostics", "CLinux"]),

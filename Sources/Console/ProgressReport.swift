@@ -135,6 +135,8 @@ package final class ProgressReport: EventSink {
       "\(summary.steps) \(summary.steps == 1 ? "step" : "steps"), \(summary.run) run, \(summary.cached) unchanged, "
       + "\(summary.failed) failed (\(Self.seconds(summary.seconds)))"
     switch summary.status {
+    // What comes of the change is said next.
+    case .overtaken: return
     case .succeeded: line("\(options.verb): \(counts)")
     case .failed, .invalid, .refused: line("\(style.bad("\(options.verb) failed:")) \(counts)", atAnyVerbosity: true)
     case .interrupted: line("\(style.notable("\(options.verb) interrupted:")) \(counts)", atAnyVerbosity: true)

@@ -59,7 +59,7 @@ package final class StatusReport: EventSink {
     switch summary.status {
     case .succeeded, .failed: break
     // What is wrong has been said.
-    case .invalid, .refused, .interrupted: return
+    case .invalid, .refused, .interrupted, .overtaken: return
     }
     let width = max(7, min(40, stale.map(\.label.count).max() ?? 0))
     var text = ""

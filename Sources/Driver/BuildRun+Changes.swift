@@ -39,6 +39,7 @@ extension BuildRun {
       if records[id] == nil { suspects.insert(id) } else { stale.append(id) }
     }
     changes.leave(new.filter { unplaced.contains($0.path) })
+    heard += paths.subtracting(unplaced).sorted()
     readAgain(stale)
   }
 

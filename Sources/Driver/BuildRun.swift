@@ -52,6 +52,8 @@ final class BuildRun {
   var known: [Path: Observation] = [:]
   /// Sources that changed while they were being read.
   var suspects: Set<SourceID> = []
+  /// Changes that were dealt with in the middle of the run: if it comes to nothing, the next one has to deal with them again.
+  var heard: [Path] = []
   /// Sources that could not be read.
   var unread: Set<SourceID> = []
   var printed: [String] = []

@@ -162,6 +162,7 @@ package final class ResidentBuild {
     // What an evaluation was told may turn out to be another thing; each time something is learned, so a few times do.
     let restartLimit = 6
     var mayUsePart = true
+    var changes = changes
     var more: Set<GraphNode> = []
     for attempt in 0...restartLimit {
       let startedAt = Int64(world.clock.now * 1e9)
@@ -185,7 +186,11 @@ package final class ResidentBuild {
       run.nextSerial = max(try lastSerial(store), basis?.serial ?? 0) + 1
       run.defersSnapshot = isWatching
       do throws(SystemError) {
-        switch try run.perform(mayRestart: attempt < restartLimit) {
+        let ending = try run.perform(mayRestart: attempt < restartLimit)
+        let heard = ChangedPaths(sources: run.heard)
+        changes?.formUnion(heard)
+        carried.formUnion(heard)
+        switch ending {
         case .finished(let summary):
           take(run, store)
           return summary

@@ -35,6 +35,8 @@ package enum BuildEvent: Sendable {
     /// The state or the file system refused.
     case refused
     case interrupted
+    /// A change made it void before its end; a watch begins the next one at once.
+    case overtaken
   }
 
   package struct Summary: Hashable, Sendable {

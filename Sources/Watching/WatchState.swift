@@ -35,7 +35,7 @@ package struct WatchState: Sendable {
   private var isOverdue = false
   /// Made and not yet closed.
   private var open: Set<Path> = []
-  /// Names that came with this burst and that nobody knew.
+  /// Names that were made in this burst, were not there before it, and that nobody knew.
   private var newborn: Set<Path> = []
   /// Known and gone: editors and version control put a file there again within moments.
   private var missing: Set<Path> = []
@@ -106,8 +106,9 @@ package struct WatchState: Sendable {
   }
 
   private mutating func take(_ change: PathChange) {
-    dirty.insert(change.path)
-    if !change.isKnown, change.kind.isArrival { newborn.insert(change.path) }
+    let isFirst = dirty.insert(change.path).inserted
+    // Only a name that was made is certain not to have been there; one that came by a rename may have replaced another.
+    if isFirst, !change.isKnown, change.kind == .created { newborn.insert(change.path) }
     switch change.kind {
     case .created:
       open.insert(change.path)

@@ -69,7 +69,7 @@ struct Session {
     case .failed: .stepFailed
     case .invalid: .badInput
     case .refused: .refused
-    case .interrupted: .interrupted
+    case .interrupted, .overtaken: .interrupted
     }
   }
 

@@ -48,10 +48,11 @@ struct BadStepTests {
   }
 
   @Test func `a child that a step leaves running is ended, and the step has failed`() throws {
-    let (_, build) = try fail("sleep 3027 & cp {{input}} {{out}}")
+    let marker = markedSeconds(3027)
+    let (_, build) = try fail("sleep \(marker) & cp {{input}} {{out}}")
     #expect(build.errors.contains("left a process running"))
     #expect(build.errors.contains("wait"))
-    #expect(TrustTests.processes(with: "sleep\0" + "3027") == [])
+    #expect(TrustTests.processes(with: "sleep\0" + marker) == [])
   }
 
   @Test func `a FIFO as output is refused`() throws {

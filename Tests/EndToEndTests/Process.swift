@@ -1,6 +1,9 @@
 import Foundation
 import Glibc
 
+/// A length of sleep by which a process can be found, which no other run of these tests has.
+func markedSeconds(_ number: Int) -> String { "\(number)\(getpid())" }
+
 /// How a process ended and what it said.
 struct Execution {
   /// The exit status; 128 + the signal where one ended it.

@@ -178,13 +178,13 @@ struct TrustTests {
 
   @Test(arguments: Mode.allCases)
   func `12 after a kill in the middle of a step no process is left and the next build is right`(mode: Mode) throws {
-    _ = try interrupt(mode, marker: mode == .build ? "3011" : "3012") { $0.signal(SIGKILL) }
+    _ = try interrupt(mode, marker: markedSeconds(mode == .build ? 3011 : 3012)) { $0.signal(SIGKILL) }
   }
 
   @Test(arguments: Mode.allCases) func `13 Ctrl-C in the middle of a step ends it, and the next build is right`(
     mode: Mode
   ) throws {
-    let execution = try interrupt(mode, marker: mode == .build ? "3013" : "3014") { $0.signalGroup(SIGINT) }
+    let execution = try interrupt(mode, marker: markedSeconds(mode == .build ? 3013 : 3014)) { $0.signalGroup(SIGINT) }
     #expect(execution.status == 130)
   }
 

@@ -26,7 +26,7 @@ final class Watch {
   ///
   /// - Returns: false where it ended, or the time ran out.
   func wait(until holds: ([Build.Event]) -> Bool) -> Bool {
-    process.wait(limit: 30) { holds(newEvents) }
+    process.wait(limit: 60) { holds(newEvents) }
     return holds(newEvents)
   }
 
@@ -36,7 +36,9 @@ final class Watch {
     eventsTaken += events.count
     let errors = process.errorsSoFar
     defer { errorsTaken = errors.utf8.count }
-    let statuses: [String: Int32] = ["succeeded": 0, "failed": 1, "invalid": 2, "refused": 3, "interrupted": 130]
+    let statuses: [String: Int32] = [
+      "succeeded": 0, "failed": 1, "invalid": 2, "refused": 3, "interrupted": 130, "overtaken": 130,
+    ]
     let last = events.last { $0.event == "buildFinished" }?.status
     return Build(
       status: last.flatMap { statuses[$0] } ?? 0,
@@ -55,11 +57,21 @@ final class Watch {
   }
 
   /// Waits until the watch has dealt with everything that has happened, by having it answer a build.
-  func catchUp() throws -> Build { try project.build() }
+  func catchUp() throws -> Build {
+    func rests() -> Int { newEvents.count { $0.event == "watching" } }
+    for _ in 0..<10 {
+      let before = rests()
+      let build = try project.build()
+      // A build that the watch did not answer, on a machine that is very busy, says nothing of the watch.
+      process.wait(limit: 5) { rests() > before }
+      if rests() > before { return build }
+    }
+    throw Workspace.Missing(text: "an answer", path: eventsPath)
+  }
 
   func end(_ signal: Int32 = SIGINT) -> Execution {
     process.signal(signal)
-    return process.wait(limit: 10)
+    return process.wait(limit: 60)
   }
 }
 

@@ -10,14 +10,14 @@ struct WatchServingTests {
 
   @Test(arguments: zip([SIGINT, SIGTERM, SIGHUP], [Int32(130), 143, 129]))
   func `a signal ends it and all that it started`(signal: Int32, status: Int32) throws {
-    let marker = "30\(30 + signal)"
+    let marker = markedSeconds(3030 + Int(signal))
     let project = try Workspace([
       "in.txt": marker + "\n", "main.rf": Samples.oneStep("sleep $(cat {{input}}); cp {{input}} {{out}}"),
     ])
     let process = try project.start(Workspace.binary, ["watch"])
     process.wait { !TrustTests.processes(with: "sleep\0" + marker).isEmpty }
     process.signal(signal)
-    let execution = process.wait(limit: 10)
+    let execution = process.wait()
     #expect(execution.status == status)
     #expect(TrustTests.processes(with: "sleep\0" + marker) == [])
     #expect(!project.exists(".reflow/socket"))
@@ -29,27 +29,28 @@ struct WatchServingTests {
     // The reader of standard error goes after the first line.
     let process = try project.start(
       "bash", ["-c", "exec 2> >(exec head -n 1 > /dev/null); exec \"$1\" watch", "bash", Workspace.binary])
-    #expect(process.wait(limit: 30).status == 129)
+    #expect(process.wait().status == 129)
   }
 
   @Test func `hooks are told how a round went, and end before the next`() throws {
     let project = try project()
+    let marker = markedSeconds(3041)
     let success =
-      "echo \"$REFLOW_STATUS $REFLOW_STEPS $REFLOW_RUN $REFLOW_UNCHANGED $REFLOW_FAILED\" >> yes; exec sleep 3041"
+      "echo \"$REFLOW_STATUS $REFLOW_STEPS $REFLOW_RUN $REFLOW_UNCHANGED $REFLOW_FAILED\" >> yes; exec sleep \(marker)"
     let watch = try Watch(on: project, ["--on-success", success, "--on-failure", "echo \"$REFLOW_STATUS\" >> no"])
-    watch.process.wait(limit: 30) { (try? project.read("yes")) == "succeeded 2 2 0 0\n" }
-    watch.process.wait(limit: 30) { TrustTests.processes(with: "sleep\0" + "3041").count == 1 }
+    watch.process.wait { (try? project.read("yes")) == "succeeded 2 2 0 0\n" }
+    watch.process.wait { TrustTests.processes(with: "sleep\0" + marker).count == 1 }
     _ = watch.take()
     try project.write("in.txt", "three\n")
-    watch.process.wait(limit: 30) { (try? project.read("yes")) == "succeeded 2 2 0 0\nsucceeded 2 2 0 0\n" }
+    watch.process.wait { (try? project.read("yes")) == "succeeded 2 2 0 0\nsucceeded 2 2 0 0\n" }
     #expect(try project.read("yes") == "succeeded 2 2 0 0\nsucceeded 2 2 0 0\n")
-    watch.process.wait(limit: 30) { TrustTests.processes(with: "sleep\0" + "3041").count == 1 }
-    #expect(TrustTests.processes(with: "sleep\0" + "3041").count == 1)
+    watch.process.wait { TrustTests.processes(with: "sleep\0" + marker).count == 1 }
+    #expect(TrustTests.processes(with: "sleep\0" + marker).count == 1)
     try project.append("val X =\n", to: "main.rf")
-    watch.process.wait(limit: 30) { (try? project.read("no")) == "invalid\n" }
+    watch.process.wait { (try? project.read("no")) == "invalid\n" }
     #expect(try project.read("no") == "invalid\n")
     #expect(watch.end().status == 130)
-    #expect(TrustTests.processes(with: "sleep\0" + "3041") == [])
+    #expect(TrustTests.processes(with: "sleep\0" + marker) == [])
   }
 
   /// What was said, without times.
@@ -103,17 +104,19 @@ struct WatchServingTests {
   }
 
   @Test func `a build goes on alone when the watch is killed, in the middle or before`() throws {
+    let marker = markedSeconds(3051)
     let project = try Workspace(["in.txt": "a\n", "main.rf": Samples.oneStep("cp {{input}} {{out}}")])
     let watch = try Watch(on: project, ["--sandbox=off"])
     _ = watch.take()
-    try project.write("main.rf", Samples.oneStep("test -e '\(project.folder)/go' || sleep 3051; cp {{input}} {{out}}"))
-    watch.process.wait { !TrustTests.processes(with: "sleep\0" + "3051").isEmpty }
+    try project.write(
+      "main.rf", Samples.oneStep("test -e '\(project.folder)/go' || sleep \(marker); cp {{input}} {{out}}"))
+    watch.process.wait { !TrustTests.processes(with: "sleep\0" + marker).isEmpty }
     try project.write("go", "")
     let build = try project.start(Workspace.binary, ["build", "--sandbox=off"])
     build.wait { isConnected(build) }
     watch.process.signal(SIGKILL)
-    _ = watch.process.wait(limit: 10)
-    let execution = build.wait(limit: 60)
+    _ = watch.process.wait()
+    let execution = build.wait()
     #expect(execution.status == 0, "\(execution.errors)")
     #expect(execution.errors.contains("1 run"))
     #expect(try project.read("out/out") == "a\n")

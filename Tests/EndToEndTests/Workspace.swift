@@ -88,7 +88,12 @@ final class Workspace {
     return lstat(self.path(path), &status) == 0
   }
 
-  func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: self.path(path)) }
+  /// Removes a file, or a folder with all that is in it, in one moment: what is watched may be filled again while it is being emptied.
+  func remove(_ path: String) throws {
+    let place = self.path(path)
+    if unlink(place) == 0 { return }
+    guard rename(place, outside("removed-" + UUID().uuidString)) == 0 else { throw Missing(text: "", path: path) }
+  }
 
   func link(_ path: String, to target: String) throws {
     try FileManager.default.createSymbolicLink(atPath: self.path(path), withDestinationPath: target)

@@ -105,6 +105,16 @@ import Watching
     #expect(state.begin().paths == [Path("tmp")])
   }
 
+  @Test func aNameThatWasThereBeforeTheBurstIsNotForgotten() {
+    for first in [change("old", .removed, isKnown: false), change("old", .movedIn, isKnown: false)] {
+      var state = WatchState()
+      state.hear([first], at: 10)
+      state.hear([change("old", .created, isKnown: false)], at: 10)
+      state.hear([change("old", .removed, isKnown: false)], at: 10)
+      #expect(state.begin().paths == [Path("old")])
+    }
+  }
+
   @Test func lostEventsMakeTheChangesPartial() {
     var state = WatchState()
     state.hear([change("a")], at: 10)

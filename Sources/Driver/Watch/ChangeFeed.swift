@@ -32,6 +32,13 @@ package final class ChangeFeed: @unchecked Sendable {
     handler?()
   }
 
+  /// Has a build that went wrong begin again if something has changed that it did not take: what it missed may just have come.
+  ///
+  /// To be called after everything has been heard, before its end is told.
+  package func giveWay() {
+    monitor.withLock { if mustEnd || !changes.isEmpty { wasEnded = true } }
+  }
+
   /// Whether the build ended early because of what it heard; its summary means nothing then.
   package var hasEndedBuild: Bool { monitor.withLock { wasEnded } }
 

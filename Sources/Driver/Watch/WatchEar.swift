@@ -123,11 +123,10 @@ package final class WatchEar: @unchecked Sendable {
     }
     if !changes.isEmpty {
       map.checkLinks(changes)
-      let isTaken = monitor.withLock {
-        if round == nil { queue.append(.changes(changes)) }
-        return round
+      // Under the lock: a round that has ended between asking for it and posting to it would never be asked for its rest.
+      monitor.withLock {
+        if let round { round.post(changes) } else { queue.append(.changes(changes)) }
       }
-      isTaken?.post(changes)
     }
     if !outputs.isEmpty { post(.outputs(outputs)) }
     if !structure.isEmpty {
@@ -173,10 +172,12 @@ package final class WatchEar: @unchecked Sendable {
   /// From now on changes of sources go to this round.
   package func begin(_ round: ChangeFeed) { monitor.withLock { self.round = round } }
 
-  /// - Returns: what the round did not take.
+  /// - Returns: what the round did not take. Nothing is posted to it from then on.
   package func end(_ round: ChangeFeed) -> [PathChange] {
-    monitor.withLock { self.round = nil }
-    return round.takeRest()
+    monitor.withLock {
+      self.round = nil
+      return round.takeRest()
+    }
   }
 }
 

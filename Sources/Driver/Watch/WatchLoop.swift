@@ -11,6 +11,10 @@ package struct WatchRound {
   /// Requests wait for what it comes to.
   package var isAnswer: Bool
   package var feed: ChangeFeed
+  /// Whether it begins again where it went wrong and something has changed meanwhile.
+  package var mayGiveWay: Bool
+  /// Takes in all that has happened until now.
+  package var hear: () -> Void
 }
 
 /// How a round went.
@@ -44,6 +48,7 @@ package final class WatchLoop {
   private let map: WatchMap
   private let fileSystem: any FileSystem
   private let clock: any Clock
+  private let reopenRoots: () -> Void
   private unowned let host: any WatchHost
 
   private var state = WatchState()
@@ -52,13 +57,19 @@ package final class WatchLoop {
   private var isNews = false
   private var isSettled = true
   private static let secondsToSettle = 0.5
-  /// Whether the last round was ended by changes.
-  private var wasOvertaken = false
+  /// How many rounds in a row were ended by changes.
+  private var overtaken = 0
+  /// So many may pass over what went wrong; the next one tells it, for changes may never end.
+  private static let overtakenLimit = 8
 
-  /// - Parameter fileSystem: over the map's roots; never enters anything in the map.
+  /// - Parameters:
+  ///   - fileSystem: over the map's roots; never enters anything in the map.
+  ///   - reopenRoots: has it find the roots' folders anew by their paths: others may lie there now.
   package init(
-    ear: WatchEar, map: WatchMap, fileSystem: any FileSystem, clock: any Clock, host: any WatchHost
+    ear: WatchEar, map: WatchMap, fileSystem: any FileSystem, clock: any Clock, host: any WatchHost,
+    reopenRoots: @escaping () -> Void
   ) {
+    self.reopenRoots = reopenRoots
     self.ear = ear
     self.map = map
     self.fileSystem = fileSystem
@@ -107,7 +118,7 @@ package final class WatchLoop {
       var changes = state.begin()
       if !map.polledPaths.isEmpty { changes.isWhole = false }
       if let ending = try round(changes, isAnnounced: isNews, isAnswer: true) { return ending }
-    } while wasOvertaken
+    } while overtaken > 0
     host.dismissRequests()
     return nil
   }
@@ -119,12 +130,15 @@ package final class WatchLoop {
       case .changes(let changes): hear(changes)
       case .outputs(let paths): outputs += paths
       case .structure(let places):
+        reopenRoots()
         map.reopen(below: places)
         if places.contains(where: { $0 == Path("") }), fileSystem.look(at: Path("")) == .missing {
           return .failed(SystemError(.notFound, "the workspace is gone or was moved"))
         }
         state.hearOfLoss(at: clock.monotonic)
-      case .loss: state.hearOfLoss(at: clock.monotonic)
+      case .loss:
+        reopenRoots()
+        state.hearOfLoss(at: clock.monotonic)
       case .request: isAsked = true
       case .ended(let ending): return ending
       }
@@ -142,6 +156,8 @@ package final class WatchLoop {
   /// Most events of the output tree are of Reflow's own making.
   private func checkOutputs(_ places: [Path]) {
     let unique = Array(Set(places)).sorted()
+    // The whole tree: the one that was moved away is as it was.
+    if unique.contains(where: \.bytes.isEmpty) { reopenRoots() }
     map.reopen(below: unique)
     let foreign = map.foreign(among: map.outputs(below: unique), fileSystem)
     state.hear(foreign.map { PathChange(path: $0, kind: .written) }, at: clock.monotonic)
@@ -156,7 +172,13 @@ package final class WatchLoop {
     let feed = ChangeFeed()
     ear.begin(feed)
     let result = Result { () throws(SystemError) in
-      try host.perform(WatchRound(changes: changes, isAnnounced: isAnnounced, isAnswer: isAnswer, feed: feed))
+      try host.perform(
+        WatchRound(
+          changes: changes, isAnnounced: isAnnounced, isAnswer: isAnswer, feed: feed,
+          mayGiveWay: overtaken < Self.overtakenLimit,
+          hear: { [ear] in
+            do throws(SystemError) { try ear.hear() } catch { ear.post(.ended(.failed(error))) }
+          }))
     }
     let left = ear.end(feed)
     let end = try result.get()
@@ -166,13 +188,14 @@ package final class WatchLoop {
     switch end {
     case .reconfigured: return .reconfigured
     case .finished(let summary):
-      wasOvertaken = feed.hasEndedBuild
-      if wasOvertaken {
+      if feed.hasEndedBuild {
+        overtaken += 1
         // As if it had not begun.
         isNews = isNews || wasNews
         state.hear(changes.paths.map { PathChange(path: $0, kind: .written) }, at: clock.monotonic)
         if !changes.isWhole { state.hearOfLoss(at: clock.monotonic) }
       } else {
+        overtaken = 0
         if !state.isDirty { host.rest(after: summary) }
       }
       return nil

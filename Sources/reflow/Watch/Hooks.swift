@@ -26,7 +26,7 @@ final class Hooks {
     switch summary.status {
     case .succeeded: command = onSuccess
     case .failed, .invalid, .refused: command = onFailure
-    case .interrupted: command = nil
+    case .interrupted, .overtaken: command = nil
     }
     guard let command else { return nil }
     let counts = [

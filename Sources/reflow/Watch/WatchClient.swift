@@ -25,7 +25,7 @@ struct WatchClient {
   let stateFolder: ByteString
   let identity: Digest
   /// A watch that is alive says hello within this time, whatever it is doing.
-  private static let secondsForHello = 0.5
+  private static let secondsForHello = 2.0
   /// And is heard of at least this often.
   private static let secondsOfSilence = 5.0
 
@@ -52,7 +52,7 @@ struct WatchClient {
         sink.receive(event)
         if case .buildFinished(let summary) = event {
           // It was told to end, and we were not.
-          return summary.status == .interrupted ? .lost : .answered(summary)
+          return summary.status == .interrupted || summary.status == .overtaken ? .lost : .answered(summary)
         }
       case .alive: continue
       case .hello, .accepted, .declined: return hasEvents ? .lost : .unanswered

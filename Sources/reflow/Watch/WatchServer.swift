@@ -20,6 +20,8 @@ final class WatchServer: Sendable {
   }
 
   static let socketName = "socket"
+  /// Long enough for a client on a machine that is busy, short enough for those behind one that is stopped.
+  private static let secondsForHello = 1.0
   /// A client gives up after several of these without a word.
   private static let heartbeatSeconds = 1.0
 
@@ -84,7 +86,7 @@ final class WatchServer: Sendable {
 
   private func greet(_ socket: LocalSocket) {
     // Whoever connects speaks at once; who does not must not keep others waiting.
-    guard let bytes = socket.receive(atMostSeconds: 0.25, limitBytes: 1024),
+    guard let bytes = socket.receive(atMostSeconds: Self.secondsForHello, limitBytes: 1024),
       case .hello(let hello) = WatchMessage(encoded: bytes)
     else { return }
     let isSame = state.withLock { $0.identity == hello.identity }

@@ -132,7 +132,7 @@ final class WatchSession {
     }
     let doors = WatchDoors(session, request, map: map, clock: clock)
     let host = WatchRounds(self, doors, map)
-    let loop = WatchLoop(ear: ear, map: map, fileSystem: outside, clock: clock, host: host)
+    let loop = WatchLoop(ear: ear, map: map, fileSystem: outside, clock: clock, host: host) { outside.roots.reopen() }
     control.attend(ear)
     defer { doors.settle() }
     return loop.run()
@@ -160,7 +160,7 @@ final class WatchSession {
         return .reconfigured
       }
     }
-    let roundSink = RoundSink(sink, feed: round.feed, isAnnounced: round.isAnnounced, lastSayings: sayings)
+    let roundSink = RoundSink(sink, of: round, lastSayings: sayings)
     let sink: any EventSink =
       round.isAnswer ? EventFanout([roundSink, server?.sink(round.feed)].compactMap { $0 }) : roundSink
     let summary = doors.update(round, interruption: interruption, sink: sink)
