@@ -78,7 +78,7 @@ let package = Package(
     .testTarget(name: "FormattingTests", dependencies: ["Formatting", "Language", "Diagnostics"]),
     .testTarget(name: "EngineTests", dependencies: ["Engine", "Scheduling", "BuildGraph"]),
     .testTarget(
-      name: "SimulationTests", dependencies: ["Simulation", "Driver", "Ports", "BuildGraph", "Diagnostics"]),
+      name: "SimulationTests", dependencies: ["Simulation", "Driver", "Language", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "WatchingTests", dependencies: ["Watching", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "DriverTests", dependencies: ["Driver", "Watching", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", "Ports", "BuildGraph", "Diagnostics", "CSQLite"]),

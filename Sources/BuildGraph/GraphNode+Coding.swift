@@ -1,8 +1,8 @@
 /// The byte forms of a persisted graph's parts: see <doc:PersistedGraph>. Each value has one form, and reading gives nil for all else.
 ///
-/// Versions: 1, the first.
+/// Versions of the header: 1, the first; 2, with the layouts of the program's files.
 extension GraphHeader {
-  private static let version: UInt8 = 1
+  private static let version: UInt8 = 2
 
   package var encoded: [UInt8] {
     var writer = BinaryWriter(reserving: 256 + sayings.count)
@@ -14,6 +14,8 @@ extension GraphHeader {
     writer.write(compact: wantedSteps)
     writer.write(compact: programFiles.count)
     for path in programFiles { writer.write(path) }
+    writer.write(compact: programs.count)
+    for program in programs { writer.write(program) }
     writer.write(compact: staleSteps.count)
     for step in staleSteps { writer.write(compact: UInt64(step.index)) }
     writer.append(sayings)
@@ -25,11 +27,12 @@ extension GraphHeader {
     guard reader.readUInt8() == Self.version, let serial = reader.readInt64(), let definition = reader.readDigest(),
       let counts = reader.readList({ $0.readCompactUInt32() }), counts.count == GraphNodeKind.allCases.count,
       let wanted = reader.readCompactUInt32(), let files = reader.readList({ $0.readPath() }),
+      let programs = reader.readList({ $0.readPlacedProgram() }),
       let stale = reader.readList({ $0.readCompactUInt32() })
     else { return nil }
     self.init(
       serial: serial, definition: definition, counts: counts, wantedSteps: Int(wanted), programFiles: files,
-      staleSteps: stale.map(StepID.init), sayings: Array(bytes[reader.offset...]))
+      programs: programs, staleSteps: stale.map(StepID.init), sayings: Array(bytes[reader.offset...]))
     guard staleSteps.allSatisfy({ $0.index < counts[Int(GraphNodeKind.step.rawValue)] }) else { return nil }
   }
 }

@@ -200,6 +200,8 @@ package struct GraphHeader: Hashable, Sendable {
   package var wantedSteps: Int
   /// The files that the program was read from and that shape it: where one of them changes, the program is evaluated again.
   package var programFiles: [Path]
+  /// Those of them whose words are known: a change of their comments alone makes no evaluation necessary.
+  package var programs: [PlacedProgram]
   /// The steps whose state is ``NodeState/stale``, ascending.
   package var staleSteps: [StepID]
   /// What the evaluation said, opaque to the graph.
@@ -207,16 +209,26 @@ package struct GraphHeader: Hashable, Sendable {
 
   package init(
     serial: Int64, definition: Digest, counts: [UInt32], wantedSteps: Int, programFiles: [Path],
-    staleSteps: [StepID], sayings: [UInt8]
+    programs: [PlacedProgram] = [], staleSteps: [StepID], sayings: [UInt8]
   ) {
     self.serial = serial
     self.definition = definition
     self.counts = counts
     self.wantedSteps = wantedSteps
     self.programFiles = programFiles
+    self.programs = programs
     self.staleSteps = staleSteps
     self.sayings = sayings
   }
 
   package func count(of kind: GraphNodeKind) -> Int { Int(counts[Int(kind.rawValue)]) }
+
+  /// Where something that the evaluation found at a place of the program is now.
+  package func current(_ location: ProgramLocation?) -> ProgramLocation? {
+    guard var location, let program = programs.first(where: { $0.evaluated.file == location.file }), program.hasMoved,
+      let line = program.line(of: location.line)
+    else { return location }
+    location.line = line
+    return location
+  }
 }

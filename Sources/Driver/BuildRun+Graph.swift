@@ -73,7 +73,8 @@ extension BuildRun {
     var recorder = GraphRecorder(graph, outputs: entries)
     guard recorder.record(&engine, needs: needs) else { return nil }
     let header = recorder.addHeader(
-      serial: nextSerial, wantedSteps: wantedSteps, programFiles: programFiles, sayings: sayings.encoded)
+      serial: nextSerial, wantedSteps: wantedSteps, programFiles: programFiles, layouts: layouts,
+      sayings: sayings.encoded)
     note(.setGraph(key: options.snapshotKey, pages: recorder.pages))
     return header
   }
@@ -98,6 +99,7 @@ extension BuildRun {
     var header = plan.persisted.header
     header.serial = nextSerial
     header.staleSteps = stale.sorted()
+    header.programs = plan.programs
     guard var pages = try? plan.persisted.pages(settingStates: states) else { return nil }
     pages[.header] = header.encoded
     note(.updateGraph(key: options.snapshotKey, pages: pages))

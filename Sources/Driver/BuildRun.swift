@@ -15,6 +15,7 @@ final class BuildRun {
   /// as all that follows.
   private(set) var program: LoadedProgram?
   private let loadedFiles: [Path]
+  let layouts: [ProgramLayout]
   let plan: PartialPlan?
   /// When the reading of the program was begun, nanoseconds since 1970.
   let loadedAt: Int64
@@ -97,8 +98,8 @@ final class BuildRun {
   ) {
     self.loadedAt = loadedAt
     switch work {
-    case .program(let loaded): (program, plan, loadedFiles) = (loaded, nil, loaded.files)
-    case .part(let part): (program, plan, loadedFiles) = (nil, part, [])
+    case .program(let loaded): (program, plan, loadedFiles, layouts) = (loaded, nil, loaded.files, loaded.layouts)
+    case .part(let part): (program, plan, loadedFiles, layouts) = (nil, part, [], [])
     }
     self.options = options
     self.world = world

@@ -140,14 +140,16 @@ struct GraphRecorder: ~Copyable {
   }
 
   /// Completes the pages by a header.
-  mutating func addHeader(serial: Int64, wantedSteps: Int, programFiles: [Path], sayings: [UInt8]) -> GraphHeader {
+  mutating func addHeader(
+    serial: Int64, wantedSteps: Int, programFiles: [Path], layouts: [ProgramLayout], sayings: [UInt8]
+  ) -> GraphHeader {
     var definition = DigestManifest()
     definition.write(.identity, self.definition)
     for path in programFiles { definition.write(.path, path.bytes) }
     let header = GraphHeader(
       serial: serial, definition: definition.finish(),
       counts: GraphNodeKind.allCases.map { UInt32(Self.count(of: $0, in: graph)) }, wantedSteps: wantedSteps,
-      programFiles: programFiles, staleSteps: staleSteps, sayings: sayings)
+      programFiles: programFiles, programs: layouts.map(PlacedProgram.init), staleSteps: staleSteps, sayings: sayings)
     pages[.header] = header.encoded
     return header
   }

@@ -32,6 +32,10 @@ struct PartialPlan {
   var known: [Path: Observation]
   /// The sources whose places differ from the snapshot, by index in the part.
   var changedSources: [SourceID]
+  /// The program's files as they are now.
+  var programs: [PlacedProgram]
+  /// Those of them that were compared.
+  var relaid: [Path]
 }
 
 /// Finds the part of a graph that a change concerns.
@@ -47,12 +51,15 @@ struct PartialPlanner {
   private var replies: [SourceID: SourceReader.Reply] = [:]
   private var looks: [SourceID: Look] = [:]
   private var listings: [SourceID: FolderListing] = [:]
+  private var programs: [PlacedProgram]
+  private var relaid: [Path] = []
 
   init(graph: PersistedGraph, store: any Store, fileSystem: any FileSystem, now: Int64) {
     self.graph = graph
     self.store = store
     self.fileSystem = fileSystem
     self.now = now
+    programs = graph.header.programs
   }
 
   private mutating func definition(of node: GraphNode) throws(SystemError) -> NodeDefinition {
@@ -71,9 +78,10 @@ struct PartialPlanner {
     let programFiles = Set(graph.header.programFiles)
     var changed: Set<SourceID> = []
     for path in changes.sources {
-      if programFiles.contains(path) { return nil }
+      let isProgram = programFiles.contains(path)
+      if isProgram, !saysTheSame(path) { return nil }
       let sources = try graph.sources(holding: path)
-      if sources.isEmpty { return nil }
+      if sources.isEmpty, !isProgram { return nil }
       changed.formUnion(sources)
     }
     guard let different = try observe(changed.sorted()) else { return nil }
@@ -103,6 +111,22 @@ struct PartialPlanner {
     return try part(
       affected: Set(closure), entries: entries.keys.sorted().compactMap { entries[$0] },
       expectingOthersThan: Set(different), changed: changed.sorted())
+  }
+
+  /// Whether a file of the program differs in comments and empty lines only.
+  ///
+  /// - Complexity: O(bytes of the file).
+  private mutating func saysTheSame(_ path: Path) -> Bool {
+    guard let index = programs.firstIndex(where: { $0.path == path }),
+      let bytes = try? fileSystem.read(file: path, limitBytes: 256 << 20)
+    else { return false }
+    // What the evaluation said may be about a place that has moved.
+    guard let sayings = SnapshotSummary(encoded: graph.header.sayings)?.sayings, sayings.isEmpty else { return false }
+    guard let layout = ProgramLayout(of: bytes, file: programs[index].evaluated.file),
+      programs[index].move(to: layout)
+    else { return false }
+    relaid.append(path)
+    return true
   }
 
   private func isTopmost(_ path: ByteString) throws(SystemError) -> Bool {
@@ -257,7 +281,8 @@ struct PartialPlanner {
       }, sourceIDs: sourceIDs, stepIDs: nodes.compactMap { if case .step(let id) = $0 { id } else { nil } },
       assemblyIDs: nodes.compactMap { if case .assembly(let id) = $0 { id } else { nil } }, affected: affected,
       expected: expected, isAnswer: isAnswer, replies: renamed(replies), looks: renamed(looks),
-      listings: renamed(listings), listedAt: now, known: known, changedSources: changed.map { parts.sources[$0]! })
+      listings: renamed(listings), listedAt: now, known: known, changedSources: changed.map { parts.sources[$0]! },
+      programs: programs, relaid: relaid)
   }
 }
 

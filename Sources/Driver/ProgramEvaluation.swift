@@ -24,12 +24,17 @@ package struct LoadedProgram {
   package var evaluation: any ProgramEvaluation
   /// Every file that it was read from.
   package var files: [Path]
+  /// Of those of the files of which comments alone may change without an evaluation.
+  package var layouts: [ProgramLayout]
   /// Warnings.
   package var diagnostics: [Diagnostic]
 
-  package init(evaluation: any ProgramEvaluation, files: [Path], diagnostics: [Diagnostic] = []) {
+  package init(
+    evaluation: any ProgramEvaluation, files: [Path], layouts: [ProgramLayout] = [], diagnostics: [Diagnostic] = []
+  ) {
     self.evaluation = evaluation
     self.files = files
+    self.layouts = layouts
     self.diagnostics = diagnostics
   }
 }

@@ -86,6 +86,21 @@ package final class PersistedGraph {
     var reader = try reader(node, in: .definition(of: node))
     nodesRead += 1
     guard let definition = NodeDefinition(decoding: &reader), reader.isAtEnd else { throw Self.damage() }
+    return placed(definition)
+  }
+
+  /// With the lines of the program as it is now.
+  private func placed(_ definition: NodeDefinition) -> NodeDefinition {
+    var definition = definition
+    switch definition.content {
+    case .source(var source):
+      source.location = header.current(source.location)
+      definition.content = .source(source)
+    case .step(var step, let frame):
+      step.location = header.current(step.location)
+      definition.content = .step(step, frame)
+    case .literal, .assembly: break
+    }
     return definition
   }
 
@@ -194,7 +209,8 @@ package final class PersistedGraph {
   }
 
   private func entry(_ list: ListPage, _ index: Int) throws(SystemError) -> OutputEntry {
-    guard let entry = list.value(at: index, { OutputEntry(decoding: &$0) }) else { throw Self.damage() }
+    guard var entry = list.value(at: index, { OutputEntry(decoding: &$0) }) else { throw Self.damage() }
+    entry.location = header.current(entry.location)
     return entry
   }
 

@@ -155,7 +155,7 @@ package final class SimulatedStore: Store, @unchecked Sendable {
   }
 
   /// What opening the state does: a clock that was set back voids all figures.
-  func open() {
+  package func open() {
     guard committedAt > clock.nanoseconds else { return }
     committedAt = clock.nanoseconds
     sourceRows = [:]

@@ -184,6 +184,7 @@ struct Session {
       LoadedProgram(
         evaluation: ProgramRun(evaluation, finish: request.finish),
         files: checked.modules.map { Path(ByteString($0.tree.source.name)) },
+        layouts: checked.modules.map(\.tree.layout),
         diagnostics: saysWarnings ? checked.diagnostics : []))
   }
 

@@ -104,10 +104,24 @@ import Testing
   }
 
   @Test func aHeaderIsReadAsItWasWrittenAndRefusedWhereItCannotBeMeant() {
+    var program = PlacedProgram(
+      ProgramLayout(
+        file: "main.rf", words: Digest(high: 3, low: 4),
+        lines: [.init(first: 1, count: 2), .init(first: 9, count: 300)]))
+    program.lines = [.init(first: 5, count: 1), .init(first: 7, count: 301)]
     let header = GraphHeader(
       serial: 7, definition: Digest(high: 1, low: 2), counts: [1, 0, 300, 4], wantedSteps: 3,
-      programFiles: [Path("main.rf")], staleSteps: [StepID(index: 1), StepID(index: 3)], sayings: [1, 2, 3])
+      programFiles: [Path("main.rf")], programs: [program], staleSteps: [StepID(index: 1), StepID(index: 3)],
+      sayings: [1, 2, 3])
     #expect(GraphHeader(encoded: header.encoded) == header)
+    for count in header.encoded.indices.dropLast(3) {
+      #expect(GraphHeader(encoded: Array(header.encoded[..<count])) == nil, "\(count) bytes")
+    }
+    expectOneForm(header.encoded) { (reader: inout BinaryReader) -> GraphHeader? in
+      GraphHeader(encoded: reader.readAll())
+    } encode: { header, writer in
+      writer.append(header.encoded)
+    }
     var other = header.encoded
     other[0] = 9
     #expect(GraphHeader(encoded: other) == nil, "another version")
@@ -132,5 +146,13 @@ import Testing
     let bytes = encode { $0.write(compact: number) }
     #expect(decode(bytes) { $0.readCompact() } == number)
     #expect(decode(bytes.dropLast() + [bytes.last! | 0x80, 0]) { $0.readCompact() } == nil)
+  }
+}
+
+extension BinaryReader {
+  fileprivate mutating func readAll() -> [UInt8] {
+    var bytes: [UInt8] = []
+    while let byte = readUInt8() { bytes.append(byte) }
+    return bytes
   }
 }
