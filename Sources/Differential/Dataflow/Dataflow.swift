@@ -42,7 +42,9 @@ public final class Dataflow<Epoch: EpochTime> {
     let port = Port<Data, Epoch, Diff>()
     let input = Input<Data, Epoch, Diff>(port: port, control: control)
     inputs.append(
-      AnyInput(epoch: { input.isClosed ? nil : input.epoch }, flush: { input.flush() }))
+      AnyInput(
+        epoch: { input.isClosed ? nil : input.epoch }, flush: { input.flush() }, start: { input.advance(to: $0) }))
+    input.advance(to: control.lower)
     return (input, Multiset(scope: root, ports: [port]))
   }
 
@@ -109,9 +111,12 @@ public final class Dataflow<Epoch: EpochTime> {
 @usableFromInline struct AnyInput<Epoch: EpochTime> {
   @usableFromInline let epoch: () -> Epoch?
   @usableFromInline let flush: () -> Void
-  @inlinable init(epoch: @escaping () -> Epoch?, flush: @escaping () -> Void) {
+  /// Has it continue at an epoch.
+  @usableFromInline let start: (Epoch) -> Void
+  @inlinable init(epoch: @escaping () -> Epoch?, flush: @escaping () -> Void, start: @escaping (Epoch) -> Void) {
     self.epoch = epoch
     self.flush = flush
+    self.start = start
   }
 }
 

@@ -73,7 +73,10 @@ public struct Multiset<Data: Record, Time: Timestamp, Diff: Difference> {
   @usableFromInline let scope: Scope<Time>
   @usableFromInline var index = 0
 
-  @inlinable init(_ scope: Scope<Time>) { self.scope = scope }
+  @inlinable init(_ scope: Scope<Time>, name: String? = nil) {
+    self.scope = scope
+    register(name: name)
+  }
 
   deinit { for bucket in buckets { bucket.list.deallocate() } }
 

@@ -172,6 +172,12 @@ public final class Scope<Time: Timestamp> {
   /// Traces with fresh batches, to be settled at the end of the step.
   @usableFromInline var touched: [() -> Void] = []
 
+  /// The state that checkpoints keep, in the order of making.
+  @usableFromInline var parts: [StatePart] = []
+  @usableFromInline var names = PartNames()
+  /// Whether updates wait to be handed to other workers, for each place where that is done.
+  @usableFromInline var exchanges: [() -> Bool] = []
+
   /// The team that this worker is in, if any.
   @usableFromInline let membership: Membership?
   /// Takes apart what refers to itself in a circle, when the dataflow goes.

@@ -1,11 +1,29 @@
-/// What collections hold: a value of fixed size that can be compared, hashed and copied byte by byte.
+/// What collections hold: a value that can be compared, hashed and copied byte by byte.
 ///
-/// Any such type joins in with an empty conformance. A type that also gives a ``radix`` is sorted by distribution
-/// instead of comparison and found by its bits instead of binary search; integers, pairs and triples do.
+/// Any such type of fixed size joins in with an empty conformance. A type that also gives a ``radix`` is sorted by
+/// distribution instead of comparison and found by its bits instead of binary search; integers, pairs and triples do.
+///
+/// A record of another size is a *view*: a small value that points to its content, as ``Text`` and ``Words`` are. It says by
+/// ``Stored`` and ``Arena`` how a column holds it, so that the content is in the column and nothing is boxed. A view is
+/// valid as long as the column that it was read from, or the memory that it was made in: in a closure of an operator, during the
+/// call. See <doc:Layouts>.
 ///
 /// Laws: `a < b` implies `a.radix <= b.radix`; `radix` is below `2 ** radixWidth`; if ``radixIsTotal`` then equal
-/// radices mean equal records.
+/// radices mean equal records. What is loaded is equal to what was stored.
 public protocol Record: Hashable, Comparable, BitwiseCopyable, Sendable {
+  /// What a column holds for each record.
+  associatedtype Stored: BitwiseCopyable = Self
+  /// What a column holds beside that: the content of all its records.
+  associatedtype Arena: RecordArena = NoArena
+  /// The record that a column holds at an index.
+  static func load(_ stored: Stored, at index: Int, from arena: Arena) -> Self
+  /// Puts the content in a column's arena; what the column is to hold at the index. Indices come in order.
+  func store(at index: Int, in arena: inout Arena) -> Stored
+  /// Whether it points to content elsewhere.
+  static var isView: Bool { get }
+  /// The same record, valid as long as the region.
+  func kept(in region: Region) -> Self
+
   /// Leading bits of the record in the order of the record.
   var radix: UInt64 { get }
   /// How many low bits of ``radix`` are used.
@@ -14,13 +32,44 @@ public protocol Record: Hashable, Comparable, BitwiseCopyable, Sendable {
   static var radixIsTotal: Bool { get }
   /// Bits by which workers divide records among themselves. Only equality within a process is promised.
   var route: UInt64 { get }
+
+  /// Whether all of the record can be had in radices, one position after another.
+  ///
+  /// Law: of records that agree in all radices so far, the order is that of their radices at the next position, which is the
+  /// same for all of them.
+  static var hasDeepRadix: Bool { get }
+  /// The radix at a position. At 0 it is in the order of ``radix``.
+  func radix(from position: Int) -> UInt64
+  /// The position after one; nil if the radices up to there hold the whole record.
+  func radixPosition(after position: Int) -> Int?
+  /// Where positions end: beyond it nothing of this record is left.
+  var radixExtent: Int { get }
+  /// The last position up to which two records agree.
+  func commonPosition(with other: Self) -> Int
+  /// Whether two records agree in all that is before a position.
+  func agrees(with other: Self, before position: Int) -> Bool
 }
 
 extension Record {
+  @inlinable public static var isView: Bool { false }
+  @inlinable public func kept(in region: Region) -> Self { self }
   @inlinable public var radix: UInt64 { 0 }
   @inlinable public static var radixWidth: Int { 0 }
   @inlinable public static var radixIsTotal: Bool { false }
   @inlinable public var route: UInt64 { finalize(UInt64(truncatingIfNeeded: hashValue)) }
+  @inlinable public static var hasDeepRadix: Bool { radixIsTotal }
+  @inlinable public func radix(from position: Int) -> UInt64 { radix }
+  @inlinable public func radixPosition(after position: Int) -> Int? { nil }
+  @inlinable public var radixExtent: Int { 1 }
+  @inlinable public func commonPosition(with other: Self) -> Int { 0 }
+  @inlinable public func agrees(with other: Self, before position: Int) -> Bool { true }
+}
+
+extension Record where Stored == Self, Arena == NoArena {
+  @inlinable @inline(__always) public static func load(_ stored: Self, at index: Int, from arena: NoArena) -> Self {
+    stored
+  }
+  @inlinable @inline(__always) public func store(at index: Int, in arena: inout NoArena) -> Self { self }
 }
 
 /// The finalizer of splitmix64: spreads every input bit over all output bits.
@@ -65,42 +114,3 @@ public struct Unit: Record {
   @inlinable public static var radixIsTotal: Bool { true }
   @inlinable public var route: UInt64 { 0 }
 }
-
-/// Two records in one, ordered by the first and then the second. Keyed collections hold pairs of key and value.
-public struct Pair<First: Record, Second: Record>: Record {
-  public var first: First
-  public var second: Second
-
-  @inlinable public init(_ first: First, _ second: Second) {
-    self.first = first
-    self.second = second
-  }
-
-  @inlinable public static func < (a: Self, b: Self) -> Bool {
-    a.first == b.first ? a.second < b.second : a.first < b.first
-  }
-
-  @inlinable public static var radixWidth: Int {
-    First.radixIsTotal ? min(64, First.radixWidth + Second.radixWidth) : First.radixWidth
-  }
-
-  @inlinable public static var radixIsTotal: Bool {
-    First.radixIsTotal && Second.radixIsTotal && First.radixWidth + Second.radixWidth <= 64
-  }
-
-  @inlinable public var radix: UInt64 {
-    guard First.radixIsTotal, First.radixWidth < 64, Second.radixWidth > 0 else { return first.radix }
-    let room = 64 - First.radixWidth
-    if Second.radixWidth <= room { return first.radix << UInt64(Second.radixWidth) | second.radix }
-    return first.radix << UInt64(room) | second.radix >> UInt64(Second.radixWidth - room)
-  }
-
-  @inlinable public var route: UInt64 { finalize(first.route &* 0x9E37_79B9_7F4A_7C15 &+ second.route) }
-}
-
-extension Pair: CustomStringConvertible {
-  public var description: String { "(\(first), \(second))" }
-}
-
-/// Three records in one, ordered from the first to the third.
-public typealias Triple<A: Record, B: Record, C: Record> = Pair<A, Pair<B, C>>

@@ -33,9 +33,9 @@ public func consolidated<D: Record, T: Timestamp, R: Difference>(_ updates: [Upd
 ///
 /// While all times, or all differences, are alike they are held once and take no room; the columns are made at the
 /// first that differs. The memory is owned by whoever made the run and is freed by ``deallocate()``; whoever is shown a run
-/// copies what it keeps. It is a plain value so that inner loops can work on a local copy without exclusivity checks.
+/// copies what it keeps; records that are views point into it. It is a plain value so that inner loops can work on a local copy without exclusivity checks.
 public struct Updates<Data: Record, Time: Timestamp, Diff: Difference> {
-  @usableFromInline var records: UnsafeMutablePointer<Data>
+  @usableFromInline var records: Column<Data>
   @usableFromInline var timeColumn: UnsafeMutablePointer<Time>?
   @usableFromInline var differenceColumn: UnsafeMutablePointer<Diff>?
   @usableFromInline var commonTime: Time
@@ -45,7 +45,7 @@ public struct Updates<Data: Record, Time: Timestamp, Diff: Difference> {
 
   /// An empty run with room for so many updates.
   @inlinable public init(capacity: Int) {
-    records = .allocate(capacity: capacity)
+    records = Column(capacity: capacity)
     timeColumn = nil
     differenceColumn = nil
     commonTime = .minimum
@@ -85,7 +85,7 @@ public struct Updates<Data: Record, Time: Timestamp, Diff: Difference> {
   /// - Precondition: There is room.
   @inlinable public mutating func append(_ data: Data, _ time: Time, _ difference: Diff) {
     let at = count
-    (records + at).initialize(to: data)
+    records.put(data, at: at)
     if let column = timeColumn {
       column[at] = time
     } else if time != commonTime {
@@ -124,6 +124,7 @@ public struct Updates<Data: Record, Time: Timestamp, Diff: Difference> {
   /// Forgets the updates and keeps the room.
   @inlinable public mutating func removeAll() {
     filled = 0
+    if Data.isView { records.arena.removeAll() }
     timeColumn?.deallocate()
     differenceColumn?.deallocate()
     timeColumn = nil
@@ -136,7 +137,7 @@ public struct Updates<Data: Record, Time: Timestamp, Diff: Difference> {
   @inlinable mutating func append(from other: Updates, start: Int) -> Int {
     let taken = min(capacity - count, other.count - start)
     guard taken > 0 else { return 0 }
-    (records + count).initialize(from: other.records + start, count: taken)
+    records.append(taken, of: other.records, from: start, at: count)
     if let theirs = other.timeColumn {
       ensureTimeColumn()
       (timeColumn! + count).initialize(from: theirs + start, count: taken)

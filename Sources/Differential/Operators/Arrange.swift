@@ -31,8 +31,10 @@ public struct Arrangement<Key: Record, Value: Record, Diff: Difference, Lens: Ti
   @usableFromInline var settleAtEnd: () -> Void = {}
   @usableFromInline var isTouched = false
 
-  @inlinable init(control: Control<Time.Epoch>) {
+  /// - Parameter kind: What it is the trace of, for its name in checkpoints, if it is given none.
+  @inlinable init(control: Control<Time.Epoch>, kind: String, name: String? = nil) {
     self.control = control
+    register(kind, name: name)
     settleAtEnd = { [unowned self] in
       isTouched = false
       settle()
@@ -63,11 +65,13 @@ public struct Arrangement<Key: Record, Value: Record, Diff: Difference, Lens: Ti
 extension Multiset {
   /// Arranges pairs by their first.
   ///
+  /// - Parameter name: What the trace is called in checkpoints; see ``Scope/named(_:_:)``.
   /// - Complexity: An update is sorted with its batch and then moved O(log n) times by merges.
-  @inlinable public func arrangeByKey<Key: Record, Value: Record>() -> Arrangement<Key, Value, Diff, SameTime<Time>>
-  where Data == Pair<Key, Value> {
-    let hub = TraceHub<Key, Value, Time, Diff>(control: scope.control)
-    let inbox = Inbox<Data, Time, Diff>(scope)
+  @inlinable public func arrangeByKey<Key: Record, Value: Record>(
+    name: String? = nil
+  ) -> Arrangement<Key, Value, Diff, SameTime<Time>> where Data == Pair<Key, Value> {
+    let hub = TraceHub<Key, Value, Time, Diff>(control: scope.control, kind: "arrange", name: name)
+    let inbox = Inbox<Data, Time, Diff>(scope, name: name)
     inbox.index = scope.add("arrange") {
       if let batch = makeBatch(consuming: inbox.take()) { hub.publish(batch) }
     }
@@ -87,8 +91,8 @@ extension Multiset {
   }
 
   /// Arranges records by themselves: a set or multiset to look up.
-  @inlinable public func arrangeBySelf() -> Arrangement<Data, Unit, Diff, SameTime<Time>> {
-    map { Pair($0, Unit()) }.arrangeByKey()
+  @inlinable public func arrangeBySelf(name: String? = nil) -> Arrangement<Data, Unit, Diff, SameTime<Time>> {
+    map { Pair($0, Unit()) }.arrangeByKey(name: name)
   }
 
   /// The same collection with at most one update a record and time, and none that cancel.

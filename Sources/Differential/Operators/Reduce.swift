@@ -23,11 +23,13 @@ extension Arrangement {
 
   /// Maintains a reduction of each key's group, arranged by the same key: the trace that the reduction itself needs in
   /// loops, to be read by others without a second copy.
+  ///
+  /// - Parameter name: What the trace is called in checkpoints; see ``Scope/named(_:_:)``.
   @inlinable public func reduceArranged<R: Reduction>(
-    by reduction: R
+    by reduction: R, name: String? = nil
   ) -> Arrangement<Key, R.Output, R.OutDiff, SameTime<Lens.Seen>>
   where R.Key == Key, R.Value == Value, R.Diff == Diff {
-    let node = GeneralReduce<Lens, R>(hub, reduction, scope)
+    let node = GeneralReduce<Lens, R>(hub, reduction, scope, name: name)
     let scope = self.scope
     let index = scope.add("reduce") { node.run() }
     node.index = index

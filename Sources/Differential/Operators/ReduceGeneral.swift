@@ -21,11 +21,12 @@
   @usableFromInline let room: UnsafeMutablePointer<ReduceRoom<Lens, R>>
 
   @inlinable init(
-    _ hub: TraceHub<R.Key, R.Value, Lens.Stored, R.Diff>, _ reduction: R, _ scope: Scope<Time>
+    _ hub: TraceHub<R.Key, R.Value, Lens.Stored, R.Diff>, _ reduction: R, _ scope: Scope<Time>,
+    name: String? = nil
   ) {
     self.hub = hub
     self.scope = scope
-    output = TraceHub(control: hub.control)
+    output = TraceHub(control: hub.control, kind: "reduce", name: name)
     room = .allocate(capacity: 1)
     room.initialize(to: ReduceRoom(reduction))
   }
@@ -63,6 +64,10 @@
 
   @inlinable var radix: UInt64 { key.radix }
   @inlinable static var radixIsTotal: Bool { false }
+  @inlinable static var hasDeepRadix: Bool { Key.hasDeepRadix && !Key.radixIsTotal }
+  @inlinable static var deepRadixIsTotal: Bool { false }
+  @inlinable func radix(from position: Int) -> UInt64 { key.radix(from: position) }
+  @inlinable func radixPosition(after position: Int) -> Int? { key.radixPosition(after: position) }
   @inlinable static func < (a: Debt, b: Debt) -> Bool { a.key == b.key ? a.time < b.time : a.key < b.key }
 }
 
@@ -73,7 +78,9 @@
   @usableFromInline typealias Said = BatchColumns<R.Key, R.Output, Time, R.OutDiff>
   @usableFromInline let reduction: R
   /// Keys to look at again, by phase; and the phases that have got their first since the last visit.
-  @usableFromInline var debts: [(phase: Time, list: Scratch<Debt<R.Key, Time>>)] = []
+  @usableFromInline var debts: [(phase: Time, list: Scratch<Debt<R.Key, Time>>, region: Region?)] = []
+  /// Holds the keys of debts that are being looked at, where keys are views.
+  @usableFromInline var dueRegion: Region?
   @usableFromInline var newPhases: [Time] = []
   @usableFromInline var phase: Time = .minimum
   @usableFromInline var tasks = Scratch<Debt<R.Key, Time>>()
@@ -159,6 +166,8 @@
         }
       }
     }
+    dueRegion = nil
+    new.forget()
     return builder.finish()
   }
 
@@ -181,9 +190,11 @@
     let isSorted = batches.count == 1 && batches[0].columns.times == nil
     if let at = debts.firstIndex(where: { $0.phase == phase }) {
       let due = debts[at].list
+      let region = debts[at].region
       debts.remove(at: at)
       for i in 0..<due.count { tasks.append(due[i]) }
       due.deallocate()
+      dueRegion = region
     } else if isSorted {
       return
     }
@@ -357,7 +368,8 @@
         insertDue(owed)
       } else {
         let at = bucket(its)
-        debts[at].list.append(Debt(key, owed, isOwed: true))
+        let kept = if let region = debts[at].region { key.kept(in: region) } else { key }
+        debts[at].list.append(Debt(kept, owed, isOwed: true))
       }
     }
   }
@@ -368,7 +380,7 @@
       if debts[at].phase == phase { return at }
       at -= 1
     }
-    debts.append((phase, Scratch()))
+    debts.append((phase, Scratch(), R.Key.isView ? Region() : nil))
     newPhases.append(phase)
     return debts.count - 1
   }

@@ -93,6 +93,8 @@
           found[i] = Cursor(rows.lowerBound, rows.upperBound, layer)
         }
       }
+      new.forget()
+      old.forget()
       for i in 0..<size {
         cursors.count = 0
         for layer in 0..<layers {

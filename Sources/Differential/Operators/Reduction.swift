@@ -33,9 +33,17 @@ public struct Group<Value: Record, Diff: Difference>: RandomAccessCollection {
 /// Where a reduction puts its results.
 public struct Results<Output: Record, Diff: Difference> {
   @usableFromInline var list: Scratch<Counted<Output, Diff>>
+  /// Holds the contents of outputs that are views until the operator has put them in a batch.
+  @usableFromInline let region: Region?
 
   /// No results. Whoever makes them, the engine or a reference, frees them by ``deallocate()``.
-  @inlinable public init() { list = Scratch() }
+  @inlinable public init() {
+    list = Scratch()
+    region = Output.isView ? Region() : nil
+  }
+
+  /// Forgets the contents of outputs.
+  @inlinable func forget() { if Output.isView { region?.removeAll() } }
 
   /// Frees the memory. The results may not be used afterwards.
   @inlinable public func deallocate() { list.deallocate() }
@@ -45,7 +53,11 @@ public struct Results<Output: Record, Diff: Difference> {
 
   /// Adds a result, so often.
   @inlinable public mutating func append(_ output: Output, _ difference: Diff) {
-    list.append(Counted(output, difference))
+    if Output.isView, let region {
+      list.append(Counted(output.kept(in: region), difference))
+    } else {
+      list.append(Counted(output, difference))
+    }
   }
 }
 

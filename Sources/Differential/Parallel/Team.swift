@@ -126,6 +126,7 @@ public final class Team: @unchecked Sendable {
     odd = waiting
     membership.show(self) { [unowned self] in peers = $0 }
     inbox.scope.control.teardown.append { [weak self] in self?.peers.removeAll() }
+    inbox.scope.control.exchanges.append { [weak self] in self?.waiting.contains { $0.count > 0 } ?? false }
   }
 
   deinit { for list in waiting + even + odd { list.deallocate() } }

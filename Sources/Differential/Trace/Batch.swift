@@ -5,9 +5,9 @@
 ///
 /// Valid as long as the ``Batch`` it came from is alive.
 @usableFromInline struct BatchColumns<Key: Record, Value: Record, Time: Timestamp, Diff: Difference> {
-  @usableFromInline var keys: UnsafeMutablePointer<Key>
+  @usableFromInline var keys: Column<Key>
   @usableFromInline var offsets: UnsafeMutablePointer<UInt32>?
-  @usableFromInline var values: UnsafeMutablePointer<Value>
+  @usableFromInline var values: Column<Value>
   @usableFromInline var times: UnsafeMutablePointer<Time>?
   @usableFromInline var differences: UnsafeMutablePointer<Diff>?
   @usableFromInline var commonTime: Time
@@ -19,11 +19,13 @@
   @usableFromInline var leastRadix: UInt64
   @usableFromInline var mostRadix: UInt64
   @usableFromInline var directoryShift: UInt64
+  /// From where on the radices of keys are taken: all keys of the batch agree before it. 0 unless keys are views.
+  @usableFromInline var radixPosition: Int
 
   @inlinable init(
-    keys: UnsafeMutablePointer<Key>, offsets: UnsafeMutablePointer<UInt32>?, values: UnsafeMutablePointer<Value>,
+    keys: Column<Key>, offsets: UnsafeMutablePointer<UInt32>?, values: Column<Value>,
     times: UnsafeMutablePointer<Time>?, differences: UnsafeMutablePointer<Diff>?, commonTime: Time,
-    commonDifference: Diff, keyCount: Int, rowCount: Int
+    commonDifference: Diff, keyCount: Int, rowCount: Int, withDirectory: Bool = true
   ) {
     self.keys = keys
     self.offsets = offsets
@@ -38,7 +40,8 @@
     leastRadix = 0
     mostRadix = 0
     directoryShift = 0
-    makeDirectory()
+    radixPosition = 0
+    if withDirectory { makeDirectory() }
   }
 
   /// Below this many keys a search by halving touches one or two cache lines anyway.
@@ -46,8 +49,9 @@
 
   @inlinable mutating func makeDirectory() {
     guard Key.radixWidth > 0, keyCount >= Self.directoryLimit else { return }
-    leastRadix = keys[0].radix
-    mostRadix = keys[keyCount - 1].radix
+    if Key.isView && Key.hasDeepRadix { radixPosition = keys[0].commonPosition(with: keys[keyCount - 1]) }
+    leastRadix = radix(of: keys[0])
+    mostRadix = radix(of: keys[keyCount - 1])
     let span = mostRadix - leastRadix
     guard span > 0 else { return }
     // Small batches get two buckets a key: most searches for what is not there end at an empty bucket. In large
@@ -60,7 +64,7 @@
     let directory = UnsafeMutablePointer<UInt32>.allocate(capacity: buckets + 1)
     var next = 0
     for key in 0..<keyCount {
-      let bucket = Int((keys[key].radix &- leastRadix) >> directoryShift)
+      let bucket = Int((radix(of: keys[key]) &- leastRadix) >> directoryShift)
       while next <= bucket {
         directory[next] = UInt32(truncatingIfNeeded: key)
         next += 1
@@ -73,13 +77,23 @@
     self.directory = directory
   }
 
+  /// How many entries the directory has.
+  var directoryCount: Int { directory == nil ? 0 : Int((mostRadix - leastRadix) >> directoryShift) + 2 }
+
+  @inlinable @inline(__always) func radix(of key: Key) -> UInt64 {
+    Key.isView && radixPosition > 0 ? key.radix(from: radixPosition) : key.radix
+  }
+
   @inlinable var memory: ColumnMemory {
-    ColumnMemory(
+    var arenas: [UnsafeMutableRawPointer] = []
+    if Key.isView { keys.arena.appendAllocations(to: &arenas) }
+    if Value.isView { values.arena.appendAllocations(to: &arenas) }
+    return ColumnMemory(
       (
-        UnsafeMutableRawPointer(keys), offsets.map { UnsafeMutableRawPointer($0) }, UnsafeMutableRawPointer(values),
-        times.map { UnsafeMutableRawPointer($0) }, differences.map { UnsafeMutableRawPointer($0) },
-        directory.map { UnsafeMutableRawPointer($0) }
-      ))
+        UnsafeMutableRawPointer(keys.slots), offsets.map { UnsafeMutableRawPointer($0) },
+        UnsafeMutableRawPointer(values.slots), times.map { UnsafeMutableRawPointer($0) },
+        differences.map { UnsafeMutableRawPointer($0) }, directory.map { UnsafeMutableRawPointer($0) }
+      ), arenas: arenas)
   }
 
   /// The index of the first key that is not below the given one.
@@ -89,7 +103,10 @@
     var low = 0
     var high = keyCount
     if let directory {
-      let radix = key.radix
+      if Key.isView && radixPosition > 0 && !key.agrees(with: keys[0], before: radixPosition) {
+        return key < keys[0] ? 0 : keyCount
+      }
+      let radix = radix(of: key)
       if radix < leastRadix { return 0 }
       if radix > mostRadix { return keyCount }
       let bucket = Int((radix &- leastRadix) >> directoryShift)
@@ -134,10 +151,28 @@
 @usableFromInline final class ColumnMemory {
   @usableFromInline typealias Column = UnsafeMutableRawPointer?
   @usableFromInline let columns: (Column, Column, Column, Column, Column, Column)
+  /// The contents of records that are views.
+  @usableFromInline let arenas: [UnsafeMutableRawPointer]
+  /// Who owns what is not owned here.
+  @usableFromInline let owner: AnyObject?
 
-  @inlinable init(_ columns: (Column, Column, Column, Column, Column, Column)) { self.columns = columns }
+  @inlinable init(
+    _ columns: (Column, Column, Column, Column, Column, Column), arenas: [UnsafeMutableRawPointer] = []
+  ) {
+    self.columns = columns
+    self.arenas = arenas
+    owner = nil
+  }
+
+  /// Owns nothing but a reference to the owner of the columns.
+  @inlinable init(heldBy owner: AnyObject) {
+    columns = (nil, nil, nil, nil, nil, nil)
+    arenas = []
+    self.owner = owner
+  }
 
   deinit {
+    for arena in arenas { arena.deallocate() }
     columns.0?.deallocate()
     columns.1?.deallocate()
     columns.2?.deallocate()
@@ -153,9 +188,18 @@ public final class Batch<Key: Record, Value: Record, Time: Timestamp, Diff: Diff
 
   @usableFromInline let memory: ColumnMemory
 
+  /// What the sink of checkpoints called it, if it has been stored.
+  @usableFromInline var storedName: UInt64?
+
   @inlinable init(_ columns: BatchColumns<Key, Value, Time, Diff>) {
     self.columns = columns
     memory = columns.memory
+  }
+
+  /// A batch whose columns belong to another.
+  @inlinable init(_ columns: BatchColumns<Key, Value, Time, Diff>, heldBy owner: AnyObject) {
+    self.columns = columns
+    memory = ColumnMemory(heldBy: owner)
   }
 
   /// How many distinct keys there are.
@@ -163,7 +207,7 @@ public final class Batch<Key: Record, Value: Record, Time: Timestamp, Diff: Diff
   /// How many updates there are.
   @inlinable public var rowCount: Int { columns.rowCount }
 
-  /// Every update, in the order of keys, values and times.
+  /// Every update, in the order of keys, values and times. Views among them are valid as long as the batch.
   public var updates: [Update<Pair<Key, Value>, Time, Diff>] {
     (0..<columns.keyCount).flatMap { index in
       columns.rows(at: index).map { row in

@@ -2,9 +2,9 @@
 ///
 /// The columns of offsets, times and differences are only made at the first entry that is not like all before it.
 @usableFromInline struct BatchBuilder<Key: Record, Value: Record, Time: Timestamp, Diff: Difference> {
-  @usableFromInline var keys: UnsafeMutablePointer<Key>
+  @usableFromInline var keys: Column<Key>
   @usableFromInline var offsets: UnsafeMutablePointer<UInt32>?
-  @usableFromInline var values: UnsafeMutablePointer<Value>
+  @usableFromInline var values: Column<Value>
   @usableFromInline var times: UnsafeMutablePointer<Time>?
   @usableFromInline var differences: UnsafeMutablePointer<Diff>?
   @usableFromInline var commonTime: Time = .minimum
@@ -19,16 +19,16 @@
     precondition(rowCapacity < Int(UInt32.max), "a batch holds fewer than 2^32 rows")
     self.keyCapacity = max(keyCapacity, 1)
     self.rowCapacity = max(rowCapacity, 1)
-    keys = .allocate(capacity: self.keyCapacity)
-    values = .allocate(capacity: self.rowCapacity)
+    keys = Column(capacity: self.keyCapacity)
+    values = Column(capacity: self.rowCapacity)
   }
 
   /// Makes room for so many rows in all, and as many keys.
   @inlinable mutating func reserve(_ rows: Int) {
     precondition(rows < Int(UInt32.max), "a batch holds fewer than 2^32 rows")
     guard rows > rowCapacity else { return }
-    move(&keys, keyCount, rows)
-    move(&values, rowCount, rows)
+    keys.grow(from: keyCount, to: rows)
+    values.grow(from: rowCount, to: rows)
     if var column = times {
       move(&column, rowCount, rows)
       times = column
@@ -55,7 +55,7 @@
   /// Adds a row to the key that is open.
   @inlinable mutating func append(_ value: Value, _ time: Time, _ difference: Diff) {
     let at = rowCount
-    values[at] = value
+    values.put(value, at: at)
     if let times {
       times[at] = time
     } else if time != commonTime {
@@ -72,7 +72,7 @@
   /// Ends a key whose rows began at `start`; without rows the key is left out.
   @inlinable mutating func close(_ key: Key, from start: Int) {
     guard rowCount > start else { return }
-    keys[keyCount] = key
+    keys.put(key, at: keyCount)
     keyCount = keyCount &+ 1
     if let offsets {
       offsets[keyCount] = UInt32(truncatingIfNeeded: rowCount)
@@ -168,7 +168,7 @@
   for run in list.runs {
     for i in 0..<run.count { rows[filled &+ i] = Row(run.records[i], extra(run, i)) }
     filled += run.count
-    run.deallocate()
+    if !Pair<K, V>.isView { run.deallocate() }
   }
   let sorted: UnsafeMutablePointer<Row<Pair<K, V>, E>>
   if count <= insertionSortLimit {
@@ -199,5 +199,7 @@
   }
   let batch = builder.finish()
   sorted.deallocate()
+  // Rows that are views point into the runs.
+  if Pair<K, V>.isView { list.deallocate() }
   return batch
 }

@@ -21,6 +21,8 @@
     self.since = since
     builder = BatchBuilder(
       keyCapacity: older.keyCount + newer.keyCount, rowCapacity: older.rowCount + newer.rowCount)
+    if Key.isView { builder.keys.arena.reserve(for: older.columns.keys.arena, and: newer.columns.keys.arena) }
+    if Value.isView { builder.values.arena.reserve(for: older.columns.values.arena, and: newer.columns.values.arena) }
   }
 
   /// Does work for about so many rows, at least one key.

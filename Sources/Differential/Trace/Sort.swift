@@ -4,6 +4,12 @@
   var radix: UInt64 { get }
   /// Whether equal radices mean that the rows need no further order.
   static var radixIsTotal: Bool { get }
+  /// Whether the order can be had by radices at one position after another, and whether rows equal in all of them need
+  /// no further order.
+  static var hasDeepRadix: Bool { get }
+  static var deepRadixIsTotal: Bool { get }
+  func radix(from position: Int) -> UInt64
+  func radixPosition(after position: Int) -> Int?
   /// The whole order.
   static func < (a: Self, b: Self) -> Bool
 }
@@ -20,6 +26,10 @@
 
   @inlinable var radix: UInt64 { data.radix }
   @inlinable static var radixIsTotal: Bool { Data.radixIsTotal && Extra.isUnordered }
+  @inlinable static var hasDeepRadix: Bool { Data.hasDeepRadix && !Data.radixIsTotal }
+  @inlinable static var deepRadixIsTotal: Bool { Extra.isUnordered }
+  @inlinable func radix(from position: Int) -> UInt64 { data.radix(from: position) }
+  @inlinable func radixPosition(after position: Int) -> Int? { data.radixPosition(after: position) }
   @inlinable static func < (a: Self, b: Self) -> Bool {
     if Extra.isUnordered { return a.data < b.data }
     return a.data == b.data ? Extra.precedes(a.extra, b.extra) : a.data < b.data
@@ -92,8 +102,7 @@
     return
   }
   if least == most {
-    comparisonSort(rows, count)
-    if intoScratch { scratch.update(from: rows, count: count) }
+    sortEqualRadices(rows, scratch, count, intoScratch: intoScratch, position: 0)
     return
   }
   let width = 64 - (most - least).leadingZeroBitCount
@@ -126,6 +135,69 @@
       } else if size > 0 {
         insertionSort(scratch + start, size)
         if !intoScratch { (rows + start).update(from: scratch + start, count: size) }
+      }
+      start = end
+    }
+  }
+}
+
+/// Sorts rows that agree in their radices up to a position: by what comes after it, or by comparison where they have no more.
+@inlinable @inline(never) func sortEqualRadices<R: SortableRow>(
+  _ rows: UnsafeMutablePointer<R>, _ scratch: UnsafeMutablePointer<R>, _ count: Int, intoScratch: Bool, position: Int
+) {
+  if R.hasDeepRadix {
+    if let next = rows[0].radixPosition(after: position) {
+      deepSort(rows, scratch, count, intoScratch: intoScratch, position: next)
+      return
+    }
+    if !R.deepRadixIsTotal { comparisonSort(rows, count) }
+  } else {
+    comparisonSort(rows, count)
+  }
+  if intoScratch { scratch.update(from: rows, count: count) }
+}
+
+/// As ``radixSort``, by the radices from a position on, of rows that agree before it.
+@inlinable func deepSort<R: SortableRow>(
+  _ rows: UnsafeMutablePointer<R>, _ scratch: UnsafeMutablePointer<R>, _ count: Int, intoScratch: Bool, position: Int
+) {
+  if count <= insertionSortLimit {
+    insertionSort(rows, count)
+    if intoScratch { scratch.update(from: rows, count: count) }
+    return
+  }
+  var least = rows[0].radix(from: position)
+  var most = least
+  for i in 1..<count {
+    let r = rows[i].radix(from: position)
+    if r < least { least = r }
+    if r > most { most = r }
+  }
+  if least == most {
+    sortEqualRadices(rows, scratch, count, intoScratch: intoScratch, position: position)
+    return
+  }
+  let width = 64 - (most - least).leadingZeroBitCount
+  let wantedBits = 64 - UInt64(count / 4).leadingZeroBitCount
+  let bits = min(width, min(11, max(4, wantedBits)))
+  let shift = UInt64(width - bits)
+  let ways = 1 << bits
+  withUnsafeTemporaryAllocation(of: Int.self, capacity: ways + 1) { ends in
+    let ends = ends.baseAddress!
+    ends.initialize(repeating: 0, count: ways + 1)
+    for i in 0..<count { ends[Int((rows[i].radix(from: position) &- least) >> shift) + 1] += 1 }
+    for i in 1...ways { ends[i] += ends[i - 1] }
+    for i in 0..<count {
+      let part = Int((rows[i].radix(from: position) &- least) >> shift)
+      let place = ends[part]
+      ends[part] = place + 1
+      scratch[place] = rows[i]
+    }
+    var start = 0
+    for part in 0..<ways {
+      let end = ends[part]
+      if end > start {
+        deepSort(scratch + start, rows + start, end - start, intoScratch: !intoScratch, position: position)
       }
       start = end
     }

@@ -72,6 +72,18 @@
   /// How many updates are held.
   @inlinable var rowCount: Int { all.reduce(0) { $0 + $1.rowCount } }
 
+  /// Every settled batch, the oldest first.
+  var batches: [B] { slots.flatMap { slot in slot.newer.map { [slot.older, $0] } ?? [slot.older] } }
+
+  /// Starts from batches that another spine had, the oldest first.
+  ///
+  /// - Precondition: It is empty.
+  func adopt(_ batches: [B]) {
+    precondition(slots.isEmpty && fresh.isEmpty, "only an empty trace takes up batches")
+    slots = batches.map { Slot($0) }
+    rebuildTable()
+  }
+
   /// Adds a batch as fresh.
   @inlinable func append(_ batch: B) {
     fresh.append(batch)

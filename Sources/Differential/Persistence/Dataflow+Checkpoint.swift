@@ -1,0 +1,190 @@
+// What there is to keep. At the end of a step all epochs before `lower` are worked off, in all rounds of all loops: nothing is
+// owed, and nothing is on its way but updates of later epochs, which wait in inboxes. So the state is the traces (the
+// input of each operator that looks things up, and the output of each reduction within loops, with rounds as part of
+// their times), what waits, and the epoch. Operators that keep nothing start anew. See <doc:Persistence>.
+
+/// One part of a dataflow's state: a trace, or what waits in an inbox.
+@usableFromInline struct StatePart {
+  @usableFromInline typealias Fetch = (UInt64) throws -> (bytes: UnsafeRawBufferPointer, owner: AnyObject)
+  @usableFromInline let name: String
+  /// Whether it is named in a checkpoint even if it is empty.
+  @usableFromInline let isTrace: Bool
+  /// Stores what has not been stored, and names all of it.
+  @usableFromInline let save: (_ store: (BatchImage) throws -> UInt64) throws -> [UInt64]
+  @usableFromInline let load: (_ names: [UInt64], _ fetch: Fetch) throws -> Void
+  /// How many rows merges have moved.
+  @usableFromInline let moved: () -> Int
+}
+
+/// Names for parts of a dataflow, the same whenever the same program makes it.
+@usableFromInline struct PartNames {
+  @usableFromInline var prefix = ""
+  private var ordinals: [String: Int] = [:]
+  private var taken: Set<String> = []
+
+  @usableFromInline init() {}
+
+  /// A name under the present prefix: the one given, or the kind and its number there.
+  mutating func claim(_ kind: String, _ given: String?) -> String {
+    let name: String
+    if let given {
+      name = prefix + given
+    } else {
+      name = prefix + kind + "#" + String(ordinals[prefix + kind, default: 0])
+      ordinals[prefix + kind, default: 0] += 1
+    }
+    precondition(taken.insert(name).inserted, "two parts of a dataflow are named '\(name)'")
+    return name
+  }
+
+  mutating func enter(_ name: String) {
+    prefix += name + "/"
+    precondition(taken.insert(prefix).inserted, "two parts of a dataflow are named '\(prefix)'")
+  }
+}
+
+extension Scope {
+  /// Makes operators whose traces are called by this name and a number of their own, in checkpoints.
+  ///
+  /// Traces outside such calls are numbered through the whole dataflow: the same program gives the same names. A program
+  /// that may change between checkpoints gives names to parts that stay the same.
+  ///
+  /// - Precondition: The name has not been given before at this place.
+  public func named<Result>(_ name: String, _ body: () throws -> Result) rethrows -> Result {
+    let before = control.names.prefix
+    control.names.enter(name)
+    defer { control.names.prefix = before }
+    return try body()
+  }
+}
+
+extension Dataflow {
+  /// Stores what the dataflow is now, after a step, so that ``resume(_:from:isNew:)`` goes on from it.
+  ///
+  /// Only batches that have not been stored before are. A dataflow is stored in one store: names that the sink gives are
+  /// remembered.
+  ///
+  /// - Complexity: O(traces), the bytes of new batches, and what waits for later epochs.
+  public func checkpoint(into sink: inout some BatchSink) throws -> Checkpoint {
+    guard !root.isRunning else { throw CheckpointError.insideStep }
+    for input in inputs { input.flush() }
+    guard control.exchanges.allSatisfy({ !$0() }) else { throw CheckpointError.unexchangedChanges }
+    var traces: [Checkpoint.Trace] = []
+    for part in control.parts {
+      let names = try part.save { try sink.store($0) }
+      if part.isTrace || !names.isEmpty { traces.append(Checkpoint.Trace(name: part.name, batches: names)) }
+    }
+    return Checkpoint(
+      epoch: UInt64(control.lower), worker: control.membership?.worker ?? 0,
+      workers: control.membership?.team.count ?? 1, traces: traces)
+  }
+
+  /// Makes a dataflow that has been built and not run what another was at a checkpoint.
+  ///
+  /// It has to be built by the same program. From then on it goes on as the other would have: inputs continue at the checkpoint's
+  /// epoch, and what comes out are changes since then. Batches are read in place; nothing is copied or computed.
+  ///
+  /// - Parameter isNew: Whether a trace that the checkpoint has not, by name, is one that begins empty on purpose: of a part
+  ///   that was not there before, and that reads others as ``Arrangement/imported()``.
+  /// - Returns: The names of what the checkpoint has and the dataflow has not.
+  /// - Throws: ``CheckpointError``, or what the source throws. The dataflow is of no use then.
+  /// - Complexity: O(traces and batches), whatever their size.
+  @discardableResult public func resume(
+    _ checkpoint: Checkpoint, from source: some BatchSource, isNew: (String) -> Bool = { _ in false }
+  ) throws -> [String] {
+    guard control.visits == 0, control.lower == .minimum, !root.isRunning else { throw CheckpointError.alreadyRunning }
+    guard checkpoint.worker == control.membership?.worker ?? 0,
+      checkpoint.workers == control.membership?.team.count ?? 1
+    else { throw CheckpointError.otherWorker }
+    guard let epoch = Epoch(exactly: checkpoint.epoch) else { throw CheckpointError.epochTooLarge }
+    var kept: [String: [UInt64]] = [:]
+    for trace in checkpoint.traces { kept[trace.name] = trace.batches }
+    let missing = control.parts.filter { $0.isTrace && kept[$0.name] == nil && !isNew($0.name) }.map(\.name)
+    guard missing.isEmpty else { throw CheckpointError.missingTraces(missing) }
+    control.lower = epoch
+    control.upper = epoch
+    for input in inputs { input.start(epoch) }
+    for part in control.parts {
+      guard let names = kept.removeValue(forKey: part.name) else { continue }
+      do {
+        try part.load(names) { try source.batch(named: $0) }
+      } catch let error as BatchImageError {
+        throw CheckpointError.unreadable(trace: part.name, error)
+      }
+    }
+    return checkpoint.traces.map(\.name).filter { kept[$0] != nil }
+  }
+}
+
+extension TraceHub {
+  /// Makes the trace part of the dataflow's state.
+  @usableFromInline func register(_ kind: String, name: String?) {
+    control.parts.append(
+      StatePart(
+        name: control.names.claim(kind, name), isTrace: true,
+        save: { [weak self] store in try self?.save(store) ?? [] },
+        load: { [weak self] names, fetch in try self?.load(names, fetch) },
+        moved: { [weak self] in self?.spine.movedRows ?? 0 }))
+  }
+
+  private func save(_ store: (BatchImage) throws -> UInt64) throws -> [UInt64] {
+    settle()
+    return try spine.batches.map { batch in
+      if let name = batch.storedName { return name }
+      let name = try store(batch.image)
+      batch.storedName = name
+      return name
+    }
+  }
+
+  private func load(_ names: [UInt64], _ fetch: StatePart.Fetch) throws {
+    var batches: [Batch<Key, Value, Time, Diff>] = []
+    for name in names {
+      let (bytes, owner) = try fetch(name)
+      let batch = try Batch<Key, Value, Time, Diff>(bytes, heldBy: owner)
+      batch.storedName = name
+      batches.append(batch)
+    }
+    spine.since = control.lower
+    spine.adopt(batches)
+  }
+}
+
+extension Inbox {
+  /// Makes what waits part of the dataflow's state.
+  @usableFromInline func register(name: String?) {
+    scope.control.parts.append(
+      StatePart(
+        name: scope.control.names.claim("waiting", name.map { $0 + "~" }), isTrace: false,
+        save: { [weak self] store in try self?.save(store) ?? [] },
+        load: { [weak self] names, fetch in try self?.load(names, fetch) }, moved: { 0 }))
+  }
+
+  private func save(_ store: (BatchImage) throws -> UInt64) throws -> [UInt64] {
+    var list = UpdateList<Pair<Data, Unit>, Time, Diff>()
+    for bucket in buckets {
+      for run in bucket.list.runs {
+        for i in 0..<run.count { list.append(Pair(run.data(at: i), Unit()), run.time(at: i), run.difference(at: i)) }
+      }
+    }
+    guard let batch = makeBatch(consuming: list) else { return [] }
+    return [try store(batch.image)]
+  }
+
+  private func load(_ names: [UInt64], _ fetch: StatePart.Fetch) throws {
+    for name in names {
+      let (bytes, owner) = try fetch(name)
+      let columns = try Batch<Data, Unit, Time, Diff>(bytes, heldBy: owner).columns
+      var run = Updates<Data, Time, Diff>(capacity: columns.rowCount)
+      for index in 0..<columns.keyCount {
+        for row in columns.rows(at: index) {
+          run.append(columns.keys[index], columns.time(row), columns.difference(row))
+        }
+      }
+      accept(run)
+      run.deallocate()
+      // The run copied what it was given.
+      withExtendedLifetime(owner) {}
+    }
+  }
+}
