@@ -22,9 +22,29 @@ public final class Contents<Data: Record, Diff: Difference> {
     held.map { Counted($0.key, $0.value) }.sorted { $0.value < $1.value }
   }
 
+  /// What the records show, where they are views; and how many of those kept have gone again.
+  @usableFromInline var region = Region()
+  @usableFromInline var gone = 0
+
   @inlinable func add(_ data: Data, _ difference: Diff) {
-    let sum = (held[data] ?? .zero) + difference
+    guard let before = held[data] else {
+      held[data.kept(in: region)] = difference == .zero ? nil : difference
+      return
+    }
+    let sum = before + difference
     held[data] = sum == .zero ? nil : sum
+    guard Data.isView, sum == .zero else { return }
+    gone += 1
+    if gone > 2 * held.count + 64 { keepAnew() }
+  }
+
+  @inlinable @inline(never) func keepAnew() {
+    let fresh = Region()
+    var kept: [Data: Diff] = [:]
+    for (data, difference) in held { kept[data.kept(in: fresh)] = difference }
+    held = kept
+    region = fresh
+    gone = 0
   }
 }
 

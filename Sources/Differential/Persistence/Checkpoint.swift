@@ -20,12 +20,25 @@ public struct Checkpoint: Equatable, Sendable {
   public struct Trace: Equatable, Sendable {
     /// What it is called in the dataflow: see ``Scope/named(_:_:)``.
     public var name: String
-    /// The names of its batches, the oldest first.
-    public var batches: [UInt64]
+    /// Its batches, the oldest first.
+    public var batches: [Named]
 
-    public init(name: String, batches: [UInt64]) {
+    public init(name: String, batches: [Named]) {
       self.name = name
       self.batches = batches
+    }
+  }
+
+  /// A batch in the store.
+  public struct Named: Equatable, Sendable {
+    /// What the store calls it.
+    public var name: UInt64
+    /// How many rows had been inserted since it was made: old ones are merged though they are large.
+    public var age: Int
+
+    public init(name: UInt64, age: Int) {
+      self.name = name
+      self.age = age
     }
   }
 
@@ -50,7 +63,7 @@ public struct Checkpoint: Equatable, Sendable {
   public func contains(_ name: String) -> Bool { traces.contains { $0.name == name } }
 
   /// The names of all batches.
-  public var batches: [UInt64] { traces.flatMap(\.batches) }
+  public var batches: [UInt64] { traces.flatMap { $0.batches.map(\.name) } }
 }
 
 extension Checkpoint {
@@ -65,7 +78,10 @@ extension Checkpoint {
       add(UInt64(trace.name.utf8.count))
       result += trace.name.utf8
       add(UInt64(trace.batches.count))
-      for batch in trace.batches { add(batch) }
+      for batch in trace.batches {
+        add(batch.name)
+        add(UInt64(batch.age))
+      }
     }
     return result
   }
@@ -91,11 +107,11 @@ extension Checkpoint {
       guard let length = number(below: rest.count), length <= rest.count else { return nil }
       let name = String(decoding: rest.prefix(length), as: UTF8.self)
       rest = rest.dropFirst(length)
-      guard let named = number(below: rest.count / 8 + 1) else { return nil }
-      var batches: [UInt64] = []
+      guard let named = number(below: rest.count / 16 + 1) else { return nil }
+      var batches: [Named] = []
       for _ in 0..<named {
-        guard let batch = word() else { return nil }
-        batches.append(batch)
+        guard let batch = word(), let age = number(below: .max) else { return nil }
+        batches.append(Named(name: batch, age: age))
       }
       traces.append(Trace(name: name, batches: batches))
     }

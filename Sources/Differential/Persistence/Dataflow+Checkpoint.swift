@@ -10,8 +10,8 @@
   /// Whether it is named in a checkpoint even if it is empty.
   @usableFromInline let isTrace: Bool
   /// Stores what has not been stored, and names all of it.
-  @usableFromInline let save: (_ store: (BatchImage) throws -> UInt64) throws -> [UInt64]
-  @usableFromInline let load: (_ names: [UInt64], _ fetch: Fetch) throws -> Void
+  @usableFromInline let save: (_ store: (BatchImage) throws -> UInt64) throws -> [Checkpoint.Named]
+  @usableFromInline let load: (_ kept: [Checkpoint.Named], _ fetch: Fetch) throws -> Void
   /// How many rows merges have moved.
   @usableFromInline let moved: () -> Int
 }
@@ -97,7 +97,7 @@ extension Dataflow {
       checkpoint.workers == control.membership?.team.count ?? 1
     else { throw CheckpointError.otherWorker }
     guard let epoch = Epoch(exactly: checkpoint.epoch) else { throw CheckpointError.epochTooLarge }
-    var kept: [String: [UInt64]] = [:]
+    var kept: [String: [Checkpoint.Named]] = [:]
     for trace in checkpoint.traces { kept[trace.name] = trace.batches }
     let missing = control.parts.filter { $0.isTrace && kept[$0.name] == nil && !isNew($0.name) }.map(\.name)
     guard missing.isEmpty else { throw CheckpointError.missingTraces(missing) }
@@ -127,23 +127,23 @@ extension TraceHub {
         moved: { [weak self] in self?.spine.movedRows ?? 0 }))
   }
 
-  private func save(_ store: (BatchImage) throws -> UInt64) throws -> [UInt64] {
+  private func save(_ store: (BatchImage) throws -> UInt64) throws -> [Checkpoint.Named] {
     settle()
-    return try spine.batches.map { batch in
-      if let name = batch.storedName { return name }
+    return try spine.batches.map { batch, age in
+      if let name = batch.storedName { return Checkpoint.Named(name: name, age: age) }
       let name = try store(batch.image)
       batch.storedName = name
-      return name
+      return Checkpoint.Named(name: name, age: age)
     }
   }
 
-  private func load(_ names: [UInt64], _ fetch: StatePart.Fetch) throws {
-    var batches: [Batch<Key, Value, Time, Diff>] = []
-    for name in names {
-      let (bytes, owner) = try fetch(name)
+  private func load(_ kept: [Checkpoint.Named], _ fetch: StatePart.Fetch) throws {
+    var batches: [(batch: Batch<Key, Value, Time, Diff>, age: Int)] = []
+    for named in kept {
+      let (bytes, owner) = try fetch(named.name)
       let batch = try Batch<Key, Value, Time, Diff>(bytes, heldBy: owner)
-      batch.storedName = name
-      batches.append(batch)
+      batch.storedName = named.name
+      batches.append((batch, named.age))
     }
     spine.since = control.lower
     spine.adopt(batches)
@@ -160,7 +160,7 @@ extension Inbox {
         load: { [weak self] names, fetch in try self?.load(names, fetch) }, moved: { 0 }))
   }
 
-  private func save(_ store: (BatchImage) throws -> UInt64) throws -> [UInt64] {
+  private func save(_ store: (BatchImage) throws -> UInt64) throws -> [Checkpoint.Named] {
     var list = UpdateList<Pair<Data, Unit>, Time, Diff>()
     for bucket in buckets {
       for run in bucket.list.runs {
@@ -168,12 +168,12 @@ extension Inbox {
       }
     }
     guard let batch = makeBatch(consuming: list) else { return [] }
-    return [try store(batch.image)]
+    return [Checkpoint.Named(name: try store(batch.image), age: 0)]
   }
 
-  private func load(_ names: [UInt64], _ fetch: StatePart.Fetch) throws {
-    for name in names {
-      let (bytes, owner) = try fetch(name)
+  private func load(_ kept: [Checkpoint.Named], _ fetch: StatePart.Fetch) throws {
+    for named in kept {
+      let (bytes, owner) = try fetch(named.name)
       let columns = try Batch<Data, Unit, Time, Diff>(bytes, heldBy: owner).columns
       var run = Updates<Data, Time, Diff>(capacity: columns.rowCount)
       for index in 0..<columns.keyCount {

@@ -72,15 +72,21 @@
   /// How many updates are held.
   @inlinable var rowCount: Int { all.reduce(0) { $0 + $1.rowCount } }
 
-  /// Every settled batch, the oldest first.
-  var batches: [B] { slots.flatMap { slot in slot.newer.map { [slot.older, $0] } ?? [slot.older] } }
+  /// Every settled batch, the oldest first, with how many rows have been inserted since it was made.
+  var batches: [(batch: B, age: Int)] {
+    slots.flatMap { slot in
+      let age = insertedRows - slot.birth
+      return slot.newer.map { [(slot.older, age), ($0, 0)] } ?? [(slot.older, age)]
+    }
+  }
 
   /// Starts from batches that another spine had, the oldest first.
   ///
   /// - Precondition: It is empty.
-  func adopt(_ batches: [B]) {
+  func adopt(_ batches: [(batch: B, age: Int)]) {
     precondition(slots.isEmpty && fresh.isEmpty, "only an empty trace takes up batches")
-    slots = batches.map { Slot($0) }
+    insertedRows = batches.map(\.age).max() ?? 0
+    slots = batches.map { Slot($0.batch, birth: insertedRows - $0.age) }
     rebuildTable()
   }
 
