@@ -138,6 +138,27 @@ private func longHistory(seed: UInt64, epochs: Int, changes: Int) -> [[(entry: E
   #expect(arranged.heldUpdates == 3, "what cancels is not kept")
 }
 
+@Test func batchesThatCancelAltogetherMakeRoomForLargerOnes() {
+  let flow = Dataflow<UInt32>()
+  let (input, records) = flow.input(UInt32.self)
+  let arranged = records.arrangeBySelf()
+  // Two rows, then one that takes back both, then a batch larger than each.
+  input.update(1, at: 0, by: 1)
+  input.update(1, at: 1, by: 1)
+  input.advance(to: 2)
+  flow.step()
+  input.update(1, by: -2)
+  input.advance(to: 3)
+  flow.step()
+  for record in 5..<15 as Range<UInt32> { input.insert(record) }
+  input.advance(to: 4)
+  flow.step()
+  input.insert(20)
+  input.advance(to: 5)
+  flow.step()
+  #expect(arranged.heldUpdates == 11)
+}
+
 /// Another known error: the cheap form of `distinct` keeps a key whose count comes back to zero.
 @Test func aKeyWhoseCountComesBackToZeroIsGone() {
   let flow = Dataflow<UInt32>()

@@ -2,6 +2,21 @@ import Differential
 
 // Every operator beside its definition. The definitions are of multisets at one time and know nothing of differences.
 
+/// Every operator, by name. What an operator's parameter chooses is an operator here.
+let definedOperators: [(name: String, tested: any DefinedOperator)] = [
+  ("map", MapOperator()), ("filter", FilterOperator()), ("flatMap", FlatMapOperator()), ("explode", ExplodeOperator()),
+  ("concat", ConcatOperator()), ("negate", NegateOperator()), ("subtract", SubtractOperator()),
+  ("inspect and consolidate", PassingOperator()), ("arrangeByKey and arrangeBySelf", ArrangedOperator()),
+  ("count", CountOperator()), ("distinct", DistinctOperator()),
+  ("distinct, arranged", DistinctOperator(isArranged: true)),
+  ("threshold", ThresholdOperator()), ("threshold, arranged", ThresholdOperator(isArranged: true)),
+  ("reduce", ReduceOperator()), ("reduce, arranged", ReduceOperator(isArranged: true)), ("min", MinOperator()),
+  ("max", TopOperator(count: 1)), ("top(3)", TopOperator(count: 3)), ("sum", SumOperator()), ("join", JoinOperator()),
+  ("join of one arrangement", JoinOperator(isShared: true)), ("semijoin", SemijoinOperator()),
+  ("antijoin", AntijoinOperator()), ("iterate", IterateOperator()),
+  ("prioritizedIterate", IterateOperator(isPrioritized: true)), ("iterate in iterate", NestedIterateOperator()),
+]
+
 extension Dictionary where Key == KeyValue, Value == Int {
   /// The values of each key with their multiplicities.
   fileprivate var groups: [UInt8: [UInt8: Int]] {

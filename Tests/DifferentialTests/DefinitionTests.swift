@@ -1,24 +1,9 @@
 import Differential
 import Testing
 
-/// Every operator, by name. What an operator's parameter chooses is an operator here.
-private let operators: [(name: String, tested: any DefinedOperator)] = [
-  ("map", MapOperator()), ("filter", FilterOperator()), ("flatMap", FlatMapOperator()), ("explode", ExplodeOperator()),
-  ("concat", ConcatOperator()), ("negate", NegateOperator()), ("subtract", SubtractOperator()),
-  ("inspect and consolidate", PassingOperator()), ("arrangeByKey and arrangeBySelf", ArrangedOperator()),
-  ("count", CountOperator()), ("distinct", DistinctOperator()),
-  ("distinct, arranged", DistinctOperator(isArranged: true)),
-  ("threshold", ThresholdOperator()), ("threshold, arranged", ThresholdOperator(isArranged: true)),
-  ("reduce", ReduceOperator()), ("reduce, arranged", ReduceOperator(isArranged: true)), ("min", MinOperator()),
-  ("max", TopOperator(count: 1)), ("top(3)", TopOperator(count: 3)), ("sum", SumOperator()), ("join", JoinOperator()),
-  ("join of one arrangement", JoinOperator(isShared: true)), ("semijoin", SemijoinOperator()),
-  ("antijoin", AntijoinOperator()), ("iterate", IterateOperator()),
-  ("prioritizedIterate", IterateOperator(isPrioritized: true)), ("iterate in iterate", NestedIterateOperator()),
-]
-
 /// In no loop (where the cheaper algorithms of total orders work), in one, two and three, and with several epochs a step and
 /// interruptions at random places.
-@Test(arguments: operators.indices, 0...3)
+@Test(arguments: definedOperators.indices, 0...3)
 func everyOperatorKeepsItsDefinitionAtEveryTimeOfRandomHistories(place: Int, loops: Int) {
   func check(_ tested: some DefinedOperator) {
     for seed in 0..<20 as Range<UInt64> {
@@ -32,11 +17,11 @@ func everyOperatorKeepsItsDefinitionAtEveryTimeOfRandomHistories(place: Int, loo
         isInterrupted && Bool.random(using: &interruptions)
       }
       if let reason = disagreement(of: tested, over: history, emitted: emitted) {
-        Issue.record("\(operators[place].name) in \(loops) loops: \(reason); \(history), steps \(steps)")
+        Issue.record("\(definedOperators[place].name) in \(loops) loops: \(reason); \(history), steps \(steps)")
       }
     }
   }
-  check(operators[place].tested)
+  check(definedOperators[place].tested)
 }
 
 /// The checker itself: a difference left out, one too many and one at another time are found.

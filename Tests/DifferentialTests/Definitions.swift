@@ -12,7 +12,7 @@ protocol DefinedOperator: Sendable {
 }
 
 /// A change of one of the two inputs at a time: an epoch, and a round for each of up to three loops.
-struct SidedChange: Equatable, CustomStringConvertible {
+struct SidedChange: Equatable, CustomStringConvertible, Sendable {
   var time: [UInt32]
   var isRight: Bool
   var data: KeyValue
@@ -24,7 +24,7 @@ struct SidedChange: Equatable, CustomStringConvertible {
 }
 
 /// A difference that came out, its time as coordinates.
-struct Emitted<Out: Record> {
+struct Emitted<Out: Record>: Sendable {
   var data: Out
   var time: [UInt32]
   var difference: Int
@@ -84,10 +84,13 @@ extension Dictionary {
 
 /// Runs an operator inside so many loops, in steps that end at the given epochs.
 ///
-/// - Parameter stops: Asked between operators whether to interrupt the step there; it is then gone on with at once.
+/// - Parameters:
+///   - flow: A dataflow without operators.
+///   - feeds: Whether a change, by its number, is fed here and not by another worker.
+///   - stops: Asked between operators whether to interrupt the step there; it is then gone on with at once.
 func emissions<Operator: DefinedOperator>(
-  of tested: Operator, over history: [SidedChange], loops: Int, stepsEndingAt ends: [UInt32],
-  stops: @escaping () -> Bool = { false }
+  of tested: Operator, over history: [SidedChange], in flow: Dataflow<UInt32> = Dataflow(), loops: Int,
+  stepsEndingAt ends: [UInt32], stops: @escaping () -> Bool = { false }, feeds: (Int) -> Bool = { _ in true }
 ) -> [Emitted<Operator.Out>] {
   typealias Placed = Pair<Pair<UInt32, Pair<UInt32, UInt32>>, Pair<UInt8, KeyValue>>
   var emitted: [Emitted<Operator.Out>] = []
@@ -98,7 +101,6 @@ func emissions<Operator: DefinedOperator>(
       emitted.append(Emitted(data: $0.data, time: $0.time.coordinates, difference: $0.difference))
     }
   }
-  let flow = Dataflow<UInt32>()
   let (input, placed) = flow.input(Placed.self)
   if loops == 0 {
     observe(placed)
@@ -115,7 +117,8 @@ func emissions<Operator: DefinedOperator>(
   }
   var start: UInt32 = 0
   for end in ends {
-    for change in history where change.time[0] >= start && change.time[0] < end {
+    for (number, change) in history.enumerated()
+    where change.time[0] >= start && change.time[0] < end && feeds(number) {
       let rounds = Array(change.time.dropFirst()) + [0, 0, 0]
       input.update(
         Pair(Pair(rounds[0], Pair(rounds[1], rounds[2])), Pair(change.isRight ? 1 : 0, change.data)),

@@ -29,39 +29,38 @@ private func rows(_ path: String) throws -> [[Int]] {
 
 @Test func thereAreRecordedHistories() { #expect(recordings.count >= 2) }
 
-@Test(arguments: recordings, [1, 4]) func recordedHistoriesGiveTheRecordedDifferences(path: String, together: Int)
-  throws
-{
+/// One worker and several; one epoch a step, or several in flight.
+private let manners: [(workers: Int, together: Int)] = [(1, 1), (1, 4), (2, 4), (3, 1)]
+
+@Test(arguments: recordings, manners.indices)
+func recordedHistoriesGiveTheRecordedDifferences(path: String, manner: Int) throws {
+  let (workers, together) = manners[manner]
   let input = try rows(path + ".in.txt")
   let isSearch = path.split(separator: "/").last!.hasPrefix("bfs")
-  let flow = Dataflow<UInt32>()
-  let (changes, edges) = flow.input(Edge.self)
-  let (given, roots) = flow.input(UInt32.self)
-  let recorder: Recorder<Pair<UInt32, Int>, UInt32, Int>
-  let pairs: Recorder<Edge, UInt32, Int>?
-  if isSearch {
-    recorder = Recorder(roots.distances(along: edges).map { $0.second }.count())
-    pairs = nil
-  } else {
-    recorder = Recorder(roots.count())
-    pairs = Recorder(edges.threshold { max($1, 0) }.stronglyConnected())
-  }
-  if isSearch { given.insert(1) }
-  given.close()
+  let changesAt = Dictionary(grouping: input, by: { $0[2] })
   let last = input.map { $0[2] }.max()!
-  for time in 0...last {
-    for row in input where row[2] == time {
-      changes.update(Pair(UInt32(row[0]), UInt32(row[1])), at: UInt32(time), by: row[3])
+  let said: [Update<Pair<Int, Int>, UInt32, Int>] = gather(workers: workers) { flow, worker in
+    let (changes, edges) = flow.input(Edge.self)
+    let (given, roots) = flow.input(UInt32.self)
+    let results =
+      isSearch
+      ? roots.distances(along: edges).map { $0.second }.count().map { Pair(Int($0.first), $0.second) }
+      : edges.threshold { max($1, 0) }.stronglyConnected().map { Pair(Int($0.first), Int($0.second)) }
+    let recorder = Recorder(results)
+    if worker == 0 { given.insert(1) }
+    given.close()
+    for time in 0...last {
+      for (number, row) in (changesAt[time] ?? []).enumerated() where number % workers == worker {
+        changes.update(Pair(UInt32(row[0]), UInt32(row[1])), at: UInt32(time), by: row[3])
+      }
+      if time % together == together - 1 || time == last {
+        changes.advance(to: UInt32(time + 1))
+        flow.step()
+      }
     }
-    // One epoch a step, or several in flight.
-    if time % together == together - 1 || time == last {
-      changes.advance(to: UInt32(time + 1))
-      flow.step()
-    }
+    return recorder.updates
   }
-  let actual =
-    pairs?.consolidatedUpdates.map { [Int($0.data.first), Int($0.data.second), Int($0.time), $0.difference] }
-    ?? recorder.consolidatedUpdates.map { [Int($0.data.first), $0.data.second, Int($0.time), $0.difference] }
-  let ordered = actual.sorted { ($0[2], $0[0], $0[1], $0[3]) < ($1[2], $1[0], $1[1], $1[3]) }
+  let ordered = consolidated(said).map { [$0.data.first, $0.data.second, Int($0.time), $0.difference] }
+    .sorted { ($0[2], $0[0], $0[1], $0[3]) < ($1[2], $1[0], $1[1], $1[3]) }
   #expect(ordered == (try rows(path + ".out.txt")))
 }

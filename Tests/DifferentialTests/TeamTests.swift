@@ -1,48 +1,5 @@
 import Differential
-import Foundation
 import Testing
-
-/// A barrier for tests: plain, and understood by the thread sanitizer.
-private final class ConditionBarrier: @unchecked Sendable {
-  // All state is read and written under the condition's lock.
-  private let condition = NSCondition()
-  private let count: Int
-  private var arrived = 0
-  private var generation = 0
-
-  init(count: Int) { self.count = count }
-
-  func wait() {
-    condition.lock()
-    defer { condition.unlock() }
-    arrived += 1
-    if arrived == count {
-      arrived = 0
-      generation += 1
-      condition.broadcast()
-      return
-    }
-    let mine = generation
-    while generation == mine { condition.wait() }
-  }
-}
-
-/// Results gathered from several threads.
-private final class Gathered<Element: Sendable>: @unchecked Sendable {
-  // Guarded by the lock.
-  private let lock = NSLock()
-  private var elements: [Element] = []
-  func append(_ more: [Element]) {
-    lock.lock()
-    elements += more
-    lock.unlock()
-  }
-  var all: [Element] {
-    lock.lock()
-    defer { lock.unlock() }
-    return elements
-  }
-}
 
 private typealias Edge = Pair<UInt32, UInt32>
 
@@ -67,14 +24,8 @@ private func run<Out: Record>(
   workers: Int, _ history: [[(Edge, Int)]],
   _ build: @escaping @Sendable (Multiset<Edge, UInt32, Int>) -> Multiset<Out, UInt32, Int>
 ) -> [Update<Out, UInt32, Int>] {
-  let barrier = ConditionBarrier(count: workers)
-  let team = Team(count: workers, barrier: { barrier.wait() })
-  let gathered = Gathered<Update<Out, UInt32, Int>>()
-  let finished = DispatchGroup()
-  for worker in 0..<workers {
-    finished.enter()
-    let thread = Thread {
-      let flow = Dataflow<UInt32>(team, worker: worker)
+  consolidated(
+    gather(workers: workers) { flow, worker in
       let (input, edges) = flow.input(Edge.self)
       let recorder = Recorder(build(edges))
       for (epoch, changes) in history.enumerated() {
@@ -84,35 +35,63 @@ private func run<Out: Record>(
         input.advance(to: UInt32(epoch + 1))
         flow.step()
       }
-      gathered.append(recorder.updates)
-      finished.leave()
-    }
-    thread.start()
-  }
-  finished.wait()
-  return consolidated(gathered.all)
+      return recorder.updates
+    })
 }
 
-@Test(arguments: 0..<3 as Range<UInt64>) func anyNumberOfWorkersGivesTheSameDifferences(seed: UInt64) {
+/// Checks that one to four workers say the same of a history.
+private func checkTeams<Out: Record>(
+  _ history: [[(Edge, Int)]],
+  _ build: @escaping @Sendable (Multiset<Edge, UInt32, Int>) -> Multiset<Out, UInt32, Int>
+) {
+  let alone = run(workers: 1, history, build)
+  #expect(!alone.isEmpty)
+  for workers in 2...4 { #expect(run(workers: workers, history, build) == alone, "\(workers) workers") }
+}
+
+@Test(arguments: 0..<2 as Range<UInt64>) func anyNumberOfWorkersGivesTheSameDifferences(seed: UInt64) {
   let history = edgeHistory(seed: seed, nodes: 12, epochs: 10)
-  let counted = run(workers: 1, history) { $0.map { $0.first }.count() }
-  let joined = run(workers: 1, history) { edges in
+  checkTeams(history) { $0.map { $0.first }.count() }
+  checkTeams(history) { edges in
     edges.map { Pair($0.second, $0.first) }.join(edges) { Pair($0, Pair($1, $2)) }.consolidate()
   }
-  let strong = run(workers: 1, history) { $0.stronglyConnected() }
-  let near = run(workers: 1, history) { edges in
-    edges.map { _ in UInt32(0) }.distinct().distances(along: edges)
+  checkTeams(history) { $0.stronglyConnected() }
+  checkTeams(history) { edges in edges.map { _ in UInt32(0) }.distinct().distances(along: edges) }
+  checkTeams(history) { $0.triangles() }
+  checkTeams(history) { $0.pageRank(rounds: 4) }
+}
+
+/// What teams are told by the definitions is what one worker is told.
+@Test(arguments: definedOperators.indices, 2...4)
+func everyOperatorKeepsItsDefinitionWithSeveralWorkers(place: Int, workers: Int) {
+  func check(_ tested: some DefinedOperator) {
+    for seed in 0..<2 as Range<UInt64> {
+      var generator = TestGenerator(seed: seed &* 1_000 &+ UInt64(4 * place + workers))
+      let loops = (place + workers + Int(seed)) % 3
+      let epochs = UInt32.random(in: 1...4, using: &generator)
+      let history = randomSidedHistory(&generator, loops: loops, epochs: epochs)
+      let steps = randomSteps(&generator, epochs: epochs)
+      let emitted = gather(workers: workers) { flow, worker in
+        emissions(
+          of: tested, over: history, in: flow, loops: loops, stepsEndingAt: steps,
+          feeds: { $0 % workers == worker })
+      }
+      if let reason = disagreement(of: tested, over: history, emitted: emitted) {
+        Issue.record("\(definedOperators[place].name) in \(loops) loops: \(reason); \(history), steps \(steps)")
+      }
+    }
   }
-  #expect(!counted.isEmpty && !joined.isEmpty && !strong.isEmpty && !near.isEmpty)
-  for workers in 2...3 {
-    #expect(run(workers: workers, history) { $0.map { $0.first }.count() } == counted)
-    #expect(
-      run(workers: workers, history) { edges in
-        edges.map { Pair($0.second, $0.first) }.join(edges) { Pair($0, Pair($1, $2)) }.consolidate()
-      } == joined)
-    #expect(run(workers: workers, history) { $0.stronglyConnected() } == strong)
-    #expect(
-      run(workers: workers, history) { edges in edges.map { _ in UInt32(0) }.distinct().distances(along: edges) }
-        == near)
+  check(definedOperators[place].tested)
+}
+
+@Test func theWorkersOfATeamShareTheContents() {
+  let parts: [Counted<UInt8, Int>] = gather(workers: 3) { flow, worker in
+    let (input, records) = flow.input(UInt8.self)
+    let contents = records.contents()
+    for record in 0..<30 as Range<UInt8> { input.insert(record) }
+    input.advance(to: 1)
+    flow.step()
+    return contents.sorted
   }
+  #expect(parts.sorted { $0.value < $1.value } == (0..<30).map { Counted($0, 3) })
 }

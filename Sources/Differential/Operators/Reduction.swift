@@ -10,6 +10,7 @@ public struct Counted<Value, Diff> {
 }
 
 extension Counted: Equatable where Value: Equatable, Diff: Equatable {}
+extension Counted: Sendable where Value: Sendable, Diff: Sendable {}
 
 extension Counted: CustomStringConvertible {
   /// The value, and how often it is there.

@@ -163,7 +163,8 @@
         continue
       }
       combine(last - 1)
-      if slots[slots.count - 1].merge != nil { force(slots.count - 1) }
+      // The two may have cancelled altogether.
+      if let last = slots.indices.last, slots[last].merge != nil { force(last) }
     }
   }
 
