@@ -34,6 +34,12 @@ package final class EventLog: EventSink {
       begin("planned")
       json.key("steps")
       json.integer(steps)
+    case .remaining(let seconds, let steps):
+      begin("remaining")
+      json.key("seconds")
+      json.seconds(seconds)
+      json.key("steps")
+      json.integer(steps)
     case .stepStarted(let step, let label, let reason):
       begin("stepStarted")
       text("step", step)

@@ -36,6 +36,8 @@ package final class ProgressReport: EventSink {
   private let writeResult: (String) -> Void
   private var planned = 0
   private var finished = 0
+  /// Seconds, as far as known.
+  private var remaining: Double?
   private var failures: [BuildEvent.StepEnd] = []
   private var running: [(step: String, state: Running)] = []
   private var lastDrawn = -Double.infinity
@@ -60,8 +62,12 @@ package final class ProgressReport: EventSink {
     case .buildStarted:
       // A watch has many builds.
       (planned, finished, failures, running) = (0, 0, [], [])
+      remaining = nil
     case .planned(let steps):
       planned = steps
+      drawStatus()
+    case .remaining(let seconds, _):
+      remaining = seconds
       drawStatus()
     case .stepStarted(let step, let label, let reason):
       running.append((step, Running(label: label, since: clock.monotonic)))
@@ -173,6 +179,7 @@ package final class ProgressReport: EventSink {
       if running.count > 1 { text += " and \(running.count - 1) more" }
     }
     if !failures.isEmpty { text += ", \(failures.count) failed" }
+    if let remaining, remaining >= 1 { text += ", about \(Self.seconds(remaining.rounded(.up))) left" }
     write("\r\u{1B}[K" + String(text.prefix(max(1, width - 1))))
     hasStatusLine = true
   }

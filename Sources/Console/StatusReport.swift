@@ -48,7 +48,7 @@ package final class StatusReport: EventSink {
     case .wouldRun(_, let label, let reason): stale.append((label, reason))
     case .diagnostic(let diagnostic): writeError(DiagnosticRenderer(style: style).render(diagnostic))
     case .buildFinished(let summary): finish(summary)
-    case .buildStarted, .planned, .stepStarted, .stepFinished, .explained, .outputWritten, .outputRemoved,
+    case .buildStarted, .planned, .remaining, .stepStarted, .stepFinished, .explained, .outputWritten, .outputRemoved,
       .outputDisplaced, .printed, .changed, .watching:
       return
     }

@@ -20,6 +20,7 @@ struct Batch {
     switch change {
     case .setResult, .setOutput, .setGraph, .updateGraph: namesObjects = true
     case .setSource, .removeSource, .removeResult, .setDerivation, .addReadSet, .setDeclaredKey, .setTrace, .addRun,
+      .setHistory,
       .removeOutput, .setIntents, .removeIntents, .beginBuild, .endBuild, .removeGraph:
       break
     }

@@ -26,6 +26,16 @@ package struct BuildOptions {
   package var evaluatesAlways: Bool
   /// Run each step that has to run twice, and compare what it makes.
   package var checksDeterminism: Bool
+  /// History may lower what the program declares.
+  package var predicts = false
+  /// The name of the pool that is this machine; one of `pools`.
+  package var localPool = "local"
+  /// The pool that commands run in.
+  package var executor = "local"
+  /// The pools of some steps, by what the program calls them.
+  package var executors: [String: String] = [:]
+  /// Steps of a kind that takes less than this run on this machine while there is room, wherever others run.
+  package var smallStepSeconds = 0.5
 
   package init(
     program: String, targets: [String] = ["Main"], configuration: Digest = Digest(high: 0, low: 0),

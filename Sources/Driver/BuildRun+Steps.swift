@@ -9,7 +9,8 @@ extension BuildRun {
   func submit(_ launch: Launch) {
     guard let exec = graph.steps[Int(launch.step.index)].command else { return }
     launches[launch.step] = launch
-    if let refusal = scheduler.refusal(of: exec.resources) {
+    let demand = demand(of: launch.step, exec)
+    if let refusal = demand.refusal(by: options.pools) {
       let usage = RunOutcome.Usage(
         wallSeconds: 0, cpuSeconds: 0, peakMemoryBytes: 0, memoryMeasure: .processMaximum)
       let outcome = RunOutcome(ending: .refused(message: refusal), usage: usage, isSandboxed: false)
@@ -18,12 +19,20 @@ extension BuildRun {
       pending.append(.runEnded(launch.step, RunReport(ending: .failed(isTemporary: false), isSandboxed: false)))
       return
     }
-    scheduler.submit(launch.step, exec.resources, rank: launch.rank)
+    scheduler.submit(launch.step, demand, rank: launch.rank)
   }
 
   func startSteps() throws(SystemError) {
+    if !learning.unplaceable.isEmpty {
+      for (step, message) in learning.unplaceable { pending.append(.unplaceable(step, message: message)) }
+      // Those that are not wanted yet may be later.
+      if scheduler.hasWaiting || scheduler.runningCount > 0 { learning.unplaceable = [] }
+      try drain()
+    }
     var hasStarted = false
-    while let step = scheduler.next() {
+    while let placement = scheduler.next(now: world.clock.monotonic) {
+      let step = placement.step
+      learning.placements[step] = placement
       let work = graph.steps[Int(step.index)].work
       guard let launch = launches[step], let exec = graph.steps[Int(step.index)].command else { continue }
       let run = try store.nextRun()
@@ -32,10 +41,11 @@ extension BuildRun {
       sink.receive(
         .stepStarted(step: Self.name(launch.key), label: label, reason: launch.reason.description))
       if options.explains { explain(step, launch.key, label) }
+      var request = RunRequest(
+        launch, work, exec: exec, staging: engine.staging(of: step, exec), run: run, options: options)
+      place(&request, placement, launch, exec)
       let job = StepJob(
-        step: step,
-        request: RunRequest(
-          launch, work, exec: exec, staging: engine.staging(of: step, exec), run: run, options: options),
+        step: step, request: request,
         checks: launch.sources.compactMap { id in
           records[id].map { StepJob.Check(id: id, source: graph.sources[Int(id.index)], record: $0) }
         },
@@ -49,10 +59,10 @@ extension BuildRun {
 
   func start(_ job: StepJob) {
     underWay += 1
-    let (inbox, runner, reader) = (inbox, world.runner, reader)
+    let (inbox, runner, reader, objects) = (inbox, world.runner, reader, world.objects)
     steps.submit {
       do throws(SystemError) {
-        inbox.post(.ran(try job.perform(runner, reader)))
+        inbox.post(.ran(try job.perform(runner, reader, objects)))
       } catch {
         inbox.post(.failed(error))
       }

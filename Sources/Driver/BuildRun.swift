@@ -75,6 +75,7 @@ final class BuildRun {
   var outcome: SavedOutcome?
   var savedPages: [GraphPage: [UInt8]] = [:]
 
+  var learning = Learning()
   var batch = Batch()
   var isSyncing = false
   /// Whether objects were made since the last flush began; a flush costs as much as all that the disk has to write.
@@ -113,7 +114,8 @@ final class BuildRun {
     scheduler = Scheduler(pools: options.pools)
     switch world.concurrency {
     case .threads:
-      steps = ThreadPool(limit: options.jobs)
+      // A step that runs elsewhere has a thread here that waits for it.
+      steps = ThreadPool(limit: min(1024, max(options.jobs, options.pools.reduce(0) { $0 + $1.jobs })))
       // One hashes or flushes while another answers; hashing itself uses all cores.
       readers = ThreadPool(limit: 2)
     case .simulated:
@@ -178,9 +180,13 @@ final class BuildRun {
       try drain()
       if mustRestart { break }
       try startSteps()
+      estimateIfDue()
       flushIfDue()
       if isFinished { break }
-      let messages = wait(seconds: batch.due(now: world.clock.monotonic).map { $0 - world.clock.monotonic })
+      let due = isSyncing ? nil : batch.due(now: world.clock.monotonic).map { $0 - world.clock.monotonic }
+      // So that the time that is left is said also while nothing ends.
+      let tick = scheduler.runningCount > 0 ? 1.0 : nil
+      let messages = wait(seconds: [due, tick].compactMap { $0 }.min())
       try each(messages) { message throws(SystemError) in try take(message) }
     }
     return try finish(mayRestart: mayRestart)
@@ -211,7 +217,7 @@ final class BuildRun {
 
   func wait(seconds: Double?) -> [Inbox.Message] {
     switch world.concurrency {
-    case .threads: return inbox.take(atMostSeconds: isSyncing ? nil : seconds)
+    case .threads: return inbox.take(atMostSeconds: seconds)
     case .simulated(let choose):
       guard let pool = steps as? ChosenOrderPool else { return [] }
       let ready = inbox.take(atMostSeconds: 0)
@@ -293,7 +299,9 @@ final class BuildRun {
       .graphExtended(
         GraphExtension(
           sources: graph.sources[seen.sources...], steps: graph.steps[seen.steps...],
-          literals: graph.literals[seen.literals...], assemblies: graph.assemblies[seen.assemblies...])))
+          literals: graph.literals[seen.literals...], assemblies: graph.assemblies[seen.assemblies...],
+          seconds: expectedSeconds(of: graph.steps[seen.steps...]))))
+    lookForUnplaceable(from: seen.steps)
     seen = now
     if now.steps != lastPlanned {
       lastPlanned = now.steps
@@ -339,6 +347,7 @@ final class BuildRun {
 
   func take(_ end: StepJob.Ended) throws(SystemError) {
     scheduler.finished(end.step)
+    learn(from: end)
     if case .exited(0) = end.outcome.ending { hasNewObjects = true }
     var changes: [RunReport.Change] = []
     for reply in end.changes {
@@ -355,7 +364,8 @@ final class BuildRun {
       .runEnded(
         end.step,
         RunReport(
-          ending: end.outcome.report, isSandboxed: end.outcome.isSandboxed, changes: changes,
+          ending: end.outcome.setback.map { overcome($0, end) } ?? end.outcome.report,
+          isSandboxed: end.outcome.isSandboxed, changes: changes,
           depfile: end.outcome.depfile)))
   }
 
@@ -391,6 +401,7 @@ final class BuildRun {
   func flushIfDue() {
     let now = world.clock.monotonic
     guard !isSyncing, let due = batch.due(now: now), due <= now else { return }
+    noteHistories()
     let (changes, namesObjects) = batch.take()
     isSyncing = true
     let needsFlush = namesObjects && hasNewObjects
@@ -408,6 +419,7 @@ final class BuildRun {
 
   /// Writes what is left, here and now.
   func flush() throws(SystemError) {
+    noteHistories()
     let (changes, namesObjects) = batch.take()
     guard !changes.isEmpty else { return }
     if namesObjects, hasNewObjects {

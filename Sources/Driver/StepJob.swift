@@ -17,6 +17,9 @@ struct StepJob: Sendable {
     var changes: [SourceReader.Reply]
     /// What a second run made otherwise, in words; nil where there was none.
     var differences: [String]?
+    /// Of all files that it made.
+    var outputBytes: Int64 = 0
+    var request: RunRequest
   }
 
   var step: StepID
@@ -25,7 +28,9 @@ struct StepJob: Sendable {
   /// A second run of the same, to be compared with the first.
   var repetition: DeterminismCheck?
 
-  func perform(_ runner: any StepRunner, _ reader: SourceReader) throws(SystemError) -> Ended {
+  func perform(_ runner: any StepRunner, _ reader: SourceReader, _ objects: any ObjectStore) throws(SystemError)
+    -> Ended
+  {
     let outcome = try runner.run(request)
     var changes: [SourceReader.Reply] = []
     if outcome.ending != .cancelled {
@@ -35,7 +40,23 @@ struct StepJob: Sendable {
     if let repetition, outcome.ending == .exited(0), changes.isEmpty {
       differences = try repetition.differences(from: outcome, of: request, runner)
     }
-    return Ended(step: step, outcome: outcome, changes: changes, differences: differences)
+    return Ended(
+      step: step, outcome: outcome, changes: changes, differences: differences,
+      outputBytes: Self.size(of: outcome.outputs, objects), request: request)
+  }
+}
+
+extension StepJob {
+  private static func size(of outputs: [Artifact], _ objects: any ObjectStore) -> Int64 {
+    outputs.reduce(0) { sum, output in
+      guard output.kind == .folder, let manifest = try? objects.manifest(of: output) else { return sum + output.size }
+      return manifest.entries.reduce(sum) { sum, entry in
+        switch entry.content {
+        case .file(let file): sum + file.size
+        case .link, .emptyFolder: sum
+        }
+      }
+    }
   }
 }
 
@@ -75,6 +96,11 @@ extension RunRequest.Origin {
 extension RunOutcome {
   /// What to tell people about a run that did not succeed.
   var message: String {
+    switch setback {
+    case .outOfMemory: return "ran out of memory"
+    case .lostWorker(let message): return "lost: \(message)"
+    case nil: break
+    }
     switch ending {
     case .exited(let code): return "exit status \(code)"
     case .signaled(let signal): return "killed by signal \(signal)"

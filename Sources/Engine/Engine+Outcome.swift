@@ -53,6 +53,24 @@ extension BuildEngine {
     return tally
   }
 
+  /// The steps that run, or as far as is known will have to.
+  ///
+  /// - Complexity: O(steps).
+  package var stepsAhead: [StepID] {
+    var ahead: [StepID] = []
+    for (index, step) in progress.steps.enumerated() {
+      switch step.state {
+      case .awaitingInputs, .lookingUpReadSets, .lookingUpResult, .queued, .running, .runningStale:
+        ahead.append(StepID(index: UInt32(index)))
+      case .idle, .lookingUpDerivation, .exporting, .done, .failed, .blocked, .cancelled, .wouldRun: continue
+      }
+    }
+    return ahead
+  }
+
+  /// Seconds of the longest chain of steps that begins with this one.
+  package func rank(of step: StepID) -> Double { graph.ranks[Int(step.index)] }
+
   /// Whether something that was demanded cannot be had.
   package var hasFailures: Bool {
     progress.failedSteps > 0 || (!options.isDryRun && !missingOutputs.isEmpty)

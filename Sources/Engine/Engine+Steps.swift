@@ -176,6 +176,18 @@ extension BuildEngine {
           rank: graph.ranks[Int(step.index)])))
   }
 
+  /// Fails a step whose result nobody has, though its inputs are not made yet.
+  mutating func refuseIfNeeded(_ step: StepID, _ message: String) {
+    switch progress[step].state {
+    case .awaitingInputs, .lookingUpReadSets, .lookingUpResult:
+      if !options.isDryRun { fail(step, .refused(message: message)) }
+    // Nobody asks for it yet; or it has its result; or whoever starts it refuses it.
+    case .idle, .lookingUpDerivation, .queued, .running, .runningStale, .exporting, .done, .failed, .blocked,
+      .cancelled, .wouldRun:
+      return
+    }
+  }
+
   mutating func ended(_ step: StepID, _ report: RunReport) {
     let state = progress[step].state
     guard state == .running || state == .runningStale, let exec = exec(of: step) else { return }

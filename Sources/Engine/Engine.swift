@@ -73,6 +73,7 @@ package struct BuildEngine: ~Copyable {
     case .readSetsFound(let step, let key, let sets): found(step, key: key, readSets: sets)
     case .resultsFound(let answers): for answer in answers { found(answer) }
     case .launched(let step): if progress[step].state == .queued { transition(step, to: .running) }
+    case .unplaceable(let step, let message): refuseIfNeeded(step, message)
     case .runEnded(let step, let report): ended(step, report)
     case .exported(let step, let ending): exported(step, ending)
     case .stopped: stop()

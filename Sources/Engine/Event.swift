@@ -115,16 +115,19 @@ package struct GraphExtension: Sendable {
   package var assemblies: ArraySlice<[FlowGraph.Member]>
   /// One for each of the steps, where these are a part of a graph whose whole they were computed from; nil to compute them here.
   package var frames: [StepFrame]?
+  /// The seconds that each of the steps is expected to take; nil where nobody knows, and each counts as one.
+  package var seconds: [Double]?
 
   package init(
     sources: ArraySlice<Source>, steps: ArraySlice<Step>, literals: ArraySlice<ByteString> = [],
-    assemblies: ArraySlice<[FlowGraph.Member]> = [], frames: [StepFrame]? = nil
+    assemblies: ArraySlice<[FlowGraph.Member]> = [], frames: [StepFrame]? = nil, seconds: [Double]? = nil
   ) {
     self.sources = sources
     self.steps = steps
     self.literals = literals
     self.assemblies = assemblies
     self.frames = frames
+    self.seconds = seconds
   }
 
   /// All of a graph.
@@ -174,6 +177,8 @@ package enum Event: Sendable {
   case resultsFound([ResultAnswer])
   /// The scheduler let a launch begin.
   case launched(StepID)
+  /// If the step has to run, it cannot: it asks for more than there is. To be said before others are run for it.
+  case unplaceable(StepID, message: String)
   case runEnded(StepID, RunReport)
   case exported(StepID, ExportEnding)
   /// Launch nothing more; what runs may end.
@@ -220,7 +225,7 @@ package struct Launch: Hashable, Sendable {
   package var inputs: [Input]
   /// The sources that it can read, to be looked at again when it has ended.
   package var sources: [SourceID]
-  /// Length of the longest chain of steps that waits for it, itself included.
+  /// Seconds of the longest chain of steps that waits for it, itself included.
   package var rank: Double
 
   package init(step: StepID, key: Digest, reason: Reason, inputs: [Input], sources: [SourceID], rank: Double) {

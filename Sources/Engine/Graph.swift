@@ -51,7 +51,9 @@ struct Graph {
   private var identityCounts: [Digest: Int] = [:]
   private var plans: [Plan?] = []
   private var labels = Labels()
-  /// The longest chain of steps from each step to an end of the graph, itself included.
+  /// What each step is expected to take.
+  private var seconds: [Double] = []
+  /// The longest chain of steps from each step to an end of the graph, itself included, in seconds.
   private(set) var ranks: [Double] = []
 
   var nodeCount: Int { kinds.count }
@@ -80,6 +82,7 @@ struct Graph {
       stepNodes.append(addNode(.step(StepID(index: UInt32(steps.count)))))
       steps.append(step)
       plans.append(nil)
+      seconds.append(more.seconds.map { max($0[seconds.count - firstStep], 1e-3) } ?? 1)
     }
     if let frames = more.frames {
       labels.extend(by: frames.map(\.label))
@@ -257,7 +260,7 @@ struct Graph {
     // by steps, and pass what lies between them by following edges through it.
     for index in steps.indices.reversed() {
       let node = stepNodes[index]
-      chains[node.position] += 1
+      chains[node.position] += seconds[index]
       ranks[index] = chains[node.position]
       var reached = dependencies[node.position]
       while let next = reached.popLast() {

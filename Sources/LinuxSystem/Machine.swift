@@ -1,3 +1,4 @@
+package import BuildGraph
 import CLinux
 import Glibc
 
@@ -15,6 +16,23 @@ package enum Machine {
     return controlGroupValues("memory", file: "memory.max", oldFile: "memory.limit_in_bytes")
       .compactMap { Int64($0) }.filter { $0 > 0 }.reduce(whole, min)
   }()
+
+  /// What every processor can, as `/proc/cpuinfo` calls it; the names of the original (`intel_avx2`) as well. Nil where nobody says.
+  package static let cpuFeatures: Set<String>? = {
+    guard let text = smallText("/proc/cpuinfo"),
+      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("flags") || $0.hasPrefix("Features") })
+    else { return nil }
+    var features = Set(line.drop { $0 != ":" }.dropFirst().split(separator: " ").map(String.init))
+    if features.contains("avx512f") { features.insert("avx512") }
+    return features.union(features.map { "intel_" + $0 })
+  }()
+
+  /// Bytes that the disk of a folder has free for us; nil where the folder is not there.
+  package static func freeBytes(onDiskOf folder: ByteString) -> Int64? {
+    var figures = statvfs()
+    guard folder.withCString({ statvfs($0, &figures) }) == 0 else { return nil }
+    return Int64(clamping: UInt64(figures.f_bavail) * UInt64(figures.f_frsize))
+  }
 
   private static var quotaCores: Int? {
     let new = controlGroupValues("cpu", file: "cpu.max", oldFile: nil).compactMap { line -> Double? in

@@ -87,6 +87,18 @@ package struct RunRequest: Hashable, Sendable {
   package var sandbox: SandboxMode
   /// Bytes of log that are kept; what comes after is dropped and counted.
   package var logLimitBytes: Int64
+  /// The pool that was chosen.
+  package var pool = "local"
+  /// Names the work: what was made of an equal request with an equal key is as good. Nil where nothing is as good as running it.
+  package var key: Digest?
+  /// Bytes beyond which it may be ended; nil where nobody said. What it is expected to take is in `resources`.
+  package var memoryLimit: Int64?
+  /// Nil where its kind never ran.
+  package var expectedSeconds: Double?
+  /// What people call the step.
+  package var label = ""
+  /// When what it reads of the user's files changed last, in nanoseconds on the clock of their file system.
+  package var inputsChangedAt: Int64 = 0
 
   package init(
     run: RunID, command: Command, inputs: [Input], outputs: [Output], image: ByteString? = nil,
@@ -137,7 +149,16 @@ package struct RunOutcome: Hashable, Sendable {
     }
   }
 
+  /// A failure that says nothing of the command.
+  package enum Setback: Hashable, Sendable {
+    /// The kernel or its limit ended it for want of memory.
+    case outOfMemory
+    /// Where it ran is gone.
+    case lostWorker(message: String)
+  }
+
   package var ending: Ending
+  package var setback: Setback?
   package var usage: Usage
   /// Of the declared outputs, in order, once they are objects; empty unless it exited with 0.
   package var outputs: [Artifact]

@@ -109,6 +109,8 @@ package enum StoreChange: Sendable {
   /// contents of its inputs change; opaque to the store. Lets the next build say what has changed.
   case setTrace(identity: Digest, bytes: [UInt8])
   case addRun(RunRecord)
+  /// What steps of a kind took; takes the place of what was known.
+  case setHistory(kind: String, StepHistory)
   case setOutput(OwnedOutput)
   case removeOutput(path: ByteString)
   case setIntents([Intent])
@@ -141,6 +143,10 @@ package protocol Store: AnyObject {
   /// Those at these paths and all below them, each once.
   func outputs(atOrBelow paths: [ByteString]) throws(SystemError) -> [OwnedOutput]
   func intents() throws(SystemError) -> [Intent]
+  /// What is known of kinds of steps; those that never ran are left out.
+  func histories(of kinds: [String]) throws(SystemError) -> [String: StepHistory]
+  /// All that is known, ascending by kind.
+  func histories() throws(SystemError) -> [(kind: String, history: StepHistory)]
   func runs(labelled label: String?, limit: Int) throws(SystemError) -> [RunRecord]
   /// Those of the pages that are there. Read them by ``PersistedGraph``.
   func graphPages(of key: Digest, _ pages: [GraphPage]) throws(SystemError) -> [GraphPage: [UInt8]]

@@ -84,6 +84,8 @@ package enum BuildEvent: Sendable {
   case buildStarted(program: String)
   /// How many steps the build has found so far; grows while a dynamic program is evaluated.
   case planned(steps: Int)
+  /// About once a second while steps run and enough is known of their kinds: how long it will go on, and how many steps that are.
+  case remaining(seconds: Double, steps: Int)
   case stepStarted(step: String, label: String, reason: String)
   case stepFinished(StepEnd)
   /// A step that a dry run found stale, and why.

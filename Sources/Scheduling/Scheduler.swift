@@ -1,49 +1,48 @@
 package import BuildGraph
 
-/// A place where steps run, and how much of it there is.
-package struct Pool: Hashable, Sendable {
-  package var name: String
-  /// How many steps at a time.
-  package var jobs: Int
-  /// Cores.
-  package var cpu: Double
-  /// Bytes.
-  package var memory: Int64
-
-  package init(name: String, jobs: Int, cpu: Double, memory: Int64) {
-    self.name = name
-    self.jobs = jobs
-    self.cpu = cpu
-    self.memory = memory
-  }
-}
-
 /// Chooses which step runs next, and where.
 ///
-/// Steps at the head of the longest chain go first, equal ones in the order of the program. A step that does not fit now is
-/// passed over for smaller ones, but only so often: then its pool is kept free until it fits, so that nothing starves.
+/// Steps at the head of the longest chain go first, equal ones in the order of the program. A step that does not fit now has its
+/// room reserved: others go before it where they end before it could begin anyway, or take what it will not need. Where nobody
+/// knows how long steps take, others pass it only so often. So nothing starves.
 package struct Scheduler: ~Copyable {
+  /// A step that may begin, and the pool that has the room.
+  package struct Placement: Hashable, Sendable {
+    package var step: StepID
+    /// Index among the pools.
+    package var pool: Int
+    package var demand: Demand
+  }
+
   private struct Entry {
     var step: StepID
     var rank: Double
-    var cpu: Double
-    var memory: Int64
+    var demand: Demand
   }
 
   private struct Running {
     var pool: Int
-    var cpu: Double
-    var memory: Int64
+    var demand: Demand
+    /// When it should end; nil where nobody knows.
+    var end: Double?
   }
 
-  /// What a step that does not say takes of its pool.
-  private static let defaultCPU = 1.0
-  /// How often the first in line is passed over before its pool is kept free for it.
+  /// Where and when the first in line will begin.
+  private struct Reservation {
+    var step: StepID
+    var pool: Int
+    /// Nil where nobody knows.
+    var start: Double?
+    /// What will be left beside it then.
+    var rest: Pool
+  }
+
+  /// How often the first in line is passed by steps of which nobody knows how long they take, before its pool is kept free for it.
   private static let patience = 32
   /// How many entries behind one that does not fit are tried: a bound on the work of each choice.
   private static let reach = 64
 
-  private let pools: [Pool]
+  package let pools: [Pool]
   private var free: [Pool]
   /// A binary heap: the entry to start first on top.
   private var heap: [Entry] = []
@@ -61,31 +60,11 @@ package struct Scheduler: ~Copyable {
   /// Whether steps wait to be started.
   package var hasWaiting: Bool { !heap.isEmpty }
 
-  /// Why no pool could ever run a step that asks for this; nil if one can.
-  package func refusal(of resources: Resources) -> String? {
-    let cpu = resources.cpu ?? Self.defaultCPU
-    let memory = resources.memory ?? 0
-    if pools.contains(where: { cpu <= $0.cpu && memory <= $0.memory }) { return nil }
-    let most = pools.map(\.cpu).max() ?? 0
-    if cpu > most { return "it asks for \(Self.display(cpu)) cpus, and there are \(Self.display(most))" }
-    let largest = pools.map(\.memory).max() ?? 0
-    if memory > largest {
-      return "it asks for \(Self.mebibytes(memory)) MiB of memory, and there are \(Self.mebibytes(largest))"
-    }
-    return "no pool has both the \(Self.display(cpu)) cpus and the \(Self.mebibytes(memory)) MiB that it asks for"
-  }
-
-  private static func display(_ cpu: Double) -> String {
-    cpu == cpu.rounded() && cpu < 1e9 ? "\(Int(cpu))" : "\(cpu)"
-  }
-
-  private static func mebibytes(_ bytes: Int64) -> Int64 { bytes >> 20 }
-
   /// - Parameter rank: how long a chain of work waits for the step, itself included.
+  /// - Precondition: ``Demand/refusal(by:)`` of these pools is nil; another would wait for ever.
   /// - Complexity: O(log waiting).
-  package mutating func submit(_ step: StepID, _ resources: Resources, rank: Double) {
-    heap.append(
-      Entry(step: step, rank: rank, cpu: resources.cpu ?? Self.defaultCPU, memory: resources.memory ?? 0))
+  package mutating func submit(_ step: StepID, _ demand: Demand, rank: Double) {
+    heap.append(Entry(step: step, rank: rank, demand: demand))
     siftUp(heap.count - 1)
   }
 
@@ -100,8 +79,9 @@ package struct Scheduler: ~Copyable {
 
   /// The step to start now, if there is room for one; its room is taken until ``finished(_:)``.
   ///
+  /// - Parameter now: seconds on a clock that never goes back.
   /// - Complexity: O(log waiting), times a constant where steps do not fit.
-  package mutating func next() -> StepID? {
+  package mutating func next(now: Double) -> Placement? {
     var skipped: [Entry] = []
     defer {
       for entry in skipped {
@@ -109,45 +89,89 @@ package struct Scheduler: ~Copyable {
         siftUp(heap.count - 1)
       }
     }
+    var reservation: Reservation?
     while let entry = pop() {
-      if let pool = free.indices.first(where: { fits(entry, free[$0]) }) {
-        if let first = skipped.first {
-          let times = passedOver?.step == first.step ? passedOver!.times : 0
-          guard times < Self.patience else {
-            skipped.append(entry)
-            return nil
-          }
-          passedOver = (first.step, times + 1)
+      if let (pool, isPassing) = place(for: entry.demand, reservation, now) {
+        if isPassing, let first = reservation?.step {
+          passedOver = (first, passedOver?.step == first ? passedOver!.times + 1 : 1)
         } else if passedOver?.step == entry.step {
           passedOver = nil
         }
-        take(entry, pool)
-        return entry.step
+        take(entry, pool, now)
+        return Placement(step: entry.step, pool: pool, demand: entry.demand)
       }
+      if skipped.isEmpty { reservation = reserve(entry, now) }
       skipped.append(entry)
       if skipped.count >= Self.reach || free.allSatisfy({ $0.jobs == 0 }) { return nil }
     }
     return nil
   }
 
-  private func fits(_ entry: Entry, _ pool: Pool) -> Bool {
-    // Sums of fractions of a core come out a hair above the whole.
-    pool.jobs > 0 && entry.cpu <= pool.cpu + 1e-9 && entry.memory <= pool.memory
+  private func isAllowed(_ pool: Pool, _ demand: Demand) -> Bool {
+    demand.pools.isEmpty || demand.pools.contains(pool.name)
   }
 
-  private mutating func take(_ entry: Entry, _ pool: Int) {
-    free[pool].jobs -= 1
-    free[pool].cpu -= entry.cpu
-    free[pool].memory -= entry.memory
-    running[entry.step] = Running(pool: pool, cpu: entry.cpu, memory: entry.memory)
+  private static func fits(_ demand: Demand, _ room: Pool) -> Bool {
+    room.jobs > 0 && demand.cpu <= room.cpu + Demand.tolerance && demand.memory <= room.memory
+      && demand.disk <= room.disk
+  }
+
+  /// The first pool, in the order that the step prefers, that has the room now; and whether it takes room that the first in line
+  /// may have to wait for.
+  private func place(for demand: Demand, _ reservation: Reservation?, _ now: Double) -> (pool: Int, isPassing: Bool)? {
+    func room(_ index: Int) -> (pool: Int, isPassing: Bool)? {
+      guard Self.fits(demand, free[index]), demand.couldRun(in: pools[index]) else { return nil }
+      guard let reservation, reservation.pool == index else { return (index, false) }
+      if let start = reservation.start {
+        if Self.fits(demand, reservation.rest) { return (index, false) }
+        if let seconds = demand.seconds { return now + seconds <= start ? (index, false) : nil }
+      }
+      let times = passedOver?.step == reservation.step ? passedOver!.times : 0
+      return times < Self.patience ? (index, true) : nil
+    }
+    if demand.pools.isEmpty {
+      for index in free.indices { if let found = room(index) { return found } }
+      return nil
+    }
+    for name in demand.pools {
+      for index in free.indices where pools[index].name == name { if let found = room(index) { return found } }
+    }
+    return nil
+  }
+
+  /// Where the first in line will begin earliest, as far as is known how long the others go on.
+  ///
+  /// - Complexity: O(running · log running).
+  private func reserve(_ entry: Entry, _ now: Double) -> Reservation? {
+    var best: Reservation?
+    for index in pools.indices where isAllowed(pools[index], entry.demand) && entry.demand.couldRun(in: pools[index]) {
+      var rest = free[index]
+      var start: Double? = now
+      // Those of which nobody knows come last: until then it may be that they are not needed.
+      let others = running.values.filter { $0.pool == index }
+        .sorted { ($0.end ?? .infinity, $0.demand.cpu) < ($1.end ?? .infinity, $1.demand.cpu) }
+      for other in others where !Self.fits(entry.demand, rest) {
+        rest.give(other.demand)
+        start = other.end.map { max($0, now) }
+      }
+      rest.take(entry.demand)
+      let found = Reservation(step: entry.step, pool: index, start: start, rest: rest)
+      if best == nil || (start ?? .infinity) < (best!.start ?? .infinity) { best = found }
+    }
+    return best
+  }
+
+  private mutating func take(_ entry: Entry, _ pool: Int, _ now: Double) {
+    free[pool].take(entry.demand)
+    running[entry.step] = Running(pool: pool, demand: entry.demand, end: entry.demand.seconds.map { now + $0 })
   }
 
   /// Gives back the room of a step that was started.
   package mutating func finished(_ step: StepID) {
     guard let entry = running.removeValue(forKey: step) else { return }
-    free[entry.pool].jobs += 1
-    free[entry.pool].cpu += entry.cpu
-    free[entry.pool].memory += entry.memory
+    free[entry.pool].give(entry.demand)
+    // Nothing runs: what rounding has left in the sums goes.
+    if free[entry.pool].jobs == pools[entry.pool].jobs { free[entry.pool] = pools[entry.pool] }
   }
 
   // MARK: Heap

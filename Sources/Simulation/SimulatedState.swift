@@ -138,6 +138,7 @@ package final class SimulatedStore: Store, @unchecked Sendable {
   private var traceRows: [Digest: [UInt8]] = [:]
   private var readSetRows: [Digest: [ReadSet]] = [:]
   private var runRows: [RunRecord] = []
+  private var historyRows: [String: StepHistory] = [:]
   private var outputRows: [ByteString: OwnedOutput] = [:]
   private var intentRows: [ByteString: Intent] = [:]
   package private(set) var graphRows: [Digest: [GraphPage: [UInt8]]] = [:]
@@ -205,6 +206,12 @@ package final class SimulatedStore: Store, @unchecked Sendable {
     (graphRows[key] ?? [:]).filter { pages.contains($0.key) }
   }
   package func graphKeys() throws(SystemError) -> [Digest] { graphOrder }
+  package func histories(of kinds: [String]) throws(SystemError) -> [String: StepHistory] {
+    historyRows.filter { kinds.contains($0.key) }
+  }
+  package func histories() throws(SystemError) -> [(kind: String, history: StepHistory)] {
+    historyRows.sorted { $0.key < $1.key }.map { (kind: $0.key, history: $0.value) }
+  }
 
   /// Changes bytes of the persisted graphs, as a bad disk would without the seals of the real store.
   package func damageGraphs(_ damage: (GraphPage, inout [UInt8]) -> Void) {
@@ -248,6 +255,7 @@ package final class SimulatedStore: Store, @unchecked Sendable {
       readSetRows[key] = Array(([set] + (readSetRows[key] ?? []).filter { $0 != set }).prefix(4))
     case .setTrace(let identity, let bytes): traceRows[identity] = bytes
     case .addRun(let record): runRows.append(record)
+    case .setHistory(let kind, let history): historyRows[kind] = history
     case .setOutput(let output): outputRows[output.path] = output
     case .removeOutput(let path): outputRows[path] = nil
     case .setIntents(let intents): for intent in intents { intentRows[intent.path] = intent }

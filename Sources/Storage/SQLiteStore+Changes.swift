@@ -44,6 +44,7 @@ extension SQLiteStore {
       statement.bind(record.startedAt, at: 5)
       statement.bind(RunDetails(record).sealed(RowSeal.seed(.run, record.contentKey)), at: 6)
       try statement.run()
+    case .setHistory(let kind, let history): try setHistory(history, of: kind)
     case .setOutput(let output):
       try set(
         "INSERT OR REPLACE INTO output VALUES (?1, ?2)", output.path,

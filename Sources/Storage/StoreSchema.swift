@@ -5,7 +5,7 @@ enum StoreSchema {
   /// `Rflw`, in the header of the file.
   static let applicationID: Int64 = 0x5266_6C77
 
-  /// Element n turns version n into version n + 1. Versions: 1, the first; 2, graphs in pages; 3, last uses.
+  /// Element n turns version n into version n + 1. Versions: 1, the first; 2, graphs in pages; 3, last uses; 5, histories.
   static let migrations: [String] = [
     """
     CREATE TABLE state (
@@ -100,6 +100,13 @@ enum StoreSchema {
     // Nanoseconds since 1970 of the last commit: a clock that shows less has been set back.
     """
     ALTER TABLE state ADD COLUMN committedAt INTEGER NOT NULL DEFAULT 0;
+    """,
+    // What the latest runs of each kind of step took.
+    """
+    CREATE TABLE history (
+      kind TEXT NOT NULL PRIMARY KEY,
+      value BLOB NOT NULL CHECK (length(value) > 8)
+    ) STRICT, WITHOUT ROWID;
     """,
   ]
 

@@ -54,6 +54,10 @@ extension BuildEvent {
     case .watching(let folders):
       writer.write(UInt8(14))
       writer.write(Int64(folders))
+    case .remaining(let seconds, let steps):
+      writer.write(UInt8(15))
+      writer.write(seconds)
+      writer.write(Int64(steps))
     }
   }
 
@@ -106,6 +110,9 @@ extension BuildEvent {
     case 14:
       guard let folders = reader.readCount() else { return nil }
       self = .watching(folders: folders)
+    case 15:
+      guard let seconds = reader.readDouble(), let steps = reader.readCount() else { return nil }
+      self = .remaining(seconds: seconds, steps: steps)
     case _: return nil
     }
   }

@@ -84,6 +84,8 @@ final class EmptyStore: Store {
   func outputs(atOrBelow paths: [ByteString]) throws(SystemError) -> [OwnedOutput] { [] }
   func intents() throws(SystemError) -> [Intent] { [] }
   func runs(labelled label: String?, limit: Int) throws(SystemError) -> [RunRecord] { [] }
+  func histories(of kinds: [String]) throws(SystemError) -> [String: StepHistory] { [:] }
+  func histories() throws(SystemError) -> [(kind: String, history: StepHistory)] { [] }
   func graphPages(of key: Digest, _ pages: [GraphPage]) throws(SystemError) -> [GraphPage: [UInt8]] { [:] }
   func graphKeys() throws(SystemError) -> [Digest] { [] }
 

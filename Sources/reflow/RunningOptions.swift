@@ -22,6 +22,9 @@ struct RunningOptions: ParsableArguments {
   @Flag(help: "Say for each step why it runs.")
   var explain = false
 
+  @Flag(help: "Let what steps of a kind took lower what the program asks for them.")
+  var predict = false
+
   /// Where steps run: on this machine, until another executor is there.
   @Option(help: "Where steps run: local.")
   var executor = "local"
@@ -42,6 +45,6 @@ struct RunningOptions: ParsableArguments {
     .init(name: "events", takesValue: true), .init(name: "trace", takesValue: true),
     .init(name: "quiet", takesValue: false), .init(name: "verbose", takesValue: false),
     .init(name: "explain", takesValue: false), .init(name: "executor", takesValue: true),
-    .init(name: "help", takesValue: false), .init(name: "version", takesValue: false),
+    .init(name: "predict", takesValue: false), .init(name: "help", takesValue: false), .init(name: "version", takesValue: false),
   ]
 }

@@ -160,14 +160,20 @@ struct Session {
       identity.write(.name, name)
       identity.write(.value, value)
     }
-    return BuildOptions(
+    var buildOptions = BuildOptions(
       program: (workspace.relative(request.program) ?? ByteString(request.program)).display, targets: request.targets,
       configuration: identity.finish(), configurationFiles: [Path(ByteString(workspace.configurationName))],
       jobs: jobs,
-      pools: [Pool(name: "local", jobs: jobs, cpu: Double(max(jobs, Machine.cores)), memory: Machine.memoryBytes)],
+      pools: [
+        Pool(
+          name: "local", jobs: jobs, cpu: Double(max(jobs, Machine.cores)), memory: Machine.memoryBytes,
+          disk: Machine.freeBytes(onDiskOf: workspace.root) ?? .max, cpuFeatures: Machine.cpuFeatures)
+      ],
       keepsGoing: options.keepGoing || workspace.settings.keepGoing, isDryRun: isDryRun, explains: options.explain,
       isForced: isForced, sandbox: mode, logLimitBytes: workspace.settings.logLimitBytes,
       evaluatesAlways: request.evaluatesAlways, checksDeterminism: checksDeterminism)
+    buildOptions.predicts = options.predict
+    return buildOptions
   }
 
   func load(_ request: Request) -> ProgramLoading {

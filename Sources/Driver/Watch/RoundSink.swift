@@ -54,7 +54,7 @@ package final class RoundSink: EventSink {
       case .run, .failed, .cancelled: release()
       case .cached: break
       }
-    case .buildStarted, .planned, .explained, .changed, .watching: break
+    case .buildStarted, .planned, .remaining, .explained, .changed, .watching: break
     }
     if isHolding { held.append(event) } else { base.receive(event) }
   }

@@ -1,0 +1,45 @@
+import Foundation
+import Testing
+
+/// What steps ask for, and what they get.
+struct ResourceTests {
+  private static func chain(_ options: String) -> String {
+    """
+    val In = file("in.txt")
+    val First = exec() (a file) {" cp {{In}} {{a}} "}
+    val Second = exec(\(options)) (b file) {" cp {{First}} {{b}} "}
+    val Main = Second
+    """
+  }
+
+  @Test(arguments: ["cpu := 100000", "mem := 1024 * 1024 * 1024 * 1024 * 1024", "cpufeatures := [\"no-such\"]"])
+  func `a step larger than the machine is an error before others run for it`(options: String) throws {
+    let project = try Workspace(["main.rf": Self.chain(options), "in.txt": "a\n"])
+    let build = try project.build()
+    #expect(build.status == 1, "\(build.errors)")
+    #expect(build.failed == ["Second": 1])
+    #expect(build.ran.isEmpty)
+    #expect(build.errors.contains("it asks for"), "\(build.errors)")
+  }
+
+  @Test func `a step larger than the machine whose result is there is no error`() throws {
+    let project = try Workspace(["main.rf": Self.chain(""), "in.txt": "a\n"])
+    #expect(try project.build().status == 0)
+    try project.write("main.rf", Self.chain("cpu := 100000"))
+    let build = try project.build()
+    #expect(build.status == 0, "\(build.errors)")
+    #expect(build.ran.isEmpty)
+  }
+
+  @Test func `what a kind of step took is learned, and harms no build`() throws {
+    let project = try Workspace(["main.rf": Self.chain("cpu := 1, mem := 100 * 1024 * 1024"), "in.txt": "0\n"])
+    for round in 1...7 {
+      try project.write("in.txt", "\(round)\n")
+      let build = try project.build("--predict")
+      #expect(build.status == 0, "\(build.errors)")
+      #expect(build.ran == ["First": 1, "Second": 1])
+    }
+    let kinds = try project.run("sqlite3", [".reflow/reflow.db", "SELECT kind FROM history ORDER BY kind"])
+    if kinds.status == 0 { #expect(kinds.output == "First\nSecond\n") }
+  }
+}
