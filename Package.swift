@@ -22,6 +22,7 @@ let package = Package(
       name: "Language",
       dependencies: ["Diagnostics", "BuildGraph", .product(name: "BigInt", package: "BigInt")]),
     .target(name: "Formatting", dependencies: ["Diagnostics", "Language"]),
+    .target(name: "LanguageServer", dependencies: ["BuildGraph", "Diagnostics", "Formatting", "Language"]),
     .target(name: "Engine", dependencies: ["BuildGraph"]),
     .target(name: "Scheduling", dependencies: ["BuildGraph"]),
     .target(name: "Differential"),
@@ -52,7 +53,8 @@ let package = Package(
     .executableTarget(
       name: "reflow",
       dependencies: [
-        "BuildGraph", "Diagnostics", "Formatting", "Language", "Engine", "Scheduling", "Ports", "Driver", "Watching",
+        "BuildGraph", "Diagnostics", "Formatting", "Language", "LanguageServer", "Engine", "Scheduling", "Ports", "Driver",
+        "Watching",
         "Storage",
         "LinuxSystem", "Console", "Queries", "Configuration", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -76,6 +78,8 @@ let package = Package(
     .testTarget(name: "BuildGraphTests", dependencies: ["BuildGraph"]),
     .testTarget(name: "LanguageTests", dependencies: ["Language", "Tables", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "FormattingTests", dependencies: ["Formatting", "Language", "Diagnostics"]),
+    .testTarget(
+      name: "LanguageServerTests", dependencies: ["LanguageServer", "Language", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "EngineTests", dependencies: ["Engine", "Scheduling", "BuildGraph"]),
     .testTarget(
       name: "SimulationTests", dependencies: ["Simulation", "Driver", "Language", "Ports", "BuildGraph", "Diagnostics"]),

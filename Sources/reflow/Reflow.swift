@@ -12,7 +12,7 @@ struct Reflow: ParsableCommand {
     version: "reflow 0.1.0",
     subcommands: [
       BuildCommand.self, WatchCommand.self, CheckCommand.self, FmtCommand.self, TestCommand.self, EvalCommand.self,
-      DocCommand.self,
+      DocCommand.self, LspCommand.self,
       WhyCommand.self, StatusCommand.self, LogCommand.self, GraphCommand.self, CleanCommand.self, PruneCommand.self,
       VerifyCommand.self, VersionCommand.self,
     ])

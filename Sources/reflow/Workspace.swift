@@ -132,7 +132,7 @@ struct Workspace {
     return (settings, Digest(hashing: bytes), diagnostics)
   }
 
-  private static func nearestRoot(from folder: ByteString) -> ByteString? {
+  static func nearestRoot(from folder: ByteString) -> ByteString? {
     var folder = folder
     while true {
       if HostFile.isFolder(folder + "/.reflow") { return folder }

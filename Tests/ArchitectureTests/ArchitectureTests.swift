@@ -13,6 +13,7 @@ import Testing
     "Differential": [],
     "Language": ["Diagnostics", "BuildGraph", "BigInt"],
     "Formatting": ["Diagnostics", "Language"],
+    "LanguageServer": ["BuildGraph", "Diagnostics", "Formatting", "Language"],
     "Tables": ["Language", "BuildGraph", "BigInt"],
     "Engine": ["BuildGraph"],
     "Scheduling": ["BuildGraph"],
@@ -29,7 +30,8 @@ import Testing
 
   /// Rooms without clock, file, thread or randomness.
   private static let pure: Set<String> = [
-    "Diagnostics", "BuildGraph", "Differential", "Language", "Tables", "Formatting", "Engine", "Scheduling",
+    "Diagnostics", "BuildGraph", "Differential", "Language", "Tables", "Formatting", "LanguageServer", "Engine",
+    "Scheduling",
     "Configuration", "Console", "Watching",
   ]
 

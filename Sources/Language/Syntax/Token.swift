@@ -51,7 +51,7 @@ package struct Comment: Hashable, Sendable {
 }
 
 extension Token.Kind {
-  static let keywords: [(spelling: String, kind: Self)] = [
+  package static let keywords: [(spelling: String, kind: Self)] = [
     ("val", .val), ("file", .file), ("dir", .dir), ("struct", .struct), ("module", .module), ("exec", .exec),
     ("func", .func), ("int", .int), ("float", .floatKeyword), ("string", .stringKeyword), ("bool", .bool),
     ("keyspace", .keyspace), ("param", .param), ("if", .if), ("else", .else), ("switch", .switch), ("case", .case),
@@ -60,7 +60,7 @@ extension Token.Kind {
   ]
 
   /// Whether it is a word that cannot be a name.
-  var isKeyword: Bool { (Self.val.rawValue...Self.reserved.rawValue).contains(rawValue) }
+  package var isKeyword: Bool { (Self.val.rawValue...Self.reserved.rawValue).contains(rawValue) }
 
   /// Whether a line break after it ends the declaration.
   ///

@@ -22,6 +22,8 @@ package final class CheckedModule: Sendable {
   package let tableClauses: [ExpressionID: TableClauses]
   /// Exported values that are certainly delayed.
   package let delayedExports: Set<String>
+  /// What its names mean; nil unless the loader was asked for it.
+  package let names: NameTable?
   /// Of the parser and the checker: errors by position, then warnings in the order in which scopes end.
   package let diagnostics: [Diagnostic]
 
@@ -75,7 +77,8 @@ package final class CheckedModule: Sendable {
   package init(
     tree: SyntaxTree, types: [Type], resolutions: ResolutionTable, declarationTypes: [Type],
     imports: [ExpressionID: Import], params: [Param], exports: [Type.Field], aliases: [Type.Field],
-    tableClauses: [ExpressionID: TableClauses] = [:], delayedExports: Set<String> = [], diagnostics: [Diagnostic]
+    tableClauses: [ExpressionID: TableClauses] = [:], delayedExports: Set<String> = [], names: NameTable? = nil,
+    diagnostics: [Diagnostic]
   ) {
     self.tree = tree
     self.types = types
@@ -87,6 +90,7 @@ package final class CheckedModule: Sendable {
     self.aliases = aliases
     self.tableClauses = tableClauses
     self.delayedExports = delayedExports
+    self.names = names
     self.diagnostics = diagnostics
   }
 }

@@ -16,6 +16,7 @@ extension Checker {
       errorMarks.removeLast()
       let (resolved, measure) = resolve(type)
       declarationTypes[Int(id.index)] = resolved
+      names?.note(binding: name.token, resolved)
       scope.bind(alias: name.text, Scope.Alias(type: resolved, measure: measure, token: name.token))
       if case .top = level, name.text.isExported {
         exportedAliases.removeAll { $0.name == name.text }

@@ -111,6 +111,7 @@ extension Checker {
   /// What a name means here; reports it if it means nothing.
   mutating func look(up name: Name) -> Found {
     if let binding = scope.use(name.text) {
+      names?.note(use: name.token, of: binding.token)
       switch binding.meaning {
       case .variable:
         return Found(

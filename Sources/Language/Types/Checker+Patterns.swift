@@ -136,6 +136,7 @@ extension Checker {
     let isExport = exported && name.text.isExported
     // What a module exports has its users elsewhere; what is wrong has been reported.
     let isWrong = if case .error = type { true } else { false }
+    names?.note(binding: name.token, type)
     scope.bind(
       Scope.Binding(
         name: name.text, type: type, measure: type.isScalar && measure != .refused ? .scalar : measure, flow: flow,

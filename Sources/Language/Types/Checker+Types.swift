@@ -117,7 +117,10 @@ extension Checker {
     guard let name = path.last else { return (.error, .scalar) }
     let written = path.map(\.text).joined(separator: ".")
     guard path.count > 1 else {
-      if let alias = scope.aliases[name.text] { return (alias.type, alias.measure) }
+      if let alias = scope.aliases[name.text] {
+        names?.note(use: name.token, of: alias.token)
+        return (alias.type, alias.measure)
+      }
       if lostNames.contains(name.text) { return (.error, .scalar) }
       let later = declaredLater(name.text, isType: true)
       if !later.isEmpty {
@@ -139,6 +142,7 @@ extension Checker {
         notes: suggestion.notes, fixIts: suggestion.fixIts)
       return (.error, .scalar)
     }
+    names?.note(use: path[0].token, of: binding.token)
     var type = binding.type.unlabelled
     for step in path.dropFirst().dropLast() {
       if case .error = type { return (.error, .scalar) }

@@ -95,13 +95,16 @@ struct Checker {
   var declaredTypes: [String: TokenIndex] = [:]
   /// How many errors there were when each declaration that is being checked began.
   var errorMarks: [Int] = []
+  /// What names mean, if somebody wants to know.
+  var names: NameTable?
   let hasSyntaxErrors: Bool
   /// Identifiers in stretches that could not be parsed: whoever declares or uses them may stand there.
   let lostNames: Set<String>
 
-  private init(tree: SyntaxTree, modules: [ExpressionID: Module], hasSyntaxErrors: Bool) {
+  private init(tree: SyntaxTree, modules: [ExpressionID: Module], hasSyntaxErrors: Bool, notesNames: Bool) {
     self.tree = tree
     self.modules = modules
+    names = notesNames ? NameTable() : nil
     types = Array(repeating: .error, count: tree.expressions.count)
     measures = Array(repeating: .scalar, count: tree.expressions.count)
     flows = Array(repeating: .immediate, count: tree.expressions.count)
@@ -115,12 +118,14 @@ struct Checker {
 
   /// Checks a module whose imports have been checked.
   ///
+  /// - Parameter notesNames: whether the result has a ``CheckedModule/names``.
   /// - Complexity: O(nodes × size of their types), and for each `switch` a bounded amount more.
   static func check(
-    _ tree: SyntaxTree, syntaxDiagnostics: [Diagnostic], modules: [ExpressionID: Module]
+    _ tree: SyntaxTree, syntaxDiagnostics: [Diagnostic], modules: [ExpressionID: Module], notesNames: Bool = false
   ) -> CheckedModule {
     let hasSyntaxErrors = syntaxDiagnostics.contains { $0.severity == .error }
-    var checker = Checker(tree: tree, modules: modules, hasSyntaxErrors: hasSyntaxErrors)
+    var checker = Checker(
+      tree: tree, modules: modules, hasSyntaxErrors: hasSyntaxErrors, notesNames: notesNames)
     checker.run()
     return checker.result(syntaxDiagnostics: syntaxDiagnostics)
   }
@@ -187,7 +192,8 @@ struct Checker {
     return CheckedModule(
       tree: tree, types: types, resolutions: resolutions, declarationTypes: declarationTypes, imports: imports,
       params: params, exports: exported.map(\.field), aliases: exportedAliases, tableClauses: tableClauses,
-      delayedExports: Set(exported.lazy.filter { $0.flow.isDelayed }.map(\.field.name)), diagnostics: found)
+      delayedExports: Set(exported.lazy.filter { $0.flow.isDelayed }.map(\.field.name)), names: names,
+      diagnostics: found)
   }
 }
 

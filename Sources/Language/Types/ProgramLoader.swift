@@ -28,9 +28,15 @@ package struct ProgramLoader {
   package typealias Reader = (ByteString) -> Result<[UInt8], UnreadableModule>
 
   private let read: Reader
+  private let notesNames: Bool
 
-  /// - Parameter read: the bytes of a file, by its path relative to the root.
-  package init(read: @escaping Reader) { self.read = read }
+  /// - Parameters:
+  ///   - notesNames: whether the modules have a ``CheckedModule/names``.
+  ///   - read: the bytes of a file, by its path relative to the root.
+  package init(notesNames: Bool = false, read: @escaping Reader) {
+    self.notesNames = notesNames
+    self.read = read
+  }
 
   private struct Import {
     var expression: ExpressionID
@@ -56,29 +62,46 @@ package struct ProgramLoader {
   /// Loads a program.
   ///
   /// - Complexity: O(size of all its modules).
-  package func load(_ entry: ByteString) -> CheckedProgram {
-    let path = Self.normalize(entry)
+  package func load(_ entry: ByteString) -> CheckedProgram { load([entry]) }
+
+  /// Loads several programs as one; what they share is read and checked once.
+  ///
+  /// - Returns: the program whose entry is the last of them that could be read.
+  /// - Complexity: O(size of all their modules).
+  package func load(_ entries: [ByteString]) -> CheckedProgram {
     var states: [ByteString: State] = [:]
-    var stack: [Pending] = []
     var modules: [CheckedModule] = []
-
-    if let refusal = Self.refusal(of: path) {
-      let diagnostic = Diagnostic(CheckerMessage.moduleUnsupported.id, .error, refusal)
-      return CheckedProgram(entry: nil, modules: [], diagnostics: [diagnostic])
+    var entry: CheckedModule?
+    var refusals: [Diagnostic] = []
+    for name in entries {
+      let path = Self.normalize(name)
+      if let refusal = Self.refusal(of: path) {
+        refusals.append(Diagnostic(CheckerMessage.moduleUnsupported.id, .error, refusal))
+      } else if case .done(let module, isBroken: _)? = states[path] {
+        entry = module
+      } else {
+        switch read(path) {
+        case .failure(let failure):
+          let message = "failed to open module \(name.display): \(failure.message)"
+          refusals.append(Diagnostic(CheckerMessage.moduleNotFound.id, .error, message))
+        case .success(let text):
+          load(path, text, &states, &modules)
+          entry = modules.last
+        }
+      }
     }
-    switch read(path) {
-    case .failure(let failure):
-      let message = "failed to open module \(entry.display): \(failure.message)"
-      let diagnostic = Diagnostic(CheckerMessage.moduleNotFound.id, .error, message)
-      return CheckedProgram(entry: nil, modules: [], diagnostics: [diagnostic])
-    case .success(let text):
-      states[path] = .loading
-      stack.append(Self.pending(path, text))
-    }
+    return CheckedProgram(entry: entry, modules: modules, diagnostics: refusals + modules.flatMap(\.diagnostics))
+  }
 
+  private func load(
+    _ entry: ByteString, _ text: [UInt8], _ states: inout [ByteString: State], _ modules: inout [CheckedModule]
+  ) {
+    states[entry] = .loading
+    var stack = [Self.pending(entry, text)]
     while var top = stack.popLast() {
       guard top.next < top.imports.count else {
-        let module = Checker.check(top.tree, syntaxDiagnostics: top.syntaxDiagnostics, modules: top.modules)
+        let module = Checker.check(
+          top.tree, syntaxDiagnostics: top.syntaxDiagnostics, modules: top.modules, notesNames: notesNames)
         let isBroken = top.syntaxDiagnostics.contains { $0.severity == .error }
         states[top.path] = .done(module, isBroken: isBroken)
         modules.append(module)
@@ -144,8 +167,6 @@ package struct ProgramLoader {
       top.next += 1
       stack.append(top)
     }
-    return CheckedProgram(
-      entry: modules.last, modules: modules, diagnostics: modules.flatMap(\.diagnostics))
   }
 
   // MARK: Paths
@@ -186,7 +207,7 @@ package struct ProgramLoader {
   }
 
   /// The path without `.`, empty and, where they can be taken back, `..` components.
-  static func normalize(_ path: ByteString) -> ByteString {
+  package static func normalize(_ path: ByteString) -> ByteString {
     let slash = UInt8(ascii: "/")
     let isAbsolute = path.bytes.first == slash
     var parts: [ArraySlice<UInt8>] = []
