@@ -235,3 +235,43 @@ private final class Run {
   }
   #expect(Checkpoint(bytes: checkpoint.bytes) == checkpoint)
 }
+
+/// A graph of disjoint rings of ten nodes: what a change touches does not depend on how many there are.
+private func rings(_ count: UInt32) -> (Dataflow<UInt32>, Input<Edge, UInt32, Int>) {
+  let flow = Dataflow<UInt32>()
+  let (input, edges) = flow.input(Edge.self)
+  let nodes = edges.flatMap { [$0.first, $0.second] }.distinct()
+  let components = nodes.connectedComponents(edges)
+  let strong = edges.stronglyConnected(.together)
+  _ = components.map { Pair($0.second, $0.first) }.arrangeByKey().join(strong.arrangeByKey()) { Pair($0, Pair($1, $2)) }
+    .count()
+  _ = flow.root.named("triangles") { edges.triangles() }
+  return (flow, input)
+}
+
+@Test func aSmallChangeAfterTakingUpTouchesFewRecords() throws {
+  var touched: [Int] = []
+  for count in [30, 300] as [UInt32] {
+    var shelf = BatchShelf()
+    var (flow, input) = rings(count)
+    for node in 0..<10 * count { input.insert(Pair(node, node % 10 == 9 ? node - 9 : node + 1)) }
+    input.advance(to: 1)
+    flow.step()
+    let loading = flow.work.touchedUpdates
+    // Each change is made by a process of its own.
+    var total = 0
+    for round in 0..<12 as Range<UInt32> {
+      let checkpoint = try flow.checkpoint(into: &shelf)
+      (flow, input) = rings(count)
+      try flow.resume(checkpoint, from: shelf)
+      #expect(flow.work == Work())
+      input.update(Pair(5, 7 + round / 2 % 3), by: round % 2 == 0 ? 1 : -1)
+      input.advance(to: round + 2)
+      flow.step()
+      total += flow.work.touchedUpdates
+    }
+    #expect(total < loading, "\(total) for twelve changes, \(loading) for loading")
+    touched.append(total)
+  }
+  #expect(touched[1] < 2 * touched[0], "ten times the data: \(touched)")
+}

@@ -79,6 +79,11 @@ public final class Dataflow<Epoch: EpochTime> {
         input.flush()
         if let epoch = input.epoch() { upper = min(upper, epoch) }
       }
+      var clamped = upper
+      repeat {
+        upper = clamped
+        for input in inputs { clamped = min(clamped, input.clamp(upper)) }
+      } while clamped < upper
       if let bound {
         control.membership?.introduce()
         upper = bound.least(upper) ?? upper
@@ -113,10 +118,16 @@ public final class Dataflow<Epoch: EpochTime> {
   @usableFromInline let flush: () -> Void
   /// Has it continue at an epoch.
   @usableFromInline let start: (Epoch) -> Void
-  @inlinable init(epoch: @escaping () -> Epoch?, flush: @escaping () -> Void, start: @escaping (Epoch) -> Void) {
+  /// The last epoch up to a given one at which a step may end.
+  @usableFromInline let clamp: (Epoch) -> Epoch
+  @inlinable init(
+    epoch: @escaping () -> Epoch?, flush: @escaping () -> Void, start: @escaping (Epoch) -> Void,
+    clamp: @escaping (Epoch) -> Epoch = { $0 }
+  ) {
     self.epoch = epoch
     self.flush = flush
     self.start = start
+    self.clamp = clamp
   }
 }
 

@@ -165,6 +165,10 @@ public final class Scope<Time: Timestamp> {
   @usableFromInline var isInterrupted = false
   /// How many operators have been run so far: what tests and benchmarks count.
   @usableFromInline var visits = 0
+  /// What else is counted; see ``Dataflow/work``.
+  @usableFromInline var work = Work()
+  /// Whether another dataflow's traces are read.
+  @usableFromInline var isFollowing = false
   /// Operators that hold updates of later epochs, to be asked again then.
   @usableFromInline var deferred: [() -> Void] = []
   /// Whether a step or a flush is under way: closures called by it neither step nor hand on updates.

@@ -21,7 +21,7 @@ public struct Arrangement<Key: Record, Value: Record, Diff: Difference, Lens: Ti
 
 /// A trace with those who read it.
 @usableFromInline final class TraceHub<Key: Record, Value: Record, Time: Timestamp, Diff: Difference> {
-  @usableFromInline let spine = Spine<Key, Value, Time, Diff>()
+  @usableFromInline var spine = Spine<Key, Value, Time, Diff>()
   @usableFromInline let control: Control<Time.Epoch>
   /// Told of each batch in the activation in which it arrives.
   @usableFromInline var readers: [(Batch<Key, Value, Time, Diff>) -> Void] = []
@@ -30,20 +30,42 @@ public struct Arrangement<Key: Record, Value: Record, Diff: Difference, Lens: Ti
   @usableFromInline var leastHeld: Time.Epoch?
   @usableFromInline var settleAtEnd: () -> Void = {}
   @usableFromInline var isTouched = false
+  /// The trace that is read, if this reads another's: who holds epochs apart holds them there.
+  @usableFromInline var original: TraceHub?
+  /// How what is fresh becomes settled, if the trace is another's.
+  @usableFromInline var settling: (() -> Void)?
 
   /// - Parameter kind: What it is the trace of, for its name in checkpoints, if it is given none.
   @inlinable init(control: Control<Time.Epoch>, kind: String, name: String? = nil) {
     self.control = control
+    prepare()
     register(kind, name: name)
+  }
+
+  /// A trace that reads another's, and is no state of its own. `settling` is to be set.
+  @inlinable init(reading original: TraceHub, in control: Control<Time.Epoch>) {
+    self.control = control
+    self.original = original
+    prepare()
+  }
+
+  @inlinable func prepare() {
     settleAtEnd = { [unowned self] in
       isTouched = false
       settle()
     }
-    control.teardown.append { [weak self] in self?.readers.removeAll() }
+    control.teardown.append { [weak self] in
+      self?.readers.removeAll()
+      self?.settling = nil
+    }
   }
 
   /// Settles the fresh batches; times before the least epoch of interest are merged from now on.
   @inlinable func settle() {
+    if let settling {
+      settling()
+      return
+    }
     var since = control.lower
     if let leastHeld { since = min(since, leastHeld) }
     spine.since = since
@@ -53,6 +75,11 @@ public struct Arrangement<Key: Record, Value: Record, Diff: Difference, Lens: Ti
   /// Adds a batch and tells the readers.
   @inlinable func publish(_ batch: Batch<Key, Value, Time, Diff>) {
     settle()
+    announce(batch)
+  }
+
+  @inlinable func announce(_ batch: Batch<Key, Value, Time, Diff>) {
+    control.work.arrangedUpdates &+= batch.rowCount
     spine.append(batch)
     if !isTouched {
       isTouched = true

@@ -69,6 +69,10 @@ public final class History<Key: Record, Value: Record, Time: Timestamp, Diff: Di
 extension TraceHub {
   /// Has an epoch kept apart from earlier ones once more, or once less.
   func hold(_ epoch: Time.Epoch, by difference: Int) {
+    if let original {
+      original.hold(epoch, by: difference)
+      return
+    }
     holds.update(epoch, by: difference)
     leastHeld = holds.frontier.elements.first
   }

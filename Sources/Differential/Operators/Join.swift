@@ -38,6 +38,8 @@ final class Join<
   @usableFromInline let rightHub: TraceHub<Key, Other, OtherLens.Stored, Diff>
   @usableFromInline let body: (Key, Value, Other) -> Result
   @usableFromInline let outlet = Outlet<Result, Lens.Seen, Diff>()
+  @usableFromInline var searches = 0
+  @usableFromInline var read = 0
   @usableFromInline var left: [Batch<Key, Value, Lens.Stored, Diff>] = []
   @usableFromInline var right: [Batch<Key, Other, OtherLens.Stored, Diff>] = []
 
@@ -64,6 +66,10 @@ final class Join<
     left.removeAll(keepingCapacity: true)
     right.removeAll(keepingCapacity: true)
     out.finish()
+    leftHub.control.work.searches &+= searches
+    leftHub.control.work.readUpdates &+= read
+    searches = 0
+    read = 0
   }
 
   /// Keys are looked up so many at a time: independent searches overlap their cache misses.
@@ -71,6 +77,11 @@ final class Join<
 
   /// Matches two batches: looks up the keys of the one with fewer in the other.
   @inlinable func match(_ a: Left, _ b: Right, _ out: inout Emitter<Result, Lens.Seen, Diff>) {
+    var pairs = 0
+    defer {
+      searches &+= min(a.keyCount, b.keyCount)
+      read &+= pairs
+    }
     withUnsafeTemporaryAllocation(of: Range<Int>.self, capacity: Self.block) { found in
       let found = found.baseAddress!
       var start = 0
@@ -79,7 +90,7 @@ final class Join<
           let size = min(Self.block, a.keyCount &- start)
           for i in 0..<size { (found + i).initialize(to: b.rows(of: a.keys[start &+ i])) }
           for i in 0..<size where !found[i].isEmpty {
-            multiply(a.keys[start &+ i], a, a.rows(at: start &+ i), b, found[i], &out)
+            multiply(a.keys[start &+ i], a, a.rows(at: start &+ i), b, found[i], &pairs, &out)
           }
           start &+= size
         }
@@ -88,7 +99,7 @@ final class Join<
           let size = min(Self.block, b.keyCount &- start)
           for i in 0..<size { (found + i).initialize(to: a.rows(of: b.keys[start &+ i])) }
           for i in 0..<size where !found[i].isEmpty {
-            multiply(b.keys[start &+ i], a, found[i], b, b.rows(at: start &+ i), &out)
+            multiply(b.keys[start &+ i], a, found[i], b, b.rows(at: start &+ i), &pairs, &out)
           }
           start &+= size
         }
@@ -98,8 +109,9 @@ final class Join<
 
   @inlinable func multiply(
     _ key: Key, _ a: Left, _ first: Range<Int>, _ b: Right, _ second: Range<Int>,
-    _ out: inout Emitter<Result, Lens.Seen, Diff>
+    _ pairs: inout Int, _ out: inout Emitter<Result, Lens.Seen, Diff>
   ) {
+    pairs &+= first.count &* second.count
     for i in first {
       let value = a.values[i]
       let time = Lens.view(a.time(i))

@@ -43,6 +43,9 @@
     output.settle()
     let batch = room.pointee.run(
       batches, phase: scope.phase, sources: hub.spine.all, freshFrom: hub.spine.settledCount, outputs: output.spine.all)
+    hub.control.work.searches &+= room.pointee.tasks.count &* (hub.spine.all.count &+ output.spine.settledCount)
+    hub.control.work.readUpdates &+= room.pointee.read
+    room.pointee.read = 0
     for phase in room.pointee.newPhases { scope.schedule(index, at: phase) }
     room.pointee.newPhases.removeAll(keepingCapacity: true)
     if let batch { output.publish(batch) }
@@ -93,6 +96,8 @@
   @usableFromInline var sourceRanges = Scratch<Range<Int>>()
   @usableFromInline var saidRanges = Scratch<Range<Int>>()
   @usableFromInline var new = Results<R.Output, R.OutDiff>()
+  /// How many updates have been read since this was asked last.
+  @usableFromInline var read = 0
 
   /// Keys are looked up so many at a time, batch by batch: independent searches overlap their cache misses.
   @inlinable static var block: Int { 128 }
@@ -293,6 +298,7 @@
         }
       }
     }
+    read &+= group.count
     group.consolidate()
   }
 
@@ -319,6 +325,7 @@
         note(produced[i].time.join(time))
       }
     }
+    read &+= said.count
     said.consolidate()
   }
 

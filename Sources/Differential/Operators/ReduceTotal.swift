@@ -29,8 +29,13 @@
     var out = Emitter(outlet)
     let batches = arrived
     arrived.removeAll(keepingCapacity: true)
-    for batch in batches { room.pointee.run(batch.columns, settled: hub.spine.settled, &out) }
+    for batch in batches {
+      hub.control.work.searches &+= batch.keyCount &* hub.spine.settledCount
+      room.pointee.run(batch.columns, settled: hub.spine.settled, &out)
+    }
     out.finish()
+    hub.control.work.readUpdates &+= room.pointee.read
+    room.pointee.read = 0
   }
 }
 
@@ -44,6 +49,8 @@
   @usableFromInline var before = Scratch<Counted<R.Value, R.Diff>>()
   @usableFromInline var after = Scratch<Counted<R.Value, R.Diff>>()
   @usableFromInline var changes = Scratch<(time: Lens.Seen, value: R.Value, difference: R.Diff)>()
+  /// How many values have been read since this was asked last.
+  @usableFromInline var read = 0
   @usableFromInline var old = Results<R.Output, R.OutDiff>()
   @usableFromInline var new = Results<R.Output, R.OutDiff>()
 
@@ -245,6 +252,7 @@
   @inlinable mutating func emitChange(
     _ key: R.Key, _ time: Lens.Seen, _ out: inout Emitter<Result, Lens.Seen, R.OutDiff>
   ) {
+    read &+= before.count &+ after.count
     old.list.count = 0
     new.list.count = 0
     if before.count > 0 { reduction.reduce(key, Group(before.buffer), into: &old) }
@@ -284,6 +292,7 @@
     after.count = 0
     ascend(settled, fresh, limit: .max)
     var group = before
+    read &+= group.count &+ rows.count
     changes.count = 0
     for row in rows { changes.append((Lens.view(fresh.time(row)), fresh.values[row], fresh.difference(row))) }
     var sorted = UnsafeMutableBufferPointer(start: changes.base, count: changes.count)

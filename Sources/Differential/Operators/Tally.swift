@@ -20,18 +20,23 @@ final class Tally<
     var out = Emitter(outlet)
     let batches = arrived
     arrived.removeAll(keepingCapacity: true)
+    var searches = 0
+    var read = 0
     withUnsafeTemporaryAllocation(of: Diff.self, capacity: Self.block) { sums in
       let sums = sums.baseAddress!
       for batch in batches {
         let fresh = batch.columns
         let settled = hub.spine.settled
+        searches &+= settled.count &* fresh.keyCount
         var start = 0
         while start < fresh.keyCount {
           let size = min(Self.block, fresh.keyCount - start)
           sums.initialize(repeating: .zero, count: size)
           for columns in settled {
             for i in 0..<size {
-              for row in columns.rows(of: fresh.keys[start &+ i]) { sums[i] += columns.difference(row) }
+              let rows = columns.rows(of: fresh.keys[start &+ i])
+              read &+= rows.count
+              for row in rows { sums[i] += columns.difference(row) }
             }
           }
           for i in 0..<size { emitChanges(fresh, start &+ i, sums[i], &out) }
@@ -40,6 +45,8 @@ final class Tally<
       }
     }
     out.finish()
+    hub.control.work.searches &+= searches
+    hub.control.work.readUpdates &+= read
   }
 
   /// Follows the sum of a key through the epochs of the batch; its rows are sorted by time.

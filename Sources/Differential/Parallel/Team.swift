@@ -39,7 +39,6 @@ public final class Team: @unchecked Sendable {
   @usableFromInline var shown: [AnyObject] = []
   /// Finds the others' counterparts once everything is made.
   @usableFromInline var introductions: [([[AnyObject]]) -> Void] = []
-  @usableFromInline var isIntroduced = false
 
   @inlinable init(team: Team, worker: Int) {
     precondition(worker >= 0 && worker < team.count, "a worker's number is below the team's count")
@@ -57,10 +56,9 @@ public final class Team: @unchecked Sendable {
     }
   }
 
-  /// Called by all workers before their first step.
+  /// Called by all workers before a step. What was made since the last is introduced; it is the same for all.
   @inlinable func introduce() {
-    guard !isIntroduced else { return }
-    isIntroduced = true
+    guard !introductions.isEmpty else { return }
     team.posted[worker] = shown
     team.barrier()
     let posted = (0..<team.count).map { team.posted[$0] }

@@ -125,6 +125,8 @@ public enum CheckpointError: Error, Equatable, Sendable {
   case insideStep
   /// A worker's changes have not been handed to those they belong to: run a step first.
   case unexchangedChanges
+  /// The dataflow reads another's arrangements, which are not its own to keep.
+  case readsAnother
   /// The dataflow has already run.
   case alreadyRunning
   /// The checkpoint is another worker's, or a team's of another size.

@@ -67,6 +67,7 @@ extension Dataflow {
   /// - Complexity: O(traces), the bytes of new batches, and what waits for later epochs.
   public func checkpoint(into sink: inout some BatchSink) throws -> Checkpoint {
     guard !root.isRunning else { throw CheckpointError.insideStep }
+    guard !control.isFollowing else { throw CheckpointError.readsAnother }
     for input in inputs { input.flush() }
     guard control.exchanges.allSatisfy({ !$0() }) else { throw CheckpointError.unexchangedChanges }
     var traces: [Checkpoint.Trace] = []
@@ -93,6 +94,7 @@ extension Dataflow {
     _ checkpoint: Checkpoint, from source: some BatchSource, isNew: (String) -> Bool = { _ in false }
   ) throws -> [String] {
     guard control.visits == 0, control.lower == .minimum, !root.isRunning else { throw CheckpointError.alreadyRunning }
+    guard !control.isFollowing else { throw CheckpointError.readsAnother }
     guard checkpoint.worker == control.membership?.worker ?? 0,
       checkpoint.workers == control.membership?.team.count ?? 1
     else { throw CheckpointError.otherWorker }

@@ -11,6 +11,8 @@
   @usableFromInline var builder: BatchBuilder<Key, Value, Time, Diff>
   @usableFromInline var nextOlder = 0
   @usableFromInline var nextNewer = 0
+  /// How many rows have been moved so far.
+  @usableFromInline var moved = 0
   @usableFromInline typealias Stamps = Scratch<(time: Time, difference: Diff)>
 
   @inlinable init(
@@ -69,6 +71,7 @@
     builder = out
     nextOlder = i
     nextNewer = j
+    moved &+= fuel &- left
     return i >= a.keyCount && j >= b.keyCount
   }
 

@@ -40,6 +40,8 @@
   /// How many slots have a merge under way.
   @usableFromInline var underWay = 0
   @usableFromInline var fresh: [B] = []
+  /// Batches of another spine that this one shows.
+  @usableFromInline var shown: [B] = []
   /// The columns of all batches, settled ones first.
   @usableFromInline var table: UnsafeMutablePointer<Columns>
   @usableFromInline var tableCapacity = 16
@@ -73,7 +75,7 @@
   @inlinable var rowCount: Int { all.reduce(0) { $0 + $1.rowCount } }
 
   /// Every settled batch, the oldest first, with how many rows have been inserted since it was made.
-  var batches: [(batch: B, age: Int)] {
+  @usableFromInline var batches: [(batch: B, age: Int)] {
     slots.flatMap { slot in
       let age = insertedRows - slot.birth
       return slot.newer.map { [(slot.older, age), ($0, 0)] } ?? [(slot.older, age)]
@@ -88,6 +90,17 @@
     insertedRows = batches.map(\.age).max() ?? 0
     slots = batches.map { Slot($0.batch, birth: insertedRows - $0.age) }
     rebuildTable()
+  }
+
+  /// Shows batches of another spine as settled, and nothing else. It merges none of them.
+  @inlinable func show(_ batches: [B]) {
+    shown = batches
+    fresh.removeAll()
+    freshCount = 0
+    settledCount = 0
+    reserve(batches.count)
+    for (index, batch) in batches.enumerated() { (table + index).initialize(to: batch.columns) }
+    settledCount = batches.count
   }
 
   /// Adds a batch as fresh.
@@ -137,8 +150,10 @@
     let fuel = Self.fuelFactor * batch.rowCount + 64
     while underWay > 0 && at < slots.count {
       if let merge = slots[at].merge {
-        movedRows += fuel
-        if merge.work(fuel: fuel) { complete(at) } else { at += 1 }
+        let before = merge.moved
+        let isComplete = merge.work(fuel: fuel)
+        movedRows &+= merge.moved &- before
+        if isComplete { complete(at) } else { at += 1 }
       } else {
         at += 1
       }
@@ -207,8 +222,9 @@
   /// Completes a merge, whatever it takes.
   @inlinable func force(_ at: Int) {
     guard let merge = slots[at].merge else { return }
-    movedRows += slots[at].rowCount
+    let before = merge.moved
     while !merge.work(fuel: .max) {}
+    movedRows &+= merge.moved &- before
     complete(at)
   }
 
