@@ -10,6 +10,8 @@ struct DifferentialCommand: ParsableCommand {
       Cases over graphs (n= nodes, m= edges, graph=uniform|rmat): reach, bfs, cc, cc_at, scc, scc_at, kcore (k=8), \
       pagerank (rounds=20). batches=1:5000,1000:500 runs 5000 epochs of 1 change, then 500 of 1000. multi=1 gives each \
       change a time of its own.
+      Tables: table runs every workload and puts the figures beside those of the Rust implementation (only=count,join, \
+      workers=2); large compares epochs of many changes with loading; work counts what one change touches, by algorithm.
       """)
 
   @Argument(help: "The workload.")
@@ -20,6 +22,12 @@ struct DifferentialCommand: ParsableCommand {
 
   func run() throws {
     let arguments = try WorkloadArguments(sizes)
+    switch workload {
+    case "table": return try runTable(arguments)
+    case "large": return try runLarge(arguments)
+    case "work": return try runWork(arguments)
+    default: break
+    }
     if try runKeyed(workload, arguments) { return }
     if try runGraph(workload, arguments) { return }
     throw ValidationError("there is no workload '\(workload)'")

@@ -70,13 +70,13 @@ private func keyed(_ seat: WorkerSeat, _ sizes: KeyedSizes, _ build: (Pairs, Che
   return workload(seat, flow, input, sums, sizes.stream) { Pair($0.0, $0.1) }
 }
 
-/// Words of ten bytes or so, as text: the record holds the bytes themselves.
+/// Words of ten bytes or so, as texts.
 private func wordCount(_ seat: WorkerSeat, _ sizes: KeyedSizes) -> Workload {
   let flow = Dataflow<UInt32>(seat.team, worker: seat.worker)
   let sums = ChecksumBox()
-  let (input, words) = flow.input(Word.self)
+  let (input, words) = flow.input(Text.self)
   collect(words.count(), sums) { Checksum.mix(fnv1a64($0.first.bytes), UInt64($0.second)) }
-  return workload(seat, flow, input, sums, sizes.stream) { Word(number: $0.0) }
+  return workload(seat, flow, input, sums, sizes.stream, record: wordMaker())
 }
 
 /// Where a workload is in its streams. It is behind a pointer so that feeding costs no exclusivity checks, and lives as
@@ -90,7 +90,7 @@ struct FeedState {
 /// A workload with one input, fed with records made of the pairs of a stream.
 @inline(__always) func workload<D: Record>(
   _ seat: WorkerSeat, _ flow: Dataflow<UInt32>, _ input: Input<D, UInt32, Int>, _ sums: ChecksumBox,
-  _ stream: PairStream, _ record: @escaping ((UInt64, UInt64)) -> D
+  _ stream: PairStream, record: @escaping ((UInt64, UInt64)) -> D
 ) -> Workload {
   let state = UnsafeMutablePointer<FeedState>.allocate(capacity: 1)
   state.initialize(to: FeedState(inserted: stream, removed: stream))
@@ -144,43 +144,25 @@ private func join(_ seat: WorkerSeat, _ sizes: KeyedSizes) -> Workload {
     checksum: { sums.value })
 }
 
-/// A text of up to 15 bytes held in place, ordered by its bytes.
-struct Word: Record {
-  private var high: UInt64
-  private var low: UInt64
-
-  /// `word` and six digits or more.
-  init(number: UInt64) {
-    var digits: UInt64 = 0
-    var width: UInt64 = 0
-    var rest = number
-    repeat {
-      digits |= (0x30 + rest % 10) << (8 * width)
-      rest /= 10
+/// Makes `word` and six digits or more of the first of a pair. The text is valid until the next is made.
+private func wordMaker() -> ((UInt64, UInt64)) -> Text {
+  // As the state of feeds, it lives as long as the process does.
+  let room = UnsafeMutablePointer<UInt8>.allocate(capacity: 24)
+  return { pair in
+    var rest = pair.0
+    var width = 6
+    var limit: UInt64 = 1_000_000
+    while rest >= limit && width < 20 {
       width += 1
-    } while rest > 0 || width < 6
-    // "word", then the digits from the left, then the length in the last byte.
-    var text = UInt64(0x776F_7264) << 32
-    var tail: UInt64 = 0
-    for i in 0..<width {
-      let digit = digits >> (8 * (width - 1 - i)) & 0xFF
-      if i < 4 { text |= digit << (24 - 8 * i) } else { tail |= digit << (56 - 8 * (i - 4)) }
+      limit = width < 20 ? limit * 10 : .max
     }
-    high = text
-    low = tail | (4 + width)
-  }
-
-  static func < (a: Word, b: Word) -> Bool { a.high == b.high ? a.low < b.low : a.high < b.high }
-  static var radixWidth: Int { 64 }
-  /// All begin with `wo`, so the bytes from the third on decide.
-  var radix: UInt64 { high << 16 | low >> 48 }
-  var route: UInt64 { finalize(high ^ low) }
-
-  var bytes: [UInt8] {
-    (0..<Int(low & 0xFF)).map { (i: Int) -> UInt8 in
-      let word = i < 8 ? high : low
-      let shift = UInt64(56 - 8 * (i & 7))
-      return UInt8(truncatingIfNeeded: word >> shift)
+    for (index, letter) in "word".utf8.enumerated() { room[index] = letter }
+    var at = 4 + width
+    while at > 4 {
+      at -= 1
+      room[at] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
     }
+    return Text(UnsafeBufferPointer(start: room, count: 4 + width))
   }
 }
