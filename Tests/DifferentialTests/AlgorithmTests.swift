@@ -105,6 +105,38 @@ func strongComponentsFollowTheGraph(order: LabelOrder, seed: UInt64) {
     seed: seed, nodes: 10, edges: 26, epochs: 8, { graph, _ in graph.pageRank(rounds: 6) }, { $0.pageRank(rounds: 6) })
 }
 
+@Test func wordCountsFollowTheirTexts() {
+  let vocabulary = ["a", "the", "river", "commonbeginningone", "commonbeginningtwo", "ä"]
+  let gaps = [" ", "  ", "\t", "\n"]
+  var generator = TestGenerator(seed: 12)
+  let flow = Dataflow<UInt32>()
+  let (input, texts) = flow.input(Text.self)
+  let counted = texts.wordCount().contents()
+  var live: [String] = []
+  for epoch in 1...40 as ClosedRange<UInt32> {
+    for _ in 0..<(epoch == 1 ? 12 : 3) {
+      if epoch > 1, Bool.random(using: &generator), !live.isEmpty {
+        let text = live.swapRemove(Int.random(in: 0..<live.count, using: &generator))
+        Text.with(text) { input.remove($0) }
+      } else {
+        let text = (0..<Int.random(in: 0..<8, using: &generator)).map { _ in
+          gaps.randomElement(using: &generator)! + vocabulary.randomElement(using: &generator)!
+        }.joined()
+        live.append(text)
+        Text.with(text) { input.insert($0) }
+      }
+    }
+    input.advance(to: epoch)
+    flow.step()
+    var expected: [String: Int] = [:]
+    for text in live {
+      for word in text.split(whereSeparator: \.isWhitespace) { expected[String(word), default: 0] += 1 }
+    }
+    let actual = counted.sorted.map { (String($0.value.first), $0.value.second) }
+    #expect(Dictionary(uniqueKeysWithValues: actual) == expected)
+  }
+}
+
 @Test(arguments: 0..<3) func datalogAndRecommendationsFollowTheirFacts(seed: UInt64) {
   check(seed: seed, nodes: 10, edges: 9, { graph, _ in graph.sameGeneration() }, { once($0.sameGeneration) })
   check(seed: seed, nodes: 8, edges: 14, { graph, _ in graph.recommendations() }, { $0.recommendations })

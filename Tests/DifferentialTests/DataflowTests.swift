@@ -182,6 +182,38 @@ import Testing
   #expect(scope == nil && session == nil)
 }
 
+@Test func aDataflowIsFreedThoughClosuresHoldItsInputsAndEpochsAreToCome() {
+  weak var scope: Scope<UInt32>?
+  weak var session: Input<UInt32, UInt32, Int>?
+  do {
+    let flow = Dataflow<UInt32>()
+    let (input, records) = flow.input(UInt32.self)
+    let counts = records.inspect { if $0.data < 9 { input.update($0.data + 1, at: $0.time + 5, by: 1) } }.count()
+      .contents()
+    input.insert(1)
+    for epoch in 1...8 as ClosedRange<UInt32> {
+      input.advance(to: epoch)
+      flow.step { flow.visits < .max }
+    }
+    #expect(counts.count == 2)
+    scope = flow.root
+    session = input
+  }
+  #expect(scope == nil && session == nil)
+}
+
+@Test func aWorkerThatNeverSteppedIsFreed() {
+  weak var scope: Scope<UInt32>?
+  do {
+    let flow = Dataflow<UInt32>(Team(count: 2, barrier: {}), worker: 0)
+    let (_, records) = flow.input(UInt32.self)
+    let counts = records.count().contents()
+    scope = flow.root
+    #expect(counts.count == 0)
+  }
+  #expect(scope == nil)
+}
+
 @Test func anInputOutlivesItsDataflowWithoutHarm() {
   var flow: Dataflow<UInt32>? = Dataflow()
   let (input, records) = flow!.input(UInt32.self)

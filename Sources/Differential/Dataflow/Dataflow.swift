@@ -31,7 +31,7 @@ public final class Dataflow<Epoch: EpochTime> {
   }
 
   deinit {
-    for part in control.teardown { part() }
+    control.giveUp()
     bound?.peers.removeAll()
   }
 
@@ -41,6 +41,7 @@ public final class Dataflow<Epoch: EpochTime> {
   ) -> (session: Input<Data, Epoch, Diff>, collection: Multiset<Data, Epoch, Diff>) {
     let port = Port<Data, Epoch, Diff>()
     let input = Input<Data, Epoch, Diff>(port: port, control: control)
+    control.teardown.append { [weak port] in port?.sinks.removeAll() }
     inputs.append(
       AnyInput(
         epoch: { input.isClosed ? nil : input.epoch }, flush: { input.flush() }, start: { input.advance(to: $0) }))
@@ -95,7 +96,10 @@ public final class Dataflow<Epoch: EpochTime> {
       for again in deferred { again() }
     }
     control.isBusy = true
-    defer { control.isBusy = false }
+    defer {
+      control.isBusy = false
+      control.mayContinue = { true }
+    }
     if let agreement = root.agreement {
       root.runTogether(agreement)
     } else if !root.run() {

@@ -188,6 +188,15 @@ public final class Scope<Time: Timestamp> {
   @usableFromInline var teardown: [() -> Void] = []
 
   @inlinable init(membership: Membership?) { self.membership = membership }
+
+  /// Lets go of everything that refers to itself in a circle, at the end of the dataflow.
+  @usableFromInline func giveUp() {
+    for part in teardown { part() }
+    teardown.removeAll()
+    deferred.removeAll()
+    touched.removeAll()
+    membership?.leave()
+  }
 }
 
 /// Operators by the phase at which they are to run: a binary heap.

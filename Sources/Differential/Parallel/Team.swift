@@ -56,6 +56,12 @@ public final class Team: @unchecked Sendable {
     }
   }
 
+  /// Forgets what has not been shown yet.
+  func leave() {
+    shown.removeAll()
+    introductions.removeAll()
+  }
+
   /// Called by all workers before a step. What was made since the last is introduced; it is the same for all.
   @inlinable func introduce() {
     guard !introductions.isEmpty else { return }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Differential
 
-private typealias Graph = Multiset<Pair<UInt32, UInt32>, UInt32, Int>
+typealias Graph = Multiset<Pair<UInt32, UInt32>, UInt32, Int>
 
 /// Runs a workload over a graph; false if there is none of that name.
 func runGraph(_ name: String, _ arguments: WorkloadArguments) throws -> Bool {
@@ -54,7 +54,7 @@ func runGraph(_ name: String, _ arguments: WorkloadArguments) throws -> Bool {
 }
 
 /// Which nodes a workload is given beside the edges.
-private enum GivenNodes {
+enum GivenNodes {
   case none
   /// Node 0, to start from.
   case root
@@ -62,7 +62,7 @@ private enum GivenNodes {
 }
 
 /// What determines the edges of a graph workload.
-private struct GraphSizes: Sendable {
+struct GraphSizes: Sendable {
   var nodes: UInt64
   var stream: PairStream
 
@@ -79,7 +79,7 @@ private struct GraphSizes: Sendable {
   }
 }
 
-private func graph(
+func graph(
   _ seat: WorkerSeat, _ sizes: GraphSizes, nodes given: GivenNodes,
   _ build: (Graph, Multiset<UInt32, UInt32, Int>, ChecksumBox) -> Void
 ) -> Workload {

@@ -1,8 +1,7 @@
 import Differential
-import Foundation
 import Testing
 
-/// The tutorial, whole. `everyBlockOfTheCatalogIsCompiledHere` finds each of its blocks in this file.
+/// The tutorial, whole.
 @Test func theTutorialComesToWhatItSays() {
   let flow = Dataflow<UInt32>()
   let (links, edges) = flow.input(Pair<UInt32, UInt32>.self)
@@ -39,27 +38,4 @@ import Testing
   links.advance(to: 3)
   flow.step()
   #expect(current == [Pair(1, 1): 1, Pair(2, 1): 1, Pair(3, 3): 1, Pair(4, 3): 1])
-}
-
-@Test func everyBlockOfTheCatalogIsCompiledHere() throws {
-  let here = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()
-  let code = lines(try String(contentsOf: here, encoding: .utf8))
-  let catalog = here.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    .appending(path: "Sources/Differential/Differential.docc")
-  var blocks = 0
-  for name in try FileManager.default.contentsOfDirectory(atPath: catalog.path) where name.hasSuffix(".md") {
-    let text = try String(contentsOf: catalog.appending(path: name), encoding: .utf8)
-    for part in text.components(separatedBy: "```swift\n").dropFirst() {
-      let block = lines(part.components(separatedBy: "```")[0])
-      blocks += 1
-      let isHere = code.indices.contains { code[$0...].starts(with: block) }
-      #expect(isHere, "\(name): \(block.first ?? "")")
-    }
-  }
-  #expect(blocks >= 7)
-}
-
-/// The lines that are not empty, without their indentation.
-private func lines(_ text: String) -> [Substring] {
-  text.split(separator: "\n").map { $0.drop { $0 == " " } }.filter { !$0.isEmpty }
 }
