@@ -73,7 +73,7 @@ private let operators = [
   "Map", "Filter", "FlatMap", "Explode", "Concat", "Negate", "Subtract", "Inspect", "Delay", "ArrangeByKey",
   "ArrangeBySelf", "Consolidate", "Join", "Semijoin", "Antijoin", "Reduce", "Count", "Threshold", "Distinct", "Min",
   "Max", "Top", "Sum", "Iterate", "PrioritizedIterate", "Enter", "EnterAt", "Leave", "Loop", "Inputs", "Probe",
-  "Contents", "InspectEpochs", "History",
+  "Contents", "InspectEpochs", "History", "Imported",
 ]
 
 @Test(arguments: operators) func everyOperatorHasAPageWithItsCostItsWordInLINQAndAnExample(name: String) throws {

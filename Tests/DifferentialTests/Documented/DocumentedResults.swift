@@ -70,3 +70,23 @@ import Testing
   history.advance(to: 1)
   #expect(history.since == 1)
 }
+
+@Test func importedArrangementsServeOperatorsThatComeLater() {
+  let flow = Dataflow<UInt32>()
+  let (input, people) = flow.input(Pair<UInt8, Int>.self)
+  let byTown = people.arrangeByKey()
+  input.insert(Pair(1, 30))
+  input.advance(to: 1)
+  flow.step()
+  // A question that nobody had thought of.
+  let oldest = byTown.imported().reduce(by: GreatestReduction(count: 1)) { town, age in Pair(town, age) }.contents()
+  input.insert(Pair(1, 70))
+  input.advance(to: 2)
+  flow.step()
+  #expect(oldest.records == [Pair(1, 70): 1])
+  // Another dataflow that reads the same trace.
+  let other = Dataflow<UInt32>()
+  let inhabitants = byTown.imported(into: other).asCollection().map { $0.first }.count().contents()
+  other.step()
+  #expect(inhabitants.records == [Pair(1, 2): 1])
+}
