@@ -1,8 +1,6 @@
 import ArgumentParser
 import Differential
 
-private typealias Graph = Multiset<Pair<UInt32, UInt32>, UInt32, Int>
-
 /// An algorithm with the size of its smaller graph.
 private struct WorkCase {
   var name: String
