@@ -31,8 +31,6 @@ private func checkOrder<R: Record, Value>(_ a: R, _ b: R, _ x: Value, _ y: Value
     position = next
   }
   #expect((a.radix(from: position) < b.radix(from: position)) == (a < b), "\(x) and \(y)")
-  let common = a.commonPosition(with: b)
-  #expect(a.agrees(with: b, before: common) && b.agrees(with: a, before: common))
 }
 
 @Test func textsAreOrderedByTheirBytes() {

@@ -80,11 +80,7 @@ public final class Dataflow<Epoch: EpochTime> {
         input.flush()
         if let epoch = input.epoch() { upper = min(upper, epoch) }
       }
-      var clamped = upper
-      repeat {
-        upper = clamped
-        for input in inputs { clamped = min(clamped, input.clamp(upper)) }
-      } while clamped < upper
+      if control.isFollowing { upper = clamped(upper) }
       if let bound {
         control.membership?.introduce()
         upper = bound.least(upper) ?? upper
@@ -108,6 +104,16 @@ public final class Dataflow<Epoch: EpochTime> {
     control.lower = control.upper
     finishStep()
     return true
+  }
+
+  /// The last epoch up to a given one at which all dataflows that are read let a step end.
+  @usableFromInline func clamped(_ upper: Epoch) -> Epoch {
+    var upper = upper
+    while true {
+      let clamped = inputs.reduce(upper) { min($0, $1.clamp(upper)) }
+      if clamped == upper { return upper }
+      upper = clamped
+    }
   }
 
   @inlinable func finishStep() {

@@ -27,6 +27,7 @@ public struct Pair<First: Record, Second: Record>: Record {
     return first.radix << UInt64(room) | second.radix >> UInt64(Second.radixWidth - room)
   }
 
+  @inlinable public static var routeIsStable: Bool { First.routeIsStable && Second.routeIsStable }
   @inlinable public var route: UInt64 { finalize(first.route &* 0x9E37_79B9_7F4A_7C15 &+ second.route) }
 }
 
@@ -77,19 +78,6 @@ extension Pair {
   }
 
   @inlinable public var radixExtent: Int { first.radixExtent &+ second.radixExtent }
-
-  @inlinable public func commonPosition(with other: Self) -> Int {
-    if first != other.first { return first.commonPosition(with: other.first) }
-    // Small records are one radix together, which begins with the first.
-    return Self.isView ? first.radixExtent &+ second.commonPosition(with: other.second) : 0
-  }
-
-  @inlinable public func agrees(with other: Self, before position: Int) -> Bool {
-    guard position > 0 else { return true }
-    let extent = first.radixExtent
-    if position < extent { return first.agrees(with: other.first, before: position) }
-    return first == other.first && second.agrees(with: other.second, before: position &- extent)
-  }
 }
 
 extension Pair: CustomStringConvertible {

@@ -30,8 +30,10 @@ public protocol Record: Hashable, Comparable, BitwiseCopyable, Sendable {
   static var radixWidth: Int { get }
   /// Whether ``radix`` holds the whole record.
   static var radixIsTotal: Bool { get }
-  /// Bits by which workers divide records among themselves. Only equality within a process is promised.
+  /// Bits by which workers divide records among themselves, and by which views are found. Equal records have equal ones.
   var route: UInt64 { get }
+  /// Whether ``route`` is the same in every process, and on another day.
+  static var routeIsStable: Bool { get }
 
   /// Whether all of the record can be had in radices, one position after another.
   ///
@@ -44,10 +46,6 @@ public protocol Record: Hashable, Comparable, BitwiseCopyable, Sendable {
   func radixPosition(after position: Int) -> Int?
   /// Where positions end: beyond it nothing of this record is left.
   var radixExtent: Int { get }
-  /// The last position up to which two records agree.
-  func commonPosition(with other: Self) -> Int
-  /// Whether two records agree in all that is before a position.
-  func agrees(with other: Self, before position: Int) -> Bool
 }
 
 extension Record {
@@ -57,12 +55,11 @@ extension Record {
   @inlinable public static var radixWidth: Int { 0 }
   @inlinable public static var radixIsTotal: Bool { false }
   @inlinable public var route: UInt64 { finalize(UInt64(truncatingIfNeeded: hashValue)) }
+  @inlinable public static var routeIsStable: Bool { false }
   @inlinable public static var hasDeepRadix: Bool { radixIsTotal }
   @inlinable public func radix(from position: Int) -> UInt64 { radix }
   @inlinable public func radixPosition(after position: Int) -> Int? { nil }
   @inlinable public var radixExtent: Int { 1 }
-  @inlinable public func commonPosition(with other: Self) -> Int { 0 }
-  @inlinable public func agrees(with other: Self, before position: Int) -> Bool { true }
 }
 
 extension Record where Stored == Self, Arena == NoArena {
@@ -85,6 +82,7 @@ extension Record where Self: FixedWidthInteger & UnsignedInteger {
   @inlinable public static var radixWidth: Int { bitWidth }
   @inlinable public static var radixIsTotal: Bool { true }
   @inlinable public var route: UInt64 { finalize(UInt64(truncatingIfNeeded: self)) }
+  @inlinable public static var routeIsStable: Bool { true }
 }
 
 extension Record where Self: FixedWidthInteger & SignedInteger {
@@ -94,6 +92,7 @@ extension Record where Self: FixedWidthInteger & SignedInteger {
   @inlinable public static var radixWidth: Int { bitWidth }
   @inlinable public static var radixIsTotal: Bool { true }
   @inlinable public var route: UInt64 { finalize(UInt64(truncatingIfNeeded: self)) }
+  @inlinable public static var routeIsStable: Bool { true }
 }
 
 extension UInt8: Record {}
@@ -113,4 +112,5 @@ public struct Unit: Record {
   @inlinable public static func < (a: Unit, b: Unit) -> Bool { false }
   @inlinable public static var radixIsTotal: Bool { true }
   @inlinable public var route: UInt64 { 0 }
+  @inlinable public static var routeIsStable: Bool { true }
 }

@@ -100,6 +100,7 @@ public struct Text: Record, @unchecked Sendable {
 
   @inlinable public func hash(into hasher: inout Hasher) { hasher.combine(bytes: UnsafeRawBufferPointer(bytes)) }
 
+  @inlinable public static var routeIsStable: Bool { true }
   @inlinable public var route: UInt64 {
     var sum = head
     var i = 7
@@ -118,10 +119,6 @@ public struct Text: Record, @unchecked Sendable {
   }
   @inlinable public func radixPosition(after position: Int) -> Int? { position + 7 < count ? position + 7 : nil }
   @inlinable public var radixExtent: Int { count + 1 }
-  @inlinable public func commonPosition(with other: Text) -> Int { agreement(with: other, from: 0) }
-  @inlinable public func agrees(with other: Text, before position: Int) -> Bool {
-    position <= count && (position == 0 || agreement(with: other, from: 0) >= position)
-  }
 
   @inlinable public static var isView: Bool { true }
   @inlinable public func kept(in region: Region) -> Text { Text(bytes, in: region) }

@@ -63,6 +63,7 @@ public struct Words: Record, @unchecked Sendable {
     for i in 0..<count { hasher.combine(base[i]) }
   }
 
+  @inlinable public static var routeIsStable: Bool { true }
   @inlinable public var route: UInt64 {
     var sum = first
     var i = 1
@@ -79,21 +80,6 @@ public struct Words: Record, @unchecked Sendable {
   @inlinable public func radix(from position: Int) -> UInt64 { position < count ? base[position] : 0 }
   @inlinable public func radixPosition(after position: Int) -> Int? { position + 1 < count ? position + 1 : nil }
   @inlinable public var radixExtent: Int { Swift.max(count, 1) }
-
-  @inlinable public func commonPosition(with other: Words) -> Int {
-    var i = 0
-    while i + 1 < count && base[i] == other.base[i] { i &+= 1 }
-    return i
-  }
-
-  @inlinable public func agrees(with other: Words, before position: Int) -> Bool {
-    var i = 0
-    while i < position {
-      if base[i] != other.base[i] { return false }
-      i &+= 1
-    }
-    return true
-  }
 
   @inlinable public static var isView: Bool { true }
 

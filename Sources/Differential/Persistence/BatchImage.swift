@@ -1,7 +1,7 @@
 // The bytes of a batch, as they are in memory and in a file.
 //
 // Words of 8 bytes in the byte order of the machine: magic and version; the sizes of a key's, a value's, a time's and a
-// difference's form; counts of keys and rows; least and most radix, the directory's shift and the radix position; the
+// difference's form; counts of keys and rows; least and most radix, and the directory's shift; the
 // number of pieces; the common time and the common difference, each in whole words; then the byte count of each piece. After
 // that the pieces, each beginning at a multiple of 64 bytes: keys and their arena, offsets, values and their arena, times,
 // differences, directory. A piece without bytes is a column that is not there.
@@ -24,7 +24,7 @@ public struct BatchImage {
 
   static var magic: UInt64 { 0x3148_4354_4142_4652 }  // "RFBATCH1"
   /// Words of the header before the common time.
-  static var fixedWords: Int { 9 }
+  static var fixedWords: Int { 8 }
 
   static func padded(_ count: Int) -> Int { (count + alignment - 1) & ~(alignment - 1) }
 
@@ -100,7 +100,7 @@ extension Batch {
     let columns = self.columns
     var header: [UInt64] = [
       BatchImage.magic, Self.typeSizes, UInt64(columns.keyCount), UInt64(columns.rowCount), columns.leastRadix,
-      columns.mostRadix, columns.directoryShift, UInt64(columns.radixPosition), UInt64(Self.pieceCount),
+      columns.mostRadix, columns.directoryShift, UInt64(Self.pieceCount),
     ]
     Self.append(columns.commonTime, to: &header)
     Self.append(columns.commonDifference, to: &header)
@@ -146,13 +146,13 @@ extension Batch {
     let words = UnsafeBufferPointer(
       start: base.assumingMemoryBound(to: UInt64.self), count: bytes.count / MemoryLayout<UInt64>.size)
     guard words[0] == BatchImage.magic else { throw .unknownFormat }
-    guard words[1] == typeSizes, words[8] == UInt64(pieceCount) else { throw .otherTypes }
+    guard words[1] == typeSizes, words[7] == UInt64(pieceCount) else { throw .otherTypes }
     let timeWords = (MemoryLayout<Time>.size + 7) / 8
     let differenceWords = (MemoryLayout<Diff>.size + 7) / 8
     let sizesAt = BatchImage.fixedWords + timeWords + differenceWords
     let headerWords = sizesAt + pieceCount
     guard headerWords <= words.count, let keyCount = Int(exactly: words[2]), let rowCount = Int(exactly: words[3]),
-      0 < keyCount, keyCount <= rowCount, rowCount < Int(UInt32.max), words[6] < 64, words[7] < UInt64(Int32.max)
+      0 < keyCount, keyCount <= rowCount, rowCount < Int(UInt32.max), words[6] < 64
     else { throw .damaged }
 
     var pieces: [UnsafeRawBufferPointer] = []
@@ -205,7 +205,6 @@ extension Batch {
     columns.leastRadix = words[4]
     columns.mostRadix = words[5]
     columns.directoryShift = words[6]
-    columns.radixPosition = Int(words[7])
     guard words[4] <= words[5] else { throw .damaged }
     if !pieces[next].isEmpty {
       columns.directory = try required(UInt32.self, pieces[next].count / 4)

@@ -14,13 +14,13 @@
   @usableFromInline var commonDifference: Diff
   @usableFromInline var keyCount: Int
   @usableFromInline var rowCount: Int
-  /// `directory[b]..<directory[b + 1]` are the keys whose radix, from `leastRadix` on, is in bucket `b`.
+  /// `directory[b]..<directory[b + 1]` are the keys whose radix, from `leastRadix` on, is in bucket `b`. Where keys are
+  /// views it is a hash table instead: at or after the place that the high bits of a key's route name is its index plus one;
+  /// 0 is an empty place.
   @usableFromInline var directory: UnsafeMutablePointer<UInt32>?
   @usableFromInline var leastRadix: UInt64
   @usableFromInline var mostRadix: UInt64
   @usableFromInline var directoryShift: UInt64
-  /// From where on the radices of keys are taken: all keys of the batch agree before it. 0 unless keys are views.
-  @usableFromInline var radixPosition: Int
 
   @inlinable init(
     keys: Column<Key>, offsets: UnsafeMutablePointer<UInt32>?, values: Column<Value>,
@@ -40,7 +40,6 @@
     leastRadix = 0
     mostRadix = 0
     directoryShift = 0
-    radixPosition = 0
     if withDirectory { makeDirectory() }
   }
 
@@ -49,9 +48,12 @@
 
   @inlinable mutating func makeDirectory() {
     guard Key.radixWidth > 0, keyCount >= Self.directoryLimit else { return }
-    if Key.isView && Key.hasDeepRadix { radixPosition = keys[0].commonPosition(with: keys[keyCount - 1]) }
-    leastRadix = radix(of: keys[0])
-    mostRadix = radix(of: keys[keyCount - 1])
+    if Self.isHashed {
+      makeHashTable()
+      return
+    }
+    leastRadix = keys[0].radix
+    mostRadix = keys[keyCount - 1].radix
     let span = mostRadix - leastRadix
     guard span > 0 else { return }
     // Small batches get two buckets a key: most searches for what is not there end at an empty bucket. In large
@@ -64,7 +66,7 @@
     let directory = UnsafeMutablePointer<UInt32>.allocate(capacity: buckets + 1)
     var next = 0
     for key in 0..<keyCount {
-      let bucket = Int((radix(of: keys[key]) &- leastRadix) >> directoryShift)
+      let bucket = Int((keys[key].radix &- leastRadix) >> directoryShift)
       while next <= bucket {
         directory[next] = UInt32(truncatingIfNeeded: key)
         next += 1
@@ -77,11 +79,28 @@
     self.directory = directory
   }
 
-  /// How many entries the directory has.
-  var directoryCount: Int { directory == nil ? 0 : Int((mostRadix - leastRadix) >> directoryShift) + 2 }
+  /// Views are found by a hash: what distinguishes texts or rows is mostly not in their leading bits.
+  @inlinable @inline(__always) static var isHashed: Bool { Key.isView && Key.routeIsStable }
 
-  @inlinable @inline(__always) func radix(of key: Key) -> UInt64 {
-    Key.isView && radixPosition > 0 ? key.radix(from: radixPosition) : key.radix
+  @inlinable mutating func makeHashTable() {
+    // At most half of the places are taken: a search ends after one or two.
+    let bits = 64 - UInt64(2 * keyCount - 1).leadingZeroBitCount
+    let places = 1 << bits
+    directoryShift = UInt64(64 - bits)
+    let table = UnsafeMutablePointer<UInt32>.allocate(capacity: places)
+    table.initialize(repeating: 0, count: places)
+    for key in 0..<keyCount {
+      var place = Int(truncatingIfNeeded: keys[key].route >> directoryShift)
+      while table[place] != 0 { place = (place &+ 1) & (places &- 1) }
+      table[place] = UInt32(truncatingIfNeeded: key &+ 1)
+    }
+    directory = table
+  }
+
+  /// How many entries the directory has.
+  var directoryCount: Int {
+    guard directory != nil else { return 0 }
+    return Self.isHashed ? 1 << (64 - Int(directoryShift)) : Int((mostRadix - leastRadix) >> directoryShift) + 2
   }
 
   @inlinable var memory: ColumnMemory {
@@ -96,17 +115,14 @@
       ), arenas: arenas)
   }
 
-  /// The index of the first key that is not below the given one.
+  /// The index of the first key that is not below the given one, where keys are not hashed.
   ///
   /// - Complexity: O(1) expected where keys are spread evenly over their radix, O(log n) at worst.
   @inlinable func lowerBound(_ key: Key) -> Int {
     var low = 0
     var high = keyCount
-    if let directory {
-      if Key.isView && radixPosition > 0 && !key.agrees(with: keys[0], before: radixPosition) {
-        return key < keys[0] ? 0 : keyCount
-      }
-      let radix = radix(of: key)
+    if !Self.isHashed, let directory {
+      let radix = key.radix
       if radix < leastRadix { return 0 }
       if radix > mostRadix { return keyCount }
       let bucket = Int((radix &- leastRadix) >> directoryShift)
@@ -122,6 +138,16 @@
 
   /// The rows of a key; empty if it is not there.
   @inlinable func rows(of key: Key) -> Range<Int> {
+    if Self.isHashed, let directory {
+      let mask = 1 &<< (64 &- Int(directoryShift)) &- 1
+      var place = Int(truncatingIfNeeded: key.route >> directoryShift)
+      while true {
+        let entry = Int(directory[place])
+        if entry == 0 { return 0..<0 }
+        if keys[entry &- 1] == key { return rows(at: entry &- 1) }
+        place = (place &+ 1) & mask
+      }
+    }
     let at = lowerBound(key)
     guard at < keyCount, keys[at] == key else { return 0..<0 }
     return rows(at: at)
