@@ -5,7 +5,7 @@ struct WorkloadArguments {
   private var values: [String: String] = [:]
 
   private static let names: Set<String> = [
-    "k", "m", "n", "batches", "workers", "multi", "graph", "variant", "rounds", "seed", "only",
+    "k", "m", "n", "batches", "workers", "multi", "graph", "variant", "rounds", "seed", "only", "rebuild",
   ]
 
   init(_ words: [String]) throws {

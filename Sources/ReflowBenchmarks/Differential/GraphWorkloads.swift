@@ -9,6 +9,7 @@ func runGraph(_ name: String, _ arguments: WorkloadArguments) throws -> Bool {
   let order: LabelOrder = isPrioritized ? .leastFirst : .together
   let sizes = try GraphSizes(arguments)
   let schedule = try Schedule(load: try arguments.number("m", default: 5_000_000), arguments)
+  let share = try arguments.number("rebuild", default: 0)
   let k = try arguments.number("k", default: 8)
   let rounds = UInt32(try arguments.number("rounds", default: 20))
   switch name {
@@ -33,7 +34,11 @@ func runGraph(_ name: String, _ arguments: WorkloadArguments) throws -> Bool {
   case "scc", "scc_at":
     run(name, schedule) { seat in
       graph(seat, sizes, nodes: .none) { edges, _, sums in
-        collect(edges.stronglyConnected(order), sums) { Checksum.mix(UInt64($0.first), UInt64($0.second)) }
+        let strong =
+          share > 0
+          ? edges.rebuilding(whenChangesExceedOneIn: share) { $0.stronglyConnected(order) }
+          : edges.stronglyConnected(order)
+        collect(strong, sums) { Checksum.mix(UInt64($0.first), UInt64($0.second)) }
       }
     }
   case "kcore":
