@@ -4,7 +4,7 @@ import TOMLKit
 
 extension Settings {
   /// One key of the configuration file: its name, what it takes, and how it is set.
-  private struct Key: Sendable {
+  struct Key: Sendable {
     let name: String
     let expectation: String
     let set: @Sendable (any TOMLValueConvertible, inout Settings) -> Bool
@@ -83,7 +83,7 @@ extension Settings {
     return diagnostic
   }
 
-  private static let keys: [Key] = [
+  static let keys: [Key] = [
     Key(name: "images", expectation: "\"auto\", \"podman\", \"docker\", \"apptainer\" or \"ignore\"") {
       guard let images = $0.string.flatMap(Images.init(rawValue:)) else { return false }
       $1.images = images

@@ -12,7 +12,7 @@ struct Reflow: ParsableCommand {
     version: "reflow 0.1.0",
     subcommands: [
       BuildCommand.self, WatchCommand.self, CheckCommand.self, FmtCommand.self, TestCommand.self, EvalCommand.self,
-      DocCommand.self, LspCommand.self,
+      DocCommand.self, InitCommand.self, LspCommand.self, CompletionsCommand.self,
       WhyCommand.self, StatusCommand.self, LogCommand.self, GraphCommand.self, CleanCommand.self, PruneCommand.self,
       VerifyCommand.self, VersionCommand.self,
     ])
@@ -43,6 +43,8 @@ enum Main {
 
   private static func runCommand() throws {
     var words = Array(CommandLine.arguments.dropFirst())
+    // What the shells' completions call: known to them alone, and never with a word of complaint.
+    if words.first == WordCompletion.commandName { return WordCompletion.answer(Array(words.dropFirst())) }
     try checkName(of: words.first)
     let commands: [any ProgramCommand.Type] = [
       BuildCommand.self, WatchCommand.self, TestCommand.self, EvalCommand.self, StatusCommand.self,

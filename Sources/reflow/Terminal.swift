@@ -44,4 +44,18 @@ enum Terminal {
   static func environment(_ name: String) -> String? {
     getenv(name).map { String(cString: $0) }
   }
+
+  /// The variables whose names begin so.
+  static func environment(beginningWith prefix: String) -> [String: String] {
+    var found: [String: String] = [:]
+    var place = environ
+    while let entry = place.pointee {
+      let text = String(cString: entry)
+      if text.hasPrefix(prefix), let sign = text.firstIndex(of: "=") {
+        found[String(text[..<sign])] = String(text[text.index(after: sign)...])
+      }
+      place += 1
+    }
+    return found
+  }
 }

@@ -37,6 +37,13 @@ struct Workspace {
     try readConfiguration()
   }
 
+  /// The workspace of the current folder as it is without its configuration, for those who must not complain.
+  init?(unconfiguredAt given: String?) {
+    guard let current = Self.resolve(ByteString(given ?? ".")) else { return nil }
+    root = given == nil ? Self.nearestRoot(from: current) ?? current : current
+    settings = Settings()
+  }
+
   /// `.reflow`, absolute.
   var stateFolder: ByteString { root + "/.reflow" }
 
@@ -123,13 +130,20 @@ struct Workspace {
     throw ExitStatus.badInput.exitCode
   }
 
-  /// What the configuration file says now, and what is wrong with it.
+  /// What the configuration file says now, overridden by the environment, and what is wrong with them.
   func parseConfiguration() throws(SystemError) -> (settings: Settings, digest: Digest, diagnostics: [Diagnostic]) {
-    guard let bytes = try HostFile.read(root + "/" + ByteString(configurationName)) else {
-      return (Settings(), Digest(high: 0, low: 0), [])
+    var settings = Settings()
+    var diagnostics: [Diagnostic] = []
+    let file = try HostFile.read(root + "/" + ByteString(configurationName))
+    if let file { (settings, diagnostics) = Settings.parse(SourceFile(name: configurationName, text: file)) }
+    let environment = Terminal.environment(beginningWith: "REFLOW_")
+    diagnostics += settings.apply(environment: environment)
+    // A watch answers only those whose configuration is its own.
+    var identity = file ?? []
+    for name in Settings.variables {
+      if let value = environment[name], !value.isEmpty { identity += Array("\0\(name)=\(value)".utf8) }
     }
-    let (settings, diagnostics) = Settings.parse(SourceFile(name: configurationName, text: bytes))
-    return (settings, Digest(hashing: bytes), diagnostics)
+    return (settings, identity.isEmpty ? Digest(high: 0, low: 0) : Digest(hashing: identity), diagnostics)
   }
 
   static func nearestRoot(from folder: ByteString) -> ByteString? {

@@ -74,3 +74,40 @@ import Testing
     #expect(diagnostics[0].range?.start.line == 2)
   }
 }
+
+/// The environment overrides the file.
+@Suite struct EnvironmentTests {
+  @Test func `a variable overrides its key, and an empty one does not`() {
+    var (settings, _) = Settings.parse(
+      SourceFile(name: "reflow.toml", text: "jobs = 3\nimages = \"docker\"\n[sandbox]\nmode = \"strict\"\n"))
+    let diagnostics = settings.apply(environment: [
+      "REFLOW_JOBS": "7", "REFLOW_KEEP_GOING": "true", "REFLOW_IMAGES": "", "REFLOW_SANDBOX_MODE": "off",
+      "REFLOW_ROOTS": "/a:/b c", "REFLOW_LOG_LIMIT": "10", "PATH": "/bin",
+    ])
+    #expect(diagnostics.isEmpty)
+    #expect(settings.jobs == 7 && settings.keepGoing && settings.images == .docker && settings.sandboxMode == "off")
+    #expect(settings.roots == ["/a", "/b c"] && settings.logLimitBytes == 10)
+  }
+
+  @Test func `a wrong value and a name that is nearly one are reported, and others are not`() {
+    var settings = Settings()
+    let diagnostics = settings.apply(environment: [
+      "REFLOW_JOBS": "many", "REFLOW_KEEP_GOING": "1", "REFLOW_IMAGE": "docker", "REFLOW_ROOT": "/x",
+      "REFLOW_FAILED": "2",
+      "REFLOW_STATUS": "succeeded",
+    ])
+    #expect(
+      diagnostics.map(\.id) == [
+        "configuration.invalid-value", "configuration.invalid-value", "configuration.unknown-key",
+      ])
+    #expect(
+      diagnostics[0].message == "the environment variable REFLOW_JOBS takes a whole number from 1 to 4096, not 'many'")
+    #expect(diagnostics[2].notes.map(\.message) == ["did you mean REFLOW_IMAGES?"])
+    #expect(settings.jobs == nil)
+  }
+
+  @Test func `every key has a variable of its own`() {
+    #expect(Set(Settings.variables).count == Settings.variables.count)
+    #expect(Settings.variables.contains("REFLOW_SANDBOX_READABLE"))
+  }
+}

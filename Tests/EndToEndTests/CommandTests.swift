@@ -311,3 +311,28 @@ struct CommandTests {
     #expect(try project.build().ran == ["First": 1, "Second": 1])
   }
 }
+
+/// What overrides what: the file, the environment, the options.
+@Suite struct PrecedenceTests {
+  private static let program =
+    "val Main = map([(n, exec() (out file) {\" exit 1; echo {{n}} > {{out}} \"}) | n <- [\"a\", \"b\"]])\n"
+
+  /// How many of two failing steps ran: one, or both where the build keeps going.
+  private func failures(_ project: Workspace, _ environment: [String: String], _ options: String...) throws -> Int {
+    let build = try project.build(options + ["-j", "1"], environment: environment)
+    return build.errors.contains("2 failed") ? 2 : 1
+  }
+
+  @Test func `the environment overrides the file, and options override both`() throws {
+    let project = try Workspace(["main.rf": Self.program, "reflow.toml": "keep-going = true\n"])
+    #expect(try failures(project, [:]) == 2)
+    #expect(try failures(project, ["REFLOW_KEEP_GOING": "false"]) == 1)
+    #expect(try failures(project, ["REFLOW_KEEP_GOING": "false"], "--keep-going") == 2)
+    let jobs = try project.reflow("build", environment: ["REFLOW_JOBS": "none"])
+    #expect(jobs.status == 2)
+    #expect(jobs.errors.contains("REFLOW_JOBS takes a whole number"))
+    let misspelt = try project.reflow("build", environment: ["REFLOW_JOB": "3"])
+    #expect(misspelt.status == 2)
+    #expect(misspelt.errors.contains("did you mean REFLOW_JOBS?"))
+  }
+}
