@@ -135,16 +135,16 @@ extension Atoms {
     }
   }
 
-  private static let binary: Set<Token.Kind> = [
+  private static let binary: KindSet = [
     .plus, .minus, .star, .slash, .percent, .ampersand, .shiftLeft, .shiftRight, .andAnd, .orOr, .equal, .notEqual,
     .less, .greater, .lessEqual, .greaterEqual, .tildeArrow, .bar,
   ]
-  private static let operandEnds: Set<Token.Kind> = [
+  private static let operandEnds: KindSet = [
     .identifier, .integer, .float, .string, .template, .true, .false, .rightParen, .rightBracket, .rightBrace,
     .file, .dir,
   ]
   /// Words whose parenthesis follows at once.
-  private static let callers: Set<Token.Kind> = [
+  private static let callers: KindSet = [
     .identifier, .exec, .func, .make, .requires, .int, .floatKeyword, .stringKeyword, .bool, .file, .dir, .module,
     .struct, .rightParen, .rightBracket, .rightBrace,
   ]
@@ -168,4 +168,15 @@ extension Atoms {
     case _: return true
     }
   }
+}
+
+/// Kinds of tokens, one bit each: looked at several times for every token.
+private struct KindSet: ExpressibleByArrayLiteral {
+  private var bits: UInt128 = 0
+
+  init(arrayLiteral elements: Token.Kind...) {
+    for element in elements { bits |= 1 << UInt128(element.rawValue) }
+  }
+
+  func contains(_ kind: Token.Kind) -> Bool { bits >> UInt128(kind.rawValue) & 1 == 1 }
 }

@@ -12,6 +12,16 @@ package struct ModuleDocumentation: Sendable {
     package var defaultText: String?
     /// Lines without comment markers; empty where there is no comment.
     package var documentation: String
+
+    /// How it is declared.
+    package var signature: String {
+      switch kind {
+      case .param: "param \(name) \(type)" + (defaultText.map { " = \($0)" } ?? "")
+      case .value: "val \(name) \(type)"
+      case .function: "func \(name)" + type.dropFirst("func".utf8.count)
+      case .type: "type \(name) \(type)"
+      }
+    }
   }
 
   /// Params, then types, then values and functions, each in the order of the module.
@@ -43,6 +53,14 @@ package struct ModuleDocumentation: Sendable {
     self.items = items
   }
 
+  /// What a module of the system offers.
+  package init(of module: SystemModule) {
+    items = module.functions.map { function in
+      let type = function.signature.dropFirst("func \(function.name)".utf8.count)
+      return Item(kind: .function, name: function.name, type: "func" + type, documentation: function.summary + "\n")
+    }
+  }
+
   /// The doc comment of each exported name; of a name that is declared again, the last.
   private static func comments(in module: CheckedModule) -> [String: String] {
     var comments: [String: String] = [:]
@@ -66,13 +84,7 @@ package struct ModuleDocumentation: Sendable {
     var result = ""
     for item in items {
       if !result.isEmpty { result += "\n" }
-      switch item.kind {
-      case .param: result += "param \(item.name) \(item.type)" + (item.defaultText.map { " = \($0)" } ?? "")
-      case .value: result += "val \(item.name) \(item.type)"
-      case .function: result += "func \(item.name)" + item.type.dropFirst("func".utf8.count)
-      case .type: result += "type \(item.name) \(item.type)"
-      }
-      result += "\n"
+      result += item.signature + "\n"
       for line in item.documentation.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
         result += line.isEmpty ? "\n" : "    \(line)\n"
       }

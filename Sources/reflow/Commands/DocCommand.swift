@@ -1,4 +1,6 @@
 import ArgumentParser
+import BuildGraph
+import Diagnostics
 import Language
 
 struct DocCommand: ParsableCommand {
@@ -7,6 +9,8 @@ struct DocCommand: ParsableCommand {
 
   @Argument(help: "A program, or a module of the system such as '$/strings'.")
   var program = "main.rf"
+  @Flag(help: "Print one page for browsers, of the program, its modules and the modules of the system that they use.")
+  var html = false
   @Option(help: "The workspace root.")
   var root: String?
 
@@ -18,7 +22,7 @@ struct DocCommand: ParsableCommand {
       workspace.report(checked.diagnostics)
       throw ExitStatus.badInput.exitCode
     }
-    Terminal.print(ModuleDocumentation(of: module).text)
+    Terminal.print(html ? DocumentationPage(of: checked, title: program).html : ModuleDocumentation(of: module).text)
   }
 
   private func printSystemModule(_ name: String) throws {
@@ -28,8 +32,8 @@ struct DocCommand: ParsableCommand {
           + SystemModule.names.map { "$/" + $0 }.joined(separator: ", ") + "\n")
       throw ExitStatus.badInput.exitCode
     }
-    for function in SystemFunction.allCases where function.module == module.name {
-      Terminal.print("func \(function.name)\(function.type.description.dropFirst("func".utf8.count))\n")
-    }
+    let documentation = ModuleDocumentation(of: module)
+    Terminal.print(
+      html ? DocumentationPage(title: "$/" + name, ["$/" + name: documentation]).html : documentation.text)
   }
 }
