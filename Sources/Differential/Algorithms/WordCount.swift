@@ -17,6 +17,7 @@ public struct TextWords: Sequence, IteratorProtocol {
 
   @inlinable init(_ text: Text) { bytes = text.bytes }
 
+  /// The next word, or nil at the end.
   @inlinable public mutating func next() -> Text? {
     while at < bytes.count && Self.parts(bytes[at]) { at &+= 1 }
     guard at < bytes.count else { return nil }

@@ -17,6 +17,7 @@ public struct Work: Equatable, Sendable {
   /// All updates that were touched.
   public var touchedUpdates: Int { arrangedUpdates + readUpdates + movedUpdates }
 
+  /// What was done from one reading to a later one.
   public static func - (a: Work, b: Work) -> Work {
     var result = a
     result.visits -= b.visits

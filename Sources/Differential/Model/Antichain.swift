@@ -60,6 +60,7 @@ public struct Antichain<Time: Timestamp>: Equatable, Sendable {
 public struct CountedAntichain<Time: Timestamp>: Sendable {
   private var counts: [(time: Time, count: Int)] = []
 
+  /// Nothing is held.
   public init() {}
 
   /// Changes how often a time is held; times held zero times are forgotten.

@@ -20,9 +20,12 @@ extension Int64: Weight { @inlinable public static var one: Int64 { 1 } }
 
 /// Two differences side by side: two multisets, or a count and a sum, maintained in one.
 public struct DifferencePair<First: Difference, Second: Difference>: Difference {
+  /// The one.
   public var first: First
+  /// The other.
   public var second: Second
 
+  /// Both side by side.
   @inlinable public init(_ first: First, _ second: Second) {
     self.first = first
     self.second = second

@@ -65,6 +65,7 @@ public struct Product<Outer: Timestamp, Inner: EpochTime>: Timestamp {
   /// The round of the loop.
   public var inner: Inner
 
+  /// The round of a loop at a time outside it.
   @inlinable public init(_ outer: Outer, _ inner: Inner) {
     self.outer = outer
     self.inner = inner

@@ -1,8 +1,11 @@
 /// Two records in one, ordered by the first and then the second. Keyed collections hold pairs of key and value.
 public struct Pair<First: Record, Second: Record>: Record {
+  /// The key, in keyed collections.
   public var first: First
+  /// The value, in keyed collections.
   public var second: Second
 
+  /// A pair of two records.
   @inlinable public init(_ first: First, _ second: Second) {
     self.first = first
     self.second = second

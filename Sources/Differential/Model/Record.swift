@@ -108,6 +108,7 @@ extension Int: Record {}
 
 /// The record without content: the value of a collection that is only keys. It takes no room.
 public struct Unit: Record {
+  /// The only value.
   @inlinable public init() {}
   @inlinable public static func < (a: Unit, b: Unit) -> Bool { false }
   @inlinable public static var radixIsTotal: Bool { true }

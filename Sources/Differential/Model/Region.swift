@@ -6,6 +6,7 @@ public final class Region {
   @usableFromInline var next: UnsafeMutableRawPointer?
   @usableFromInline var left = 0
 
+  /// A region without memory yet.
   public init() {}
 
   deinit { for block in blocks { block.deallocate() } }

@@ -1,9 +1,13 @@
 /// One change: at `time`, the multiplicity of `data` changes by `difference`.
 public struct Update<Data: Record, Time: Timestamp, Diff: Difference>: Equatable, Sendable {
+  /// The record.
   public var data: Data
+  /// From when on its multiplicity is another.
   public var time: Time
+  /// By how much.
   public var difference: Diff
 
+  /// A change of a record at a time.
   @inlinable public init(_ data: Data, _ time: Time, _ difference: Diff) {
     self.data = data
     self.time = time
@@ -63,6 +67,7 @@ public struct Updates<Data: Record, Time: Timestamp, Diff: Difference> {
 
   /// How many updates there are.
   @inlinable public var count: Int { filled }
+  /// Whether there are none.
   @inlinable public var isEmpty: Bool { filled == 0 }
   @inlinable var isFull: Bool { count == capacity }
 
@@ -71,8 +76,11 @@ public struct Updates<Data: Record, Time: Timestamp, Diff: Difference> {
   /// Whether all updates have the same difference.
   @inlinable public var hasCommonDifference: Bool { differenceColumn == nil }
 
+  /// The record of an update.
   @inlinable public func data(at index: Int) -> Data { records[index] }
+  /// The time of an update.
   @inlinable public func time(at index: Int) -> Time { timeColumn.map { $0[index] } ?? commonTime }
+  /// The difference of an update.
   @inlinable public func difference(at index: Int) -> Diff { differenceColumn.map { $0[index] } ?? commonDifference }
 
   /// The update at an index.

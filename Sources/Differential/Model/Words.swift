@@ -33,6 +33,7 @@ public struct Words: Record, @unchecked Sendable {
     self.init(memory, count: count)
   }
 
+  /// One of the words.
   @inlinable public subscript(index: Int) -> UInt64 { base[index] }
 
   /// The words themselves.

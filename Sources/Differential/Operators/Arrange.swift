@@ -2,6 +2,7 @@
 ///
 /// Sharing one arrangement between operators, and entering it into loops, costs no copy.
 public struct Arrangement<Key: Record, Value: Record, Diff: Difference, Lens: TimeLens> {
+  /// The times of the scope from which it is seen.
   public typealias Time = Lens.Seen
   /// The scope from which it is seen.
   public let scope: Scope<Lens.Seen>

@@ -97,6 +97,7 @@ extension Arrangement {
 
 /// The variable of a loop: used before it is defined, and in each round what it was defined as in the round before.
 public final class Variable<Data: Record, Outer: Timestamp, Inner: EpochTime, Diff: Difference> {
+  /// The times of its loop.
   public typealias Time = Product<Outer, Inner>
   /// The variable as a collection. In round 0 it is the collection it was made from, or nothing.
   public let collection: Multiset<Data, Time, Diff>

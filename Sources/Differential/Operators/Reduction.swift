@@ -1,8 +1,11 @@
 /// A value with how often it is there.
 public struct Counted<Value, Diff> {
+  /// The value.
   public var value: Value
+  /// How often it is there: a multiplicity, which may be negative.
   public var difference: Diff
 
+  /// A value that is there so often.
   @inlinable public init(_ value: Value, _ difference: Diff) {
     self.value = value
     self.difference = difference
@@ -28,6 +31,7 @@ public struct Group<Value: Record, Diff: Difference>: RandomAccessCollection {
 
   @inlinable public var startIndex: Int { 0 }
   @inlinable public var endIndex: Int { values.count }
+  /// A value of the group, with its multiplicity.
   @inlinable public subscript(index: Int) -> Counted<Value, Diff> { values[index] }
 }
 
@@ -121,6 +125,7 @@ public struct ClosureReduction<Key: Record, Value: Record, Diff: Difference, Out
 
 /// The least value.
 public struct LeastReduction<Key: Record, Value: Record>: Reduction {
+  /// The one reduction of its kind.
   @inlinable public init() {}
   @inlinable public var reach: Reach { .least(1) }
   @inlinable public var leastDecides: Bool { true }
@@ -135,6 +140,7 @@ public struct LeastReduction<Key: Record, Value: Record>: Reduction {
 
 /// Whether a key is there.
 public struct PresenceReduction<Key: Record>: Reduction {
+  /// The one reduction of its kind.
   @inlinable public init() {}
   @inlinable public var leastDecides: Bool { true }
   @inlinable public func multiplicity(_ difference: Int) -> Int { difference }
@@ -146,7 +152,13 @@ public struct PresenceReduction<Key: Record>: Reduction {
 /// The greatest values, so many of them counted with multiplicity.
 public struct GreatestReduction<Key: Record, Value: Record>: Reduction {
   @usableFromInline let count: Int
-  @inlinable public init(count: Int) { self.count = count }
+  /// The greatest `count` values.
+  ///
+  /// - Precondition: The count is not negative.
+  @inlinable public init(count: Int) {
+    precondition(count >= 0, "there are no fewer than no greatest values")
+    self.count = count
+  }
   @inlinable public var reach: Reach { .greatest(count) }
   @inlinable public func multiplicity(_ difference: Int) -> Int { difference }
   @inlinable public func reduce(_ key: Key, _ group: Group<Value, Int>, into results: inout Results<Value, Int>) {

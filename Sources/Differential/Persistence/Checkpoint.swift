@@ -23,6 +23,7 @@ public struct Checkpoint: Equatable, Sendable {
     /// Its batches, the oldest first.
     public var batches: [Named]
 
+    /// A trace of that name, with its batches from the oldest on.
     public init(name: String, batches: [Named]) {
       self.name = name
       self.batches = batches
@@ -36,6 +37,7 @@ public struct Checkpoint: Equatable, Sendable {
     /// How many rows had been inserted since it was made: old ones are merged though they are large.
     public var age: Int
 
+    /// A batch by the name that the store gave it.
     public init(name: UInt64, age: Int) {
       self.name = name
       self.age = age
@@ -46,10 +48,12 @@ public struct Checkpoint: Equatable, Sendable {
   public var epoch: UInt64
   /// Which worker's part it is, of how many.
   public var worker: Int
+  /// How many workers the team had.
   public var workers: Int
   /// All traces, in the order in which they were made.
   public var traces: [Trace]
 
+  /// A checkpoint read back from a store.
   public init(epoch: UInt64, worker: Int, workers: Int, traces: [Trace]) {
     self.epoch = epoch
     self.worker = worker

@@ -72,7 +72,8 @@ private func names(in page: String, between mark: String) -> [String] {
 private let operators = [
   "Map", "Filter", "FlatMap", "Explode", "Concat", "Negate", "Subtract", "Inspect", "Delay", "ArrangeByKey",
   "ArrangeBySelf", "Consolidate", "Join", "Semijoin", "Antijoin", "Reduce", "Count", "Threshold", "Distinct", "Min",
-  "Max", "Top", "Sum", "Iterate", "PrioritizedIterate", "Enter", "EnterAt", "Leave", "Loop", "Inputs", "Probe",
+  "Max", "Top", "Sum", "Iterate", "PrioritizedIterate", "Enter", "EnterAt", "Leave", "Loop", "Rebuilding", "Inputs",
+  "Probe",
   "Contents", "InspectEpochs", "History", "Imported",
 ]
 

@@ -97,3 +97,24 @@ import Testing
   #expect(evenContents.records == [0: 1, 2: 1, 4: 1])
   #expect(oddContents.records == [1: 1, 3: 1])
 }
+
+@Test func largeChangesAreLoadedLikeNewData() {
+  let flow = Dataflow<UInt32>()
+  let (input, edges) = flow.input(Pair<UInt32, UInt32>.self)
+  var made = 0
+  let core = edges.rebuilding(whenChangesExceedOneIn: 4) { edges in
+    made += 1
+    return edges.core(2)
+  }.contents()
+  for node in 0..<10 as Range<UInt32> { input.insert(Pair(node, (node + 1) % 10)) }
+  input.advance(to: 1)
+  flow.step()
+  input.remove(Pair(3, 4))
+  input.advance(to: 2)
+  flow.step()
+  #expect(core.count == 0 && made == 1, "one of ten edges")
+  for node in 20..<30 as Range<UInt32> { input.insert(Pair(node, node)) }
+  input.advance(to: 3)
+  flow.step()
+  #expect(core.count == 10 && made == 2, "as many as there are")
+}
