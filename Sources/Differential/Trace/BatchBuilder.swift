@@ -146,6 +146,9 @@
   }
   let time = first.commonTime
   let difference = first.commonDifference
+  if commonTime && Pair<K, V>.radixIsTotal && V.radixWidth == 0, let span = denseSpan(list) {
+    return makeDenseBatch(list, span, time)
+  }
   if commonTime && commonDifference {
     return makeBatch(
       list, { _, _ in NoExtra() }, { _ in time }, { _ in difference })
@@ -156,6 +159,56 @@
   }
   return makeBatch(
     list, { run, i in StampExtra(run.time(at: i), run.difference(at: i)) }, { $0.time }, { $0.difference })
+}
+
+/// The least and the greatest radix of the keys, if there are about as many updates as numbers between the two.
+@inlinable func denseSpan<K: Record, V: Record, T: Timestamp, R: Difference>(
+  _ list: UpdateList<Pair<K, V>, T, R>
+) -> ClosedRange<UInt64>? {
+  guard list.count > insertionSortLimit else { return nil }
+  var least = UInt64.max
+  var most: UInt64 = 0
+  let room = 2 &* UInt64(truncatingIfNeeded: list.count)
+  for run in list.runs {
+    for i in 0..<run.count {
+      let radix = run.records[i].first.radix
+      if radix < least { least = radix }
+      if radix > most { most = radix }
+    }
+    if most > least && most - least >= room { return nil }
+  }
+  return least...most
+}
+
+/// As `makeBatch` for keys without values, at one time, that fill a range of numbers: a sum for each number instead of a sort.
+@inlinable func makeDenseBatch<K: Record, V: Record, T: Timestamp, R: Difference>(
+  _ list: UpdateList<Pair<K, V>, T, R>, _ span: ClosedRange<UInt64>, _ time: T
+) -> Batch<K, V, T, R>? {
+  let least = span.lowerBound
+  let width = Int(span.upperBound - least) + 1
+  let sums = UnsafeMutablePointer<R>.allocate(capacity: width)
+  let records = UnsafeMutablePointer<Pair<K, V>>.allocate(capacity: width)
+  // A key that is not there has the sum of one that cancels.
+  sums.initialize(repeating: .zero, count: width)
+  for run in list.runs {
+    for i in 0..<run.count {
+      let record = run.records[i]
+      let place = Int(truncatingIfNeeded: record.first.radix &- least)
+      records[place] = record
+      sums[place] += run.difference(at: i)
+    }
+    run.deallocate()
+  }
+  let room = min(width, list.count)
+  var builder = BatchBuilder<K, V, T, R>(keyCapacity: room, rowCapacity: room)
+  for place in 0..<width where sums[place] != .zero {
+    let start = builder.rowCount
+    builder.append(records[place].second, time, sums[place])
+    builder.close(records[place].first, from: start)
+  }
+  sums.deallocate()
+  records.deallocate()
+  return builder.finish()
 }
 
 @inlinable @inline(__always) func makeBatch<K: Record, V: Record, T: Timestamp, R: Difference, E: RowExtra>(

@@ -148,6 +148,7 @@ private func join(_ seat: WorkerSeat, _ sizes: KeyedSizes) -> Workload {
 private func wordMaker() -> ((UInt64, UInt64)) -> Text {
   // As the state of feeds, it lives as long as the process does.
   let room = UnsafeMutablePointer<UInt8>.allocate(capacity: 24)
+  for (index, letter) in "word".utf8.enumerated() { room[index] = letter }
   return { pair in
     var rest = pair.0
     var width = 6
@@ -156,7 +157,6 @@ private func wordMaker() -> ((UInt64, UInt64)) -> Text {
       width += 1
       limit = width < 20 ? limit * 10 : .max
     }
-    for (index, letter) in "word".utf8.enumerated() { room[index] = letter }
     var at = 4 + width
     while at > 4 {
       at -= 1
