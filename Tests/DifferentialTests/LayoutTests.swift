@@ -179,3 +179,26 @@ private func outcome<R: Record>(
   #expect(counts["a common beginning 77"] == 2)
   #expect(counts["another 77"] == 1)
 }
+
+@Test(arguments: 0..<4 as Range<UInt64>) func keysThatFillARangeOfNumbersAreCountedAsOthersAre(seed: UInt64) {
+  var generator = TestGenerator(seed: seed)
+  let flow = Dataflow<UInt32>()
+  let (input, keys) = flow.input(Int32.self)
+  let dense = Recorder(keys.count())
+  // The same keys far apart: they are sorted.
+  let sparse = Recorder(keys.map { Int64($0) << 32 }.count().map { Pair(Int32($0.first >> 32), $0.second) })
+  let consolidated = Recorder(keys.consolidate())
+  var counts: [Int32: Int] = [:]
+  for epoch in 0..<8 as Range<UInt32> {
+    for _ in 0..<Int.random(in: 0..<200, using: &generator) {
+      let key = Int32.random(in: -20..<20, using: &generator)
+      let difference = [-1, 1, 1, 2].randomElement(using: &generator)!
+      counts[key, default: 0] += difference
+      input.update(key, by: difference)
+    }
+    input.advance(to: epoch + 1)
+    flow.step()
+    #expect(dense.consolidatedUpdates == sparse.consolidatedUpdates)
+    #expect(accumulated(consolidated.updates, at: epoch) == counts.filter { $0.value != 0 })
+  }
+}

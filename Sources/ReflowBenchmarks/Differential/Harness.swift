@@ -96,7 +96,8 @@ func run(_ name: String, _ schedule: Schedule, _ make: @escaping @Sendable (Work
       print(
         name, "batch=\(batch.size)", "p50us=" + fixed(latencies[latencies.count / 2] * 1e6, 1),
         "p99us=" + fixed(latencies[min(latencies.count - 1, latencies.count * 99 / 100)] * 1e6, 1),
-        "changesPerSecond=" + fixed(changes / cpu, 0), "chk=" + sums.hex, "count=\(sums.count)")
+        "changesPerSecond=" + fixed(changes / cpu, changes < cpu * 100 ? 2 : 0), "chk=" + sums.hex,
+        "count=\(sums.count)")
       fflush(nil)
     }
   }
