@@ -52,7 +52,7 @@ extension BuildRun {
 
   /// Whether the program itself, or something that its evaluation was told, may be another now: then all begins anew.
   private func outdatesEvaluation(_ change: PathChange) -> Bool {
-    if programFiles.contains(change.path) { return true }
+    if programFiles.contains(change.path) { return !isAsLoaded(change.path) }
     guard change.kind.isArrival || change.kind.isLoss else { return false }
     func place(_ id: SourceID) -> Path? {
       guard case .path(let path) = graph.sources[Int(id.index)].place else { return nil }
@@ -60,6 +60,13 @@ extension BuildRun {
     }
     return listings.keys.contains { place($0).map(change.path.isAt(orBelow:)) ?? false }
       || looks.keys.contains { place($0) == change.path } || unread.contains { place($0) == change.path }
+  }
+
+  /// Whether a file of the program has not been touched since it was read: it was only closed by somebody who could have written to it.
+  private func isAsLoaded(_ path: Path) -> Bool {
+    // A part of the last build's graph was loaded when that was made, and not at `loadedAt`.
+    guard plan == nil, case .file(let hint) = world.fileSystem.look(at: path) else { return false }
+    return hint.hasRested(before: loadedAt)
   }
 
   /// Reads sources that were read already.

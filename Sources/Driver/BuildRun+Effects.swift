@@ -16,7 +16,7 @@ extension BuildRun {
     case .loadManifest(let step, let output, let folder): loadManifest(step, output, folder)
     case .lookUpDerivations(let lookups): try lookUpDerivations(lookups)
     case .loadReadSets(let step, let key):
-      let sets = try store.readSets(for: key)
+      let sets = try readSets(for: key)
       pending.append(.readSetsFound(step, key: key, sets: sets.map(\.paths)))
     case .lookUpResults(let lookups): try lookUpResults(lookups)
     case .launch(let launch): submit(launch)

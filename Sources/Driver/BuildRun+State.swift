@@ -8,8 +8,8 @@ extension BuildRun {
   func lookUpDerivations(_ lookups: [DerivationLookup]) throws(SystemError) {
     let asked = lookups
     let lookups = asked.filter { $0.made == nil }
-    let derivations = try store.derivations(for: lookups.map(\.key))
-    let results = try store.results(
+    let derivations = try self.derivations(for: lookups.map(\.key))
+    let results = try self.results(
       for: derivations.isEmpty ? [] : lookups.compactMap { derivations[$0.key]?.contentKey })
     let traces = try store.traces(for: lookups.map(\.identity))
     let whole = presence(of: lookups.map { derivations[$0.key].flatMap { results[$0.contentKey] }?.outputs ?? [] })
@@ -46,7 +46,7 @@ extension BuildRun {
   }
 
   func lookUpResults(_ lookups: [ResultLookup]) throws(SystemError) {
-    let results = try store.results(for: lookups.flatMap(\.keys))
+    let results = try self.results(for: lookups.flatMap(\.keys))
     let traces = try store.traces(for: lookups.compactMap(\.identity))
     // The first of a step's keys that has a result decides; the others only count where its objects are gone.
     let candidates = lookups.map { lookup in
@@ -72,6 +72,22 @@ extension BuildRun {
           trace: lookup.identity.flatMap { traces[$0] }.flatMap(StepTrace.init(encoded:))))
     }
     pending.append(.resultsFound(found))
+  }
+
+  private func derivations(for keys: [Digest]) throws(SystemError) -> [Digest: Derivation] {
+    var found = try store.derivations(for: keys)
+    if !uncommitted.derivations.isEmpty { for key in keys { found[key] = uncommitted.derivations[key] ?? found[key] } }
+    return found
+  }
+
+  private func results(for keys: [Digest]) throws(SystemError) -> [Digest: StepResult] {
+    var found = try store.results(for: keys)
+    if !uncommitted.results.isEmpty { for key in keys { found[key] = uncommitted.results[key] ?? found[key] } }
+    return found
+  }
+
+  func readSets(for key: Digest) throws(SystemError) -> [ReadSet] {
+    (uncommitted.readSets[key] ?? []) + (try store.readSets(for: key))
   }
 
   /// For each list whether all its objects are there.

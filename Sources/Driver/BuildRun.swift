@@ -77,6 +77,7 @@ final class BuildRun {
 
   var learning = Learning()
   var batch = Batch()
+  var uncommitted = Uncommitted()
   var isSyncing = false
   /// Whether objects were made since the last flush began; a flush costs as much as all that the disk has to write.
   var hasNewObjects = false
@@ -154,7 +155,13 @@ final class BuildRun {
     } catch {
       // Nothing may outlive the loop that it reports to.
       world.runner.cancelAll()
-      while underWay > 0 { for message in wait(seconds: nil) where message.endsWork { underWay -= 1 } }
+      while underWay > 0 {
+        for message in wait(seconds: nil) where message.endsWork {
+          underWay -= 1
+          if case .synced(let changes) = message { try? commit(changes) }
+        }
+      }
+      isSyncing = false
       // What had finished need not be lost; where the state itself refuses there is nothing more to do.
       try? flush()
       throw error
@@ -211,8 +218,9 @@ final class BuildRun {
     }
   }
 
+  /// Whether all is done that outputs wait for; a flush is not among it.
   var isFinished: Bool {
-    underWay == 0 && pending.isEmpty && !scheduler.hasWaiting
+    underWay == (isSyncing ? 1 : 0) && pending.isEmpty && !scheduler.hasWaiting
   }
 
   func wait(seconds: Double?) -> [Inbox.Message] {
@@ -324,9 +332,7 @@ final class BuildRun {
     case .events(let events): pending += events
     case .read(let replies): for reply in replies { take(reply, isFirst: true) }
     case .text(let need, let answer): answers.append((need, answer))
-    case .synced(let changes):
-      isSyncing = false
-      try store.commit(changes)
+    case .synced(let changes): try commit(changes)
     case .exported(let step, let ending, let message): exported(step, ending, message)
     case .changed: takeChanges()
     case .readAgain(let replies): takeAgain(replies)
@@ -395,7 +401,9 @@ final class BuildRun {
 
   func note(_ change: StoreChange) {
     // A dry run leaves no trace.
-    if !options.isDryRun { batch.append(change, now: world.clock.monotonic) }
+    if options.isDryRun { return }
+    batch.append(change, now: world.clock.monotonic)
+    uncommitted.note(change)
   }
 
   func flushIfDue() {
@@ -417,8 +425,32 @@ final class BuildRun {
     }
   }
 
+  /// Takes what a flush was for into the state.
+  func commit(_ changes: [StoreChange]) throws(SystemError) {
+    isSyncing = false
+    try store.commit(changes)
+    uncommitted.forget(changes)
+  }
+
+  /// Waits for the flush that is under way.
+  ///
+  /// - Precondition: no other work is.
+  private func awaitFlush() throws(SystemError) {
+    while isSyncing {
+      try each(wait(seconds: nil)) { message throws(SystemError) in
+        if message.endsWork { underWay -= 1 }
+        if case .synced(let changes) = message { try commit(changes) }
+        if case .failed(let error) = message {
+          isSyncing = false
+          throw error
+        }
+      }
+    }
+  }
+
   /// Writes what is left, here and now.
   func flush() throws(SystemError) {
+    try awaitFlush()
     noteHistories()
     let (changes, namesObjects) = batch.take()
     guard !changes.isEmpty else { return }
@@ -427,6 +459,7 @@ final class BuildRun {
       try world.objects.sync()
     }
     try store.commit(changes)
+    uncommitted.forget(changes)
   }
 
   // MARK: The end
@@ -446,9 +479,10 @@ final class BuildRun {
         try each(wait(seconds: nil)) { message throws(SystemError) in
           if message.endsWork { underWay -= 1 }
           if case .interrupted = message { wasInterrupted = true }
-          if case .synced(let changes) = message { try store.commit(changes) }
+          if case .synced(let changes) = message { try commit(changes) }
         }
       }
+      isSyncing = false
       try flush()
       if mayRestart, !wasInterrupted { return .restart(restart) }
     }

@@ -48,6 +48,8 @@ package final class ResidentBuild {
   private var basis: SnapshotSummary?
   /// Changes that no update has brought to an end yet.
   private var carried = ChangedPaths()
+  /// Whether the last update evaluated the program and went well: then it has looked at everything that it depends on.
+  package private(set) var wasWhole = false
   private var unwritten: (patch: SnapshotPatch, summary: [UInt8])?
 
   /// - Parameters:
@@ -76,6 +78,7 @@ package final class ResidentBuild {
     _ changes: Changes = .unknown, interruption: Interruption, feed: ChangeFeed? = nil, sink: any EventSink
   ) -> BuildEvent.Summary {
     let started = doors.clock.monotonic
+    wasWhole = false
     func finish(_ summary: BuildEvent.Summary) -> BuildEvent.Summary {
       var summary = summary
       summary.seconds = doors.clock.monotonic - started
@@ -193,6 +196,7 @@ package final class ResidentBuild {
         switch ending {
         case .finished(let summary):
           take(run, store)
+          wasWhole = run.plan == nil && summary.status == .succeeded
           return summary
         case .restart(.evaluate): mayUsePart = false
         case .restart(.planAgain(let nodes)):

@@ -42,7 +42,8 @@ extension BuildEngine {
       tally.steps += 1
       switch progress.steps[index].state {
       case .failed: tally.failed += 1
-      case .blocked, .cancelled, .queued, .running, .runningStale, .exporting, .awaitingInputs, .lookingUpReadSets,
+      case .blocked, .cancelled, .queued, .running, .runningStale, .exporting, .exportingStale, .awaitingInputs,
+        .lookingUpReadSets,
         .lookingUpResult, .lookingUpDerivation:
         tally.notRun += 1
       case .idle: tally.notRun += progress[node].isDemanded ? 1 : 0
@@ -62,7 +63,8 @@ extension BuildEngine {
       switch step.state {
       case .awaitingInputs, .lookingUpReadSets, .lookingUpResult, .queued, .running, .runningStale:
         ahead.append(StepID(index: UInt32(index)))
-      case .idle, .lookingUpDerivation, .exporting, .done, .failed, .blocked, .cancelled, .wouldRun: continue
+      case .idle, .lookingUpDerivation, .exporting, .exportingStale, .done, .failed, .blocked, .cancelled, .wouldRun:
+        continue
       }
     }
     return ahead

@@ -157,7 +157,7 @@ extension BuildEngine {
       }
       return .keyed(key)
     case .lookingUpDerivation, .awaitingInputs, .lookingUpReadSets, .lookingUpResult, .queued, .running, .runningStale,
-      .exporting, .failed, .blocked, .cancelled, .wouldRun:
+      .exporting, .exportingStale, .failed, .blocked, .cancelled, .wouldRun:
       return .stale
     }
   }

@@ -182,7 +182,8 @@ extension BuildEngine {
     case .awaitingInputs, .lookingUpReadSets, .lookingUpResult:
       if !options.isDryRun { fail(step, .refused(message: message)) }
     // Nobody asks for it yet; or it has its result; or whoever starts it refuses it.
-    case .idle, .lookingUpDerivation, .queued, .running, .runningStale, .exporting, .done, .failed, .blocked,
+    case .idle, .lookingUpDerivation, .queued, .running, .runningStale, .exporting, .exportingStale, .done, .failed,
+      .blocked,
       .cancelled, .wouldRun:
       return
     }
@@ -311,6 +312,10 @@ extension BuildEngine {
   }
 
   mutating func exported(_ step: StepID, _ ending: ExportEnding) {
+    if progress[step].state == .exportingStale {
+      transition(step, to: .idle)
+      return restartDemand(of: step)
+    }
     guard progress[step].state == .exporting else { return }
     switch ending {
     case .unchanged: transition(step, to: .done)

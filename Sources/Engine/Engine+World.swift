@@ -222,12 +222,15 @@ extension BuildEngine {
       effects.append(.cancel(step))
       progress[step].state = .runningStale
       return
-    case .runningStale: return
+    case .exporting:
+      progress[step].state = .exportingStale
+      return
+    case .runningStale, .exportingStale: return
     case .queued:
       effects.append(.withdraw(step))
       progress[step].attempts -= 1
     case .failed: progress.failedSteps -= 1
-    case .idle, .lookingUpDerivation, .awaitingInputs, .lookingUpReadSets, .lookingUpResult, .exporting, .done,
+    case .idle, .lookingUpDerivation, .awaitingInputs, .lookingUpReadSets, .lookingUpResult, .done,
       .blocked, .cancelled, .wouldRun:
       break
     }

@@ -149,7 +149,7 @@ package struct BuildEngine: ~Copyable {
       progress[node].isForeseen = state == .wouldRun
       work.append(.failed(node))
     case .idle, .lookingUpDerivation, .awaitingInputs, .lookingUpReadSets, .lookingUpResult, .queued, .running,
-      .runningStale, .exporting:
+      .runningStale, .exporting, .exportingStale:
       progress[node].resolution = .pending
     }
   }
@@ -172,6 +172,7 @@ package struct BuildEngine: ~Copyable {
       switch progress.steps[index].state {
       case .running, .runningStale: effects.append(.cancel(StepID(index: UInt32(index))))
       case .idle, .lookingUpDerivation, .awaitingInputs, .lookingUpReadSets, .lookingUpResult, .queued, .exporting,
+        .exportingStale,
         .done, .failed, .blocked, .cancelled, .wouldRun:
         continue
       }

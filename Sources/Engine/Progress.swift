@@ -47,6 +47,8 @@ enum StepState: Hashable {
   case runningStale
   /// A copy at work.
   case exporting
+  /// A copy at work, and what it copies is another now: it is made again when it has ended, so that the last one is the newest.
+  case exportingStale
   case done
   case failed
   /// An input cannot be had.

@@ -8,16 +8,30 @@ import Synchronization
 /// Watches folders by inotify.
 ///
 /// What inotify cannot see, stores through `mmap` and writes through a hard link in another folder, is found by the next full look.
-/// `IN_MODIFY` is left out on purpose: a file that is being written is of interest when it is closed, and a download would
-/// otherwise flood the queue.
+/// `IN_MODIFY` is heard of too, since who asks for a build means what files hold now, closed or not. The kernel merges equal events that
+/// follow each other; ``await(timeoutSeconds:)`` gives a file that is being written without end time to pile them up.
 package final class InotifyWatcher: Watcher {
   private struct Tables {
     /// One folder may be reached by several paths (links); the kernel gives them one descriptor.
     var folders: [Int32: [Path]] = [:]
     var descriptors: [Path: Int32] = [:]
     var watched: [Path: WatchedFolder] = [:]
+    /// Which folder lay at a path when it was watched: after a mount or an unmount another one may.
+    var identities: [Path: FolderIdentity] = [:]
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    /// How many takes in a row brought nothing but files that are being written.
+    var writesInARow = 0
+    var haveMountsChanged = false
   }
+
+  private struct FolderIdentity: Equatable {
+    var device: UInt64
+    var inode: UInt64
+  }
+
+  /// A save is a few such takes and then its end, which must not wait.
+  private static let writesWorthWaiting = 64
+  private static let microsecondsForWrites: UInt32 = 5_000
 
   /// File systems on which another machine, or a process behind the kernel, may change files unseen: NFS, FUSE, 9p, SMB and CIFS,
   /// AFS, Ceph, Coda, VirtualBox folders. See: man 2 statfs.
@@ -27,19 +41,26 @@ package final class InotifyWatcher: Watcher {
   ]
 
   private static let mask =
-    UInt32(IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF)
+    UInt32(
+      IN_CLOSE_WRITE | IN_MODIFY | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF)
     | UInt32(IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK)
 
   private let roots: [ByteString]
   private let queue: Int32
   private let wakeReader: Int32
   private let wakeWriter: Int32
+  /// Says when the table of mounts changes, which inotify does not. See: man 5 proc_pid_mountinfo. Negative where there is no /proc.
+  private let mounts: Int32
   private let tables = Mutex(Tables())
+  private let isDeaf: Bool
 
-  /// - Parameter roots: Absolute folders, by index of `RootID`.
+  /// - Parameters:
+  ///   - roots: Absolute folders, by index of `RootID`.
+  ///   - isDeaf: Every file system is taken for one that tells nothing.
   /// - Throws: `limit` where the user has no inotify instance left.
-  package init(roots: [ByteString]) throws(SystemError) {
+  package init(roots: [ByteString], isDeaf: Bool = false) throws(SystemError) {
     self.roots = roots
+    self.isDeaf = isDeaf
     queue = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
     if queue < 0 {
       throw SystemError(
@@ -59,12 +80,16 @@ package final class InotifyWatcher: Watcher {
     }
     wakeReader = ends[0]
     wakeWriter = ends[1]
+    mounts = openAt(anywhere, "/proc/self/mountinfo", O_RDONLY)
+    // What has changed before now is none of our business.
+    _ = haveMountsChanged()
   }
 
   deinit {
     close(queue)
     close(wakeReader)
     close(wakeWriter)
+    if mounts >= 0 { close(mounts) }
   }
 
   package func watch(_ folder: Path) throws(SystemError) -> WatchedFolder {
@@ -72,15 +97,51 @@ package final class InotifyWatcher: Watcher {
     // Under the lock: an event that comes at once must find its folder in the tables.
     let result: Result<WatchedFolder, SystemError> = tables.withLock { tables in
       if let known = tables.watched[folder] { return .success(known) }
+      if isDeaf { return listen(to: folder, host, &tables) }
       let descriptor = host.withCString { inotify_add_watch(queue, $0, Self.mask) }
       guard descriptor >= 0 else { return .failure(Self.error(errno, watching: host)) }
       tables.folders[descriptor, default: []].append(folder)
       tables.descriptors[folder] = descriptor
+      tables.identities[folder] = Self.identity(of: host)
       let watched = Self.survey(host)
       tables.watched[folder] = watched
       return .success(watched)
     }
     return try result.get()
+  }
+
+  private static func identity(of host: ByteString) -> FolderIdentity? {
+    var figures = reflow_stat()
+    guard statAt(anywhere, host, follow: true, into: &figures) == 0 else { return nil }
+    return FolderIdentity(device: figures.device, inode: figures.inode)
+  }
+
+  private func haveMountsChanged() -> Bool {
+    guard mounts >= 0 else { return false }
+    var descriptor = pollfd(fd: mounts, events: Int16(POLLPRI), revents: 0)
+    return poll(&descriptor, 1, 0) > 0 && descriptor.revents & Int16(POLLPRI | POLLERR) != 0
+  }
+
+  /// Folders that have been covered, or uncovered, are no longer the ones that are watched.
+  private func findCovered(_ tables: inout Tables, into events: inout [WatchEvent]) {
+    for folder in tables.descriptors.keys.sorted()
+    where tables.identities[folder] != Self.identity(of: hostPath(folder)) {
+      forget(folder, &tables)
+      events.append(.gone(folder))
+    }
+  }
+
+  /// What ``watch(_:)`` does where nothing is to be heard.
+  private func listen(
+    to folder: Path, _ host: ByteString, _ tables: inout Tables
+  ) -> Result<WatchedFolder, SystemError> {
+    let opened = openAt(anywhere, host, placeOnly | O_DIRECTORY)
+    guard opened >= 0 else { return .failure(Self.error(-opened, watching: host)) }
+    close(opened)
+    var watched = Self.survey(host)
+    watched.isNotifying = false
+    tables.watched[folder] = watched
+    return .success(watched)
   }
 
   /// Whether the file system tells of changes, and the links among the names.
@@ -102,14 +163,17 @@ package final class InotifyWatcher: Watcher {
   }
 
   package func unwatch(_ folder: Path) {
-    tables.withLock { tables in
-      tables.watched[folder] = nil
-      guard let descriptor = tables.descriptors.removeValue(forKey: folder) else { return }
-      tables.folders[descriptor]?.removeAll { $0 == folder }
-      if tables.folders[descriptor]?.isEmpty == true {
-        tables.folders[descriptor] = nil
-        inotify_rm_watch(queue, descriptor)
-      }
+    tables.withLock { forget(folder, &$0) }
+  }
+
+  private func forget(_ folder: Path, _ tables: inout Tables) {
+    tables.watched[folder] = nil
+    tables.identities[folder] = nil
+    guard let descriptor = tables.descriptors.removeValue(forKey: folder) else { return }
+    tables.folders[descriptor]?.removeAll { $0 == folder }
+    if tables.folders[descriptor]?.isEmpty == true {
+      tables.folders[descriptor] = nil
+      inotify_rm_watch(queue, descriptor)
     }
   }
 
@@ -147,11 +211,15 @@ package final class InotifyWatcher: Watcher {
   }
 
   package func await(timeoutSeconds: Double?) throws(SystemError) {
+    if tables.withLock({ $0.writesInARow > Self.writesWorthWaiting }) { usleep(Self.microsecondsForWrites) }
     var descriptors = [
       pollfd(fd: queue, events: Int16(POLLIN), revents: 0), pollfd(fd: wakeReader, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: mounts, events: Int16(POLLPRI), revents: 0),
     ]
     let timeout = timeoutSeconds.map { Int32(min(max(0, $0) * 1000, 1e9).rounded(.up)) } ?? -1
-    let ready = poll(&descriptors, 2, timeout)
+    let ready = poll(&descriptors, 3, timeout)
+    // Asking is what makes the change known: `take` must hear of it too.
+    if ready > 0, descriptors[2].revents != 0 { tables.withLock { $0.haveMountsChanged = true } }
     if ready < 0, errno != EINTR {
       throw SystemError(.other, "cannot wait for changes: \(String(cString: strerror(errno)))", errno: errno)
     }
@@ -161,6 +229,10 @@ package final class InotifyWatcher: Watcher {
     tables.withLock { tables in
       var events: [WatchEvent] = []
       drainWakes(into: &events)
+      if haveMountsChanged() || tables.haveMountsChanged {
+        tables.haveMountsChanged = false
+        findCovered(&tables, into: &events)
+      }
       while true {
         let count = read(queue, &tables.buffer, tables.buffer.count)
         if count > 0 {
@@ -168,10 +240,20 @@ package final class InotifyWatcher: Watcher {
         } else if count < 0, errno == EINTR {
           continue
         } else {
+          note(events, &tables)
           return events
         }
       }
     }
+  }
+
+  private func note(_ events: [WatchEvent], _ tables: inout Tables) {
+    if events.isEmpty { return }
+    let areWrites = events.allSatisfy { event in
+      if case .changed(.modified, _, _) = event { return true }
+      return false
+    }
+    tables.writesInARow = areWrites ? tables.writesInARow + 1 : 0
   }
 
   package func interrupt() {
@@ -221,6 +303,7 @@ package final class InotifyWatcher: Watcher {
       for path in paths {
         tables.descriptors[path] = nil
         tables.watched[path] = nil
+        tables.identities[path] = nil
         events.append(.gone(path))
       }
       return
@@ -228,6 +311,8 @@ package final class InotifyWatcher: Watcher {
     let change: WatchEvent.Change
     if has(IN_CLOSE_WRITE) {
       change = .written
+    } else if has(IN_MODIFY) {
+      change = .modified
     } else if has(IN_CREATE) {
       change = .created
     } else if has(IN_MOVED_TO) {

@@ -6,6 +6,8 @@ package enum WatchEvent: Hashable, Sendable {
   package enum Change: Hashable, Sendable {
     /// A file that was open for writing was closed.
     case written
+    /// The content of a file changed, and somebody still has it open.
+    case modified
     /// A name was made or linked; a file may still be open for writing.
     case created
     /// A name came by a rename: whole, as editors save.

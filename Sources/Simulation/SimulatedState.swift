@@ -30,6 +30,7 @@ package final class SimulatedObjects: ObjectStore, @unchecked Sendable {
   private let plug: Plug
   package var contents: [Artifact: [UInt8]] = [:]
   private var durable: Set<Artifact> = []
+  package private(set) var flushes = 0
 
   package init(files: SimulatedFiles, plug: Plug) {
     self.files = files
@@ -121,6 +122,7 @@ package final class SimulatedObjects: ObjectStore, @unchecked Sendable {
 
   package func sync() throws(SystemError) {
     try plug.write()
+    flushes += 1
     durable = Set(contents.keys)
   }
 }

@@ -16,6 +16,8 @@ package final class SimulatedTree: OutputTree, @unchecked Sendable {
   package private(set) var nodes: [ByteString: Node] = [:]
   package private(set) var displaced: [(path: ByteString, node: Node)] = []
   package private(set) var changes = 0
+  /// How often the objects had been flushed when the first output of the last build was written.
+  package private(set) var flushesBeforeFirstWrite: Int?
   private var nextInode: UInt64 = 1_000_000
 
   package init(objects: SimulatedObjects, clock: SimulatedClock, plug: Plug) {
@@ -108,6 +110,7 @@ package final class SimulatedTree: OutputTree, @unchecked Sendable {
     let bytes = try objects.read(artifact, limitBytes: .max)
     try makeRoom(for: path)
     let hint = hint(bytes)
+    flushesBeforeFirstWrite = flushesBeforeFirstWrite ?? objects.flushes
     nodes[path] = .file(bytes, hint, isExecutable: artifact.isExecutable)
     return hint
   }

@@ -17,6 +17,8 @@ package final class SimulatedWorld {
   package let lock = SimulatedLock()
   package var random: SplitMix
   package var jobs = 2
+  /// Which of so many pieces of work is done next; at random where none is said.
+  package var choose: ((Int) -> Int)?
   /// What the program is called with; names the graph and the snapshot, and decides nothing.
   package var parameter: UInt64 = 0
   private static let programFile = Path("main.rf")
@@ -152,7 +154,7 @@ package final class SimulatedWorld {
         store.open()
         return store
       },
-      concurrency: .simulated { [unowned self] count in random.below(count) })
+      concurrency: .simulated { [unowned self] count in choose?(count) ?? random.below(count) })
     let recorder = Recorder()
     runner.forget()
     let before = store.buildNumber

@@ -18,7 +18,8 @@ package struct PathChange: Hashable, Sendable {
 
 /// What the results of a build depend on, as far as folders and names go: what a watch has to hear of.
 ///
-/// Grows as a build reads. Forgetting is not needed for being right: too much interest costs a look, too little a change.
+/// Grows as a build reads. Forgetting is not needed for being right: too much interest costs a look, too little a change. So only a build
+/// that looked at everything and went well says what is left, to ``keep(paths:folders:)``.
 package struct WatchInterests: Sendable {
   /// What an event means.
   package enum Meaning: Hashable, Sendable {
@@ -56,6 +57,50 @@ package struct WatchInterests: Sendable {
 
   package mutating func remove(path: Path) { paths.remove(path) }
 
+  /// Forgets what no longer matters. What lies outside of all roots, behind links, stays as long as a path leads there.
+  ///
+  /// - Complexity: O(all interests · depth).
+  package mutating func keep(paths kept: Set<Path>, folders keptFolders: Set<Path>) {
+    paths.formIntersection(kept)
+    folders.formIntersection(keptFolders)
+    var way = Set(folders.filter { !$0.bytes.isEmpty })
+    for path in paths.union(folders).union(guarded) {
+      var current = path.parent
+      while let folder = current, !folder.bytes.isEmpty, way.insert(folder).inserted { current = folder.parent }
+    }
+    for (place, led) in aliases {
+      let left = led.filter { paths.contains($0) || way.contains($0) || $0.bytes.isEmpty }
+      aliases[place] = left.isEmpty ? nil : left
+      guard !left.isEmpty else { continue }
+      // Folders on the way there, if they are not there yet.
+      var current = place.parent
+      while let folder = current {
+        if ancestors.contains(folder) { way.insert(folder) }
+        current = folder.parent
+      }
+    }
+    ancestors.formIntersection(way)
+  }
+
+  /// The folders that have to be watched for all of this, of those that are.
+  package func needed(among watched: Set<Path>) -> Set<Path> {
+    var needed: Set<Path> = []
+    func need(_ folder: Path?) {
+      var current = folder
+      while let folder = current, needed.insert(folder).inserted { current = folder.parent }
+    }
+    for path in paths { need(path.parent ?? path) }
+    for path in guarded { need(path.parent) }
+    for folder in folders { need(folder) }
+    for place in aliases.keys {
+      var current = place.parent
+      // The nearest one that is there is enough.
+      while let folder = current, !watched.contains(folder) { current = folder.parent }
+      if let current { needed.insert(current) }
+    }
+    return needed.intersection(watched)
+  }
+
   /// What to make of an event.
   ///
   /// - Complexity: O(1), but for a place that many links lead to.
@@ -68,7 +113,7 @@ package struct WatchInterests: Sendable {
       // An event of the folder itself.
       if name.isEmpty { return .nothing }
       let place = folder.appending(name)
-      if ancestors.contains(place), kind != .written { return .structure(place) }
+      if ancestors.contains(place), kind != .written, kind != .modified { return .structure(place) }
       var changes: [PathChange] = []
       if guarded.contains(place) {
         return kind.isLoss ? .changes([PathChange(path: place, kind: .attributes)]) : .nothing

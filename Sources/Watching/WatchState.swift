@@ -37,6 +37,8 @@ package struct WatchState: Sendable {
   private var open: Set<Path> = []
   /// Names that were made in this burst, were not there before it, and that nobody knew.
   private var newborn: Set<Path> = []
+  /// Written to, and not closed: no round is begun for them, and one that somebody asks for is told of them.
+  private var unsettled: Set<Path> = []
   /// Known and gone: editors and version control put a file there again within moments.
   private var missing: Set<Path> = []
 
@@ -59,6 +61,9 @@ package struct WatchState: Sendable {
   ///
   /// - Parameter now: seconds on a clock that never goes back; it may stand still.
   package mutating func hear(_ changes: [PathChange], at now: Double) {
+    var changes = changes
+    for change in changes where change.kind == .modified { unsettled.insert(change.path) }
+    changes.removeAll { $0.kind == .modified }
     guard !changes.isEmpty else { return }
     let beginsBurst = !isDirty
     isLone = beginsBurst && isQuiet(at: now) && Self.isLone(changes)
@@ -77,7 +82,10 @@ package struct WatchState: Sendable {
   package mutating func timeIsUp() { isOverdue = true }
 
   /// A round begins now: everything so far is its business.
-  package mutating func begin() -> WatchChanges {
+  ///
+  /// - Parameter isAnswer: somebody asked for it, and means what files hold now, even those that are being written.
+  package mutating func begin(isAnswer: Bool = false) -> WatchChanges {
+    if isAnswer { dirty.formUnion(unsettled) }
     defer {
       dirty = []
       isWhole = true
@@ -116,12 +124,14 @@ package struct WatchState: Sendable {
     case .written, .movedIn:
       open.remove(change.path)
       missing.remove(change.path)
+      unsettled.remove(change.path)
     case .removed, .movedOut:
       open.remove(change.path)
+      unsettled.remove(change.path)
       if change.isKnown { missing.insert(change.path) }
       // Somebody's temporary file, which no round has seen.
       if newborn.remove(change.path) != nil { dirty.remove(change.path) }
-    case .attributes: break
+    case .attributes, .modified: break
     }
   }
 

@@ -4,6 +4,10 @@ import Glibc
 /// A length of sleep by which a process can be found, which no other run of these tests has.
 func markedSeconds(_ number: Int) -> String { "\(number)\(getpid())" }
 
+/// Held while a file is written and while a process is started: a child that is just being made has all open files, and who watches one
+/// would hear of its closing once more, at any later time.
+let openFiles = NSLock()
+
 /// How a process ended and what it said.
 struct Execution {
   /// The exit status; 128 + the signal where one ended it.
@@ -55,7 +59,7 @@ final class RunningProcess {
     var variables = environment.map { strdup($0.key + "=" + $0.value) } + [nil]
     defer { for pointer in arguments + variables { free(pointer) } }
     var child = pid_t()
-    let failure = posix_spawnp(&child, "env", &actions, &attributes, &arguments, &variables)
+    let failure = openFiles.withLock { posix_spawnp(&child, "env", &actions, &attributes, &arguments, &variables) }
     guard failure == 0 else { throw SpawnFailure(command: command, code: failure) }
     id = child
   }

@@ -92,7 +92,9 @@ struct WatchTests {
       #expect(watch.wait { _ in (try? project.read("out/all")) == "A\nB\n" }, "round \(round)")
       #expect(try watch.catchUp().status == 0)
     }
-    #expect(watch.take().events.allSatisfy { $0.event != "buildFinished" || $0.status == "succeeded" })
+    // A round that begins in the middle may miss files, and gives way to the next without having been told as an end.
+    let endings = Set(watch.take().events.filter { $0.event == "buildFinished" }.compactMap(\.status))
+    #expect(endings.subtracting(["succeeded", "overtaken"]) == [])
   }
 
   @Test func `an input that is missing is waited for`() throws {

@@ -67,7 +67,7 @@ final class Workspace {
     let place = self.path(path)
     try FileManager.default.createDirectory(
       atPath: (place as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-    try Data(text.utf8).write(to: URL(fileURLWithPath: place))
+    try openFiles.withLock { try Data(text.utf8).write(to: URL(fileURLWithPath: place)) }
   }
 
   func append(_ text: String, to path: String) throws { try write(path, read(path) + text) }

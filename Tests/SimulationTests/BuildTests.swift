@@ -243,6 +243,42 @@ import Testing
     #expect(world.files.files["far/copy"]?.bytes == Array("1".utf8))
   }
 
+  @Test func aStepThatSaysAndReadsTheSameAsOneThatHasJustRunIsReused() {
+    // Each makes the same of whatever it reads: from the third on they are equal, long before the state is written.
+    let world = world()
+    let steps = (0..<8).map { index in
+      Spec(
+        name: "s\(index)", salt: 3, modulus: 1, failOn: 0,
+        inputs: [index == 0 ? .source("a") : .output(step: index - 1, output: 0)], outputs: [.file])
+    }
+    let program = SimulatedProgram(
+      steps: steps, outputs: [SimulatedProgram.Output(path: "out", input: .output(step: 7, output: 0))])
+    #expect(world.build(program).launches == ["s0", "s1"])
+    expectNothingToDo(world, program)
+  }
+
+  @Test func noFlushIsOnTheWayToAnOutput() {
+    let world = world()
+    // The flush is what is done last, if it can be: it is given out behind a step, and from then on steps come behind it.
+    var isBehind = true
+    world.choose = { count in
+      guard count > 1 else { return 0 }
+      defer { isBehind = false }
+      return isBehind ? 0 : count - 1
+    }
+    let steps = (0..<60).map { index in
+      Spec(
+        name: "s\(index)", salt: index, modulus: 1000, failOn: 0,
+        inputs: [index == 0 ? .source("a") : .output(step: index - 1, output: 0)], outputs: [.file])
+    }
+    let program = SimulatedProgram(
+      steps: steps, outputs: [SimulatedProgram.Output(path: "out", input: .output(step: 59, output: 0))])
+    #expect(world.build(program).summary.run == 60)
+    #expect(world.objects.flushes == 2, "one that was due while steps ran, and one at the end")
+    #expect(world.tree.flushesBeforeFirstWrite == 0)
+    #expect(world.store.violations == [])
+  }
+
   @Test func twoProgramsShareResultsAndNotOutputs() {
     let world = world()
     _ = world.build(program())

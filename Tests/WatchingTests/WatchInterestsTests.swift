@@ -43,6 +43,22 @@ import Watching
     #expect(meaning(.written, "two", place) == .nothing)
   }
 
+  @Test func whatNoBuildReadsAnyLongerIsForgotten() {
+    var interests = interests()
+    let far = Path(root: RootID(index: 2), "far")
+    let watched: Set<Path> = [Path(""), Path("src"), Path("data"), far]
+    #expect(interests.needed(among: watched) == watched)
+    interests.keep(paths: [Path("src/a.c")], folders: [])
+    #expect(interests.needed(among: watched) == [Path(""), Path("src"), far])
+    #expect(interests.meaning(of: .changed(.created, name: "new", in: Path("data"))) == .nothing)
+    #expect(interests.meaning(of: .changed(.removed, name: "src", in: Path(""))) == .structure(Path("src")))
+    interests.keep(paths: [], folders: [])
+    // The state must not go away, whatever is read.
+    #expect(interests.needed(among: watched) == [Path("")])
+    #expect(interests.meaning(of: .changed(.removed, name: ".reflow", in: Path(""))) != .nothing)
+    #expect(interests.meaning(of: .changed(.written, name: "one", in: far)) == .nothing)
+  }
+
   @Test func theStateMattersOnlyWhenItGoes() {
     #expect(meaning(.created, ".reflow", Path("")) == .nothing)
     #expect(meaning(.attributes, ".reflow", Path("")) == .nothing)

@@ -115,6 +115,20 @@ import Watching
     }
   }
 
+  @Test func aFileThatIsBeingWrittenIsPartOfAnAnswerOnly() {
+    var state = WatchState()
+    state.hear([change("a", .modified)], at: 10)
+    #expect(!state.isDirty && state.due == nil)
+    #expect(state.begin().isEmpty)
+    for _ in 0..<2 { #expect(state.begin(isAnswer: true).paths == [Path("a")], "it is still open") }
+    state.hear([change("a")], at: 11)
+    #expect(state.begin().paths == [Path("a")])
+    #expect(state.begin(isAnswer: true).isEmpty)
+    // Saving is writing and closing: it begins at once all the same.
+    state.hear([change("a", .modified), change("a")], at: 12)
+    #expect(state.isDue(at: 12))
+  }
+
   @Test func lostEventsMakeTheChangesPartial() {
     var state = WatchState()
     state.hear([change("a")], at: 10)

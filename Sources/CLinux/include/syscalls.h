@@ -69,5 +69,8 @@ int reflow_pidfd_signal(int pidfd, int signal);
 // From now on the first SIGINT, SIGTERM or SIGHUP is a byte, its number, on the descriptor that this returns, and the second
 // ends the process with 128 and its number. Returns -errno on failure. Once a process.
 int reflow_watch_interrupts(void);
+// Starts a command in a process group of its own, and a process beside it that ends all of the group on SIGTERM, or when the calling
+// thread's process is gone: killed, too. Returns that process, to be reaped by the caller, or -errno.
+pid_t reflow_start_hook(const char *path, char *const words[], char *const environment[]);
 
 #endif

@@ -74,11 +74,11 @@ package final class WatchEar: @unchecked Sendable {
     do throws(SystemError) {
       var nextPoll = 0.0
       while !monitor.withLock({ isClosed }) {
-        let polled = map.polledPaths
-        try watcher.await(timeoutSeconds: polled.isEmpty ? nil : Self.pollInterval)
+        let isPolling = map.isPolling
+        try watcher.await(timeoutSeconds: isPolling ? Self.pollInterval : nil)
         try hear()
-        guard !polled.isEmpty, Self.now >= nextPoll else { continue }
-        poll(polled)
+        guard isPolling, Self.now >= nextPoll else { continue }
+        poll(map.polledPaths)
         nextPoll = Self.now + Self.pollInterval
       }
     } catch {
@@ -106,6 +106,7 @@ package final class WatchEar: @unchecked Sendable {
 
   private func sort(_ meanings: [WatchInterests.Meaning]) {
     var changes: [PathChange] = []
+    var unsettled: [PathChange] = []
     var outputs: [Path] = []
     var structure: [Path] = []
     var isLoss = false
@@ -114,7 +115,13 @@ package final class WatchEar: @unchecked Sendable {
       case .nothing: continue
       case .changes(let some):
         for change in some {
-          if map.isOutput(change.path) { outputs.append(change.path) } else { changes.append(change) }
+          if map.isOutput(change.path) {
+            outputs.append(change.path)
+          } else if change.kind == .modified {
+            unsettled.append(change)
+          } else {
+            changes.append(change)
+          }
         }
       case .structure(let place):
         if map.isOutput(place) { outputs.append(place) } else { structure.append(place) }
@@ -128,6 +135,8 @@ package final class WatchEar: @unchecked Sendable {
         if let round { round.post(changes) } else { queue.append(.changes(changes)) }
       }
     }
+    // A round at work has no use for what is not yet whole; who asks for one has.
+    if !unsettled.isEmpty { post(.changes(unsettled)) }
     if !outputs.isEmpty { post(.outputs(outputs)) }
     if !structure.isEmpty {
       post(.structure(structure))
@@ -143,12 +152,22 @@ package final class WatchEar: @unchecked Sendable {
   /// Looks at what no event would tell of.
   private func poll(_ paths: [Path]) {
     var changes: [PathChange] = []
+    var hasNew = false
+    var now: [Path: Look] = [:]
     for (path, look) in zip(paths, fileSystem.look(at: paths)) {
-      if let old = looks.updateValue(look, forKey: path), old != look {
-        changes.append(PathChange(path: path, kind: map.isListed(path) ? .created : .written))
+      now[path] = look
+      if let old = looks[path] {
+        if old != look { changes.append(PathChange(path: path, kind: map.isListed(path) ? .created : .written)) }
+      } else {
+        hasNew = true
       }
     }
-    if !changes.isEmpty { sort([.changes(changes)]) }
+    looks = now
+    takeMonitor.withLock {
+      if !changes.isEmpty { sort([.changes(changes)]) }
+    }
+    // What changed between a build's look and the first one here, nobody has seen: one more look at everything tells.
+    if hasNew { post(.loss) }
   }
 
   // MARK: For the loop

@@ -115,8 +115,8 @@ package final class WatchLoop {
     try ear.hear()
     repeat {
       if let ending = try take(ear.take(atMostSeconds: 0)) { return ending }
-      var changes = state.begin()
-      if !map.polledPaths.isEmpty { changes.isWhole = false }
+      var changes = state.begin(isAnswer: true)
+      if map.isPolling { changes.isWhole = false }
       if let ending = try round(changes, isAnnounced: isNews, isAnswer: true) { return ending }
     } while overtaken > 0
     host.dismissRequests()
@@ -149,7 +149,7 @@ package final class WatchLoop {
 
   private func hear(_ changes: [PathChange]) {
     guard !changes.isEmpty else { return }
-    isNews = true
+    isNews = isNews || changes.contains { $0.kind != .modified }
     state.hear(changes, at: clock.monotonic)
   }
 

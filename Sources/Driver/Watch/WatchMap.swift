@@ -17,6 +17,15 @@ package final class WatchMap: Sendable {
     /// What cannot be watched: looked at every now and then.
     var polled: Set<Path> = []
     var failure: SystemError?
+    /// What a build that looks at everything has looked at so far.
+    var survey: Survey?
+    /// What matters to the watch itself, whatever a build reads.
+    var pinned: Set<Path> = []
+  }
+
+  private struct Survey {
+    var paths: Set<Path> = []
+    var folders: Set<Path> = []
   }
 
   private let watcher: any Watcher
@@ -41,7 +50,18 @@ package final class WatchMap: Sendable {
   /// These are about to be looked at or read.
   package func willRead(_ paths: some Sequence<Path>) {
     state.withLock { state in
-      for path in paths where state.interests.insert(path: path) { reach(path, &state) }
+      for path in paths {
+        state.survey?.paths.insert(path)
+        if state.interests.insert(path: path) { reach(path, &state) }
+      }
+    }
+  }
+
+  /// This is looked at by the watch itself, now and then.
+  package func willAlwaysRead(_ path: Path) {
+    state.withLock { state in
+      state.pinned.insert(path)
+      if state.interests.insert(path: path) { reach(path, &state) }
     }
   }
 
@@ -56,6 +76,7 @@ package final class WatchMap: Sendable {
   /// All names of this folder are about to be read. What lies below it has to be entered by itself.
   package func willList(_ folder: Path) {
     state.withLock { state in
+      state.survey?.folders.insert(folder)
       if state.interests.insert(folder: folder) { reach(folder, &state) }
       watchChain(to: folder, &state)
     }
@@ -75,6 +96,31 @@ package final class WatchMap: Sendable {
     state.withLock { state in
       state.outputs[path] = nil
       state.interests.remove(path: path)
+    }
+  }
+
+  // MARK: Forgetting
+
+  /// A build begins that will look at everything that it depends on.
+  package func beginSurvey() { state.withLock { $0.survey = Survey() } }
+
+  /// That build has ended.
+  ///
+  /// - Parameter isWhole: It has looked at everything: what it did not look at matters no more, and folders are left alone for which
+  ///   nothing speaks any longer.
+  package func endSurvey(isWhole: Bool) {
+    state.withLock { state in
+      guard let survey = state.survey else { return }
+      state.survey = nil
+      guard isWhole else { return }
+      state.interests.keep(
+        paths: survey.paths.union(state.pinned).union(state.outputs.keys), folders: survey.folders)
+      let watched = Set(state.watched.keys)
+      for folder in watched.subtracting(state.interests.needed(among: watched)).sorted() {
+        watcher.unwatch(folder)
+        state.watched[folder] = nil
+        state.polled.remove(folder)
+      }
     }
   }
 
@@ -148,14 +194,27 @@ package final class WatchMap: Sendable {
     }
   }
 
-  /// Paths of interest in folders that tell nothing, ascending.
+  /// Whether there are folders that tell nothing.
+  package var isPolling: Bool { state.withLock { !$0.polled.isEmpty } }
+
+  /// Paths of interest of which nothing would be heard, ascending.
   package var polledPaths: [Path] {
     state.withLock { state in
       guard !state.polled.isEmpty else { return [] }
-      let folders = state.polled
-      let paths = state.interests.paths.filter { path in path.parent.map(folders.contains) ?? false }
-      return (paths.union(state.interests.folders.intersection(folders))).sorted()
+      let paths = state.interests.paths.filter { isSilent($0, state) }
+      return (paths.union(state.interests.folders.intersection(state.polled))).sorted()
     }
+  }
+
+  /// Whether the nearest folder that is there tells nothing.
+  private func isSilent(_ path: Path, _ state: State) -> Bool {
+    var current = path.parent
+    while let folder = current {
+      if state.polled.contains(folder) { return true }
+      if state.watched[folder] != nil { return false }
+      current = folder.parent
+    }
+    return true
   }
 
   package func isListed(_ path: Path) -> Bool { state.withLock { $0.interests.folders.contains(path) } }
@@ -199,16 +258,22 @@ package final class WatchMap: Sendable {
     do throws(SystemError) {
       let watched = try watcher.watch(folder)
       state.watched[folder] = watched
-      if watched.isNotifying { state.polled.remove(folder) } else { state.polled.insert(folder) }
+      if watched.isNotifying { state.polled.remove(folder) } else { poll(folder, &state) }
       return true
     } catch {
       switch error.code {
       case .notFound: return false
-      case .notPermitted: state.polled.insert(folder)
+      case .notPermitted: poll(folder, &state)
       case _: if state.failure == nil { state.failure = error }
       }
       return true
     }
+  }
+
+  private func poll(_ folder: Path, _ state: inout State) {
+    // Who waits without end for something to be told waits with an end from now on.
+    if state.polled.isEmpty { watcher.interrupt() }
+    state.polled.insert(folder)
   }
 
   /// Links from this path on, to whatever they lead through.

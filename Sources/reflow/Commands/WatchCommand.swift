@@ -25,11 +25,14 @@ struct WatchCommand: ProgramCommand {
   @Option(help: "A shell command to run after each round that failed.")
   var onFailure: String?
 
+  @Flag(help: "Look at every file every 2 seconds, for a file system that does not tell of changes.")
+  var poll = false
+
   static let programOptions =
     RunningOptions.names + [
       .init(name: "target", takesValue: true), .init(name: "force", takesValue: false),
       .init(name: "out", takesValue: true), .init(name: "on-success", takesValue: true),
-      .init(name: "on-failure", takesValue: true),
+      .init(name: "on-failure", takesValue: true), .init(name: "poll", takesValue: false),
     ]
 
   func run(_ arguments: ProgramArguments) throws {
@@ -40,7 +43,8 @@ struct WatchCommand: ProgramCommand {
     let request = Session.Request(
       outputsOf: program, targets: target.isEmpty ? ["Main"] : target, arguments.parameters)
     let watch = WatchSession(
-      session, request, hooks: Hooks(onSuccess: onSuccess, onFailure: onFailure, session: session))
+      session, request, hooks: Hooks(onSuccess: onSuccess, onFailure: onFailure, session: session),
+      isPolling: poll)
     throw ExitCode(watch.run())
   }
 }

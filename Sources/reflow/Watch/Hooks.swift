@@ -1,8 +1,10 @@
 import BuildGraph
+import CLinux
 import Ports
 @preconcurrency import Glibc
 
-/// The user's commands after a round. One runs at a time, in a process group of its own, so that all of it can be ended.
+/// The user's commands after a round. One runs at a time, in a process group of its own, so that all of it can be ended; it ends with the
+/// watch, even where that is killed.
 final class Hooks {
   private let onSuccess: String?
   private let onFailure: String?
@@ -39,21 +41,6 @@ final class Hooks {
   }
 
   private func spawn(_ command: String, adding variables: [(name: String, value: String)]) -> Int32 {
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    defer { posix_spawnattr_destroy(&attributes) }
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
-    posix_spawnattr_setpgroup(&attributes, 0)
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    posix_spawnattr_setsigmask(&attributes, &signals)
-    // The watch itself ignores a pipe without a reader.
-    for signal in [SIGPIPE, SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, signal) }
-    posix_spawnattr_setsigdefault(&attributes, &signals)
     var environment: [String] = []
     var entry = Glibc.environ
     while let text = entry.pointee {
@@ -67,30 +54,16 @@ final class Hooks {
     var settings: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) }
     settings.append(nil)
     defer { for pointer in words + settings { free(pointer) } }
-    var child = pid_t()
-    let failure = posix_spawn(&child, "/bin/sh", &actions, &attributes, &words, &settings)
-    if failure == 0 { running = child }
-    return failure
+    let child = reflow_start_hook("/bin/sh", words, settings)
+    if child > 0 { running = child }
+    return child > 0 ? 0 : -child
   }
 
   /// Ends a hook that still runs: asked first, then killed, a fifth of a second later.
   func end() {
     guard let child = running else { return }
     running = nil
-    if waitpid(child, nil, WNOHANG) == child {
-      // What it left in the background goes with it.
-      kill(-child, SIGTERM)
-      return
-    }
-    kill(-child, SIGTERM)
-    for _ in 0..<40 {
-      if waitpid(child, nil, WNOHANG) == child {
-        kill(-child, SIGKILL)
-        return
-      }
-      usleep(5000)
-    }
-    kill(-child, SIGKILL)
-    waitpid(child, nil, 0)
+    kill(child, SIGTERM)
+    while waitpid(child, nil, 0) < 0, errno == EINTR {}
   }
 }

@@ -13,6 +13,7 @@ final class WatchDoors {
   private let fileSystem: LinuxFileSystem
   private let build: ResidentBuild
   private let stores = Stores()
+  private let map: WatchMap
   private let outputRoot: RootID
   private let hostRoot: RootID
 
@@ -58,7 +59,11 @@ final class WatchDoors {
             return opened
           })
       },
-      load: { session.load(request) })
+      load: {
+        map.beginSurvey()
+        return session.load(request)
+      })
+    self.map = map
   }
 
   /// One round.
@@ -66,6 +71,7 @@ final class WatchDoors {
     // Folders that were moved or made anew are found again by their paths.
     if !round.changes.isWhole { fileSystem.roots.reopen() }
     let summary = build.update(changes(round.changes), interruption: interruption, feed: round.feed, sink: sink)
+    map.endSurvey(isWhole: build.wasWhole)
     if let store = stores.latest {
       for notice in store.notices.dropFirst(stores.said) {
         sink.receive(.diagnostic(Diagnostic("state.damaged", .warning, notice)))

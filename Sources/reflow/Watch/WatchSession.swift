@@ -15,6 +15,7 @@ final class WatchSession {
   private var session: Session
   private let request: Session.Request
   private let hooks: Hooks
+  private let isPolling: Bool
   private let clock = SystemClock()
   private let interruption = Interruption()
   private let control = WatchControl()
@@ -26,7 +27,9 @@ final class WatchSession {
   /// Whether the last round was spoken of.
   private var wasHeard = false
 
-  init(_ session: Session, _ request: Session.Request, hooks: Hooks) {
+  /// - Parameter isPolling: The kernel is not relied on: everything is looked at every two seconds.
+  init(_ session: Session, _ request: Session.Request, hooks: Hooks, isPolling: Bool) {
+    self.isPolling = isPolling
     self.session = session
     self.request = request
     self.hooks = hooks
@@ -119,11 +122,11 @@ final class WatchSession {
     let workspace = session.workspace
     try StateFolder(path: workspace.stateFolder).make()
     let roots = workspace.rootFolders + [session.outputFolder, "/"]
-    let watcher = try InotifyWatcher(roots: roots)
+    let watcher = try InotifyWatcher(roots: roots, isDeaf: isPolling)
     let map = WatchMap(watcher: watcher, roots: roots)
     let outside = LinuxFileSystem(roots: roots, stateFolder: workspace.stateFolder)
     let ear = WatchEar(watcher: watcher, map: map, fileSystem: outside)
-    map.willRead([Path(ByteString(workspace.configurationName))])
+    map.willAlwaysRead(Path(ByteString(workspace.configurationName)))
     map.guardAgainstLoss(of: Path(".reflow"))
     let hostRoot = RootID(index: UInt16(roots.count - 1))
     session.willReadProgram = { path in
