@@ -138,6 +138,8 @@ package final class WatchLoop {
         state.hearOfLoss(at: clock.monotonic)
       case .loss:
         reopenRoots()
+        // What was lost may have been that a watched folder is another one now.
+        map.reopenAll()
         state.hearOfLoss(at: clock.monotonic)
       case .request: isAsked = true
       case .ended(let ending): return ending

@@ -175,6 +175,11 @@ package final class WatchMap: Sendable {
     }
   }
 
+  /// Anything may be another now: all that is watched is watched anew.
+  package func reopenAll() {
+    reopen(below: hostPaths.indices.map { Path(root: RootID(index: UInt16($0)), "") })
+  }
+
   /// A name that came may be a link, which nobody knew.
   package func checkLinks(_ changes: [PathChange]) {
     state.withLock { state in
