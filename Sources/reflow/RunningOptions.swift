@@ -45,6 +45,7 @@ struct RunningOptions: ParsableArguments {
     .init(name: "events", takesValue: true), .init(name: "trace", takesValue: true),
     .init(name: "quiet", takesValue: false), .init(name: "verbose", takesValue: false),
     .init(name: "explain", takesValue: false), .init(name: "executor", takesValue: true),
-    .init(name: "predict", takesValue: false), .init(name: "help", takesValue: false), .init(name: "version", takesValue: false),
+    .init(name: "predict", takesValue: false), .init(name: "help", takesValue: false),
+    .init(name: "version", takesValue: false),
   ]
 }
