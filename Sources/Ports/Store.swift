@@ -64,6 +64,41 @@ package struct RunRecord: Hashable, Sendable {
   }
 }
 
+/// One build that was recorded, for `report`. A build in which nothing changed leaves no record.
+package struct BuildRecord: Hashable, Sendable {
+  package var number: Int64
+  package var program: ByteString
+  /// Seconds since 1970.
+  package var startedAt: Double
+  /// Nil where it never came to an end, or was made by a version that kept no counts.
+  package var summary: BuildEvent.Summary?
+
+  package init(number: Int64, program: ByteString, startedAt: Double, summary: BuildEvent.Summary?) {
+    self.number = number
+    self.program = program
+    self.startedAt = startedAt
+    self.summary = summary
+  }
+}
+
+extension BuildEvent.Summary {
+  /// How a record keeps it: status, steps, run, cached, failed and milliseconds, with blanks between them.
+  package var line: String {
+    "\(status.rawValue) \(steps) \(run) \(cached) \(failed) \(Int64((max(0, seconds) * 1000).rounded()))"
+  }
+
+  /// Nil for what is not such a line.
+  package init?(line: String) {
+    let words = line.split(separator: " ")
+    guard words.count == 6, let status = BuildEvent.BuildStatus(rawValue: String(words[0])) else { return nil }
+    let counts = words.dropFirst().compactMap { Int($0) }
+    guard counts.count == 5 else { return nil }
+    self.init(
+      status: status, steps: counts[0], run: counts[1], cached: counts[2], failed: counts[3],
+      seconds: Double(counts[4]) / 1000)
+  }
+}
+
 /// A file that Reflow wrote into the output tree. Owned by (program, target) through path and content.
 package struct OwnedOutput: Hashable, Sendable {
   package var path: ByteString
@@ -117,7 +152,7 @@ package enum StoreChange: Sendable {
   case removeIntents([ByteString])
   /// A build began; its number is that of `nextBuild`.
   case beginBuild(number: Int64, program: ByteString, startedAt: Double)
-  case endBuild(number: Int64, summary: String, succeeded: Bool)
+  case endBuild(number: Int64, BuildEvent.Summary)
   /// All pages of the graph of (program, targets, parameters, configuration), opaque to the store. Pages that are as they were are
   /// not written, those that are not named go, and so do the least recently saved graphs beyond a limit.
   case setGraph(key: Digest, pages: [GraphPage: [UInt8]])
@@ -148,6 +183,8 @@ package protocol Store: AnyObject {
   /// All that is known, ascending by kind.
   func histories() throws(SystemError) -> [(kind: String, history: StepHistory)]
   func runs(labelled label: String?, limit: Int) throws(SystemError) -> [RunRecord]
+  /// The newest first.
+  func builds(limit: Int) throws(SystemError) -> [BuildRecord]
   /// Those of the pages that are there. Read them by ``PersistedGraph``.
   func graphPages(of key: Digest, _ pages: [GraphPage]) throws(SystemError) -> [GraphPage: [UInt8]]
   /// The keys of the graphs that are kept, the most recently saved first.

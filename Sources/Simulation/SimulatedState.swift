@@ -141,6 +141,7 @@ package final class SimulatedStore: Store, @unchecked Sendable {
   private var readSetRows: [Digest: [ReadSet]] = [:]
   private var runRows: [RunRecord] = []
   private var historyRows: [String: StepHistory] = [:]
+  private var buildRows: [BuildRecord] = []
   private var outputRows: [ByteString: OwnedOutput] = [:]
   private var intentRows: [ByteString: Intent] = [:]
   package private(set) var graphRows: [Digest: [GraphPage: [UInt8]]] = [:]
@@ -207,6 +208,8 @@ package final class SimulatedStore: Store, @unchecked Sendable {
   package func graphPages(of key: Digest, _ pages: [GraphPage]) throws(SystemError) -> [GraphPage: [UInt8]] {
     (graphRows[key] ?? [:]).filter { pages.contains($0.key) }
   }
+  package func builds(limit: Int) -> [BuildRecord] { Array(buildRows.reversed().prefix(limit)) }
+
   package func graphKeys() throws(SystemError) -> [Digest] { graphOrder }
   package func histories(of kinds: [String]) throws(SystemError) -> [String: StepHistory] {
     historyRows.filter { kinds.contains($0.key) }
@@ -262,7 +265,10 @@ package final class SimulatedStore: Store, @unchecked Sendable {
     case .removeOutput(let path): outputRows[path] = nil
     case .setIntents(let intents): for intent in intents { intentRows[intent.path] = intent }
     case .removeIntents(let paths): for path in paths { intentRows[path] = nil }
-    case .beginBuild, .endBuild: return
+    case .beginBuild(let number, let program, let startedAt):
+      buildRows.append(BuildRecord(number: number, program: program, startedAt: startedAt, summary: nil))
+    case .endBuild(let number, let summary):
+      if let index = buildRows.lastIndex(where: { $0.number == number }) { buildRows[index].summary = summary }
     case .setGraph(let key, let pages):
       graphRows[key] = pages
       graphOrder = Array(([key] + graphOrder.filter { $0 != key }).prefix(8))

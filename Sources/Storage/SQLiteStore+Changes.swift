@@ -74,11 +74,11 @@ extension SQLiteStore {
       let next = try database.prepare("UPDATE state SET nextBuild = max(nextBuild, ?1)")
       next.bind(number + 1, at: 1)
       try next.run()
-    case .endBuild(let number, let summary, let succeeded):
+    case .endBuild(let number, let summary):
       let statement = try database.prepare("UPDATE build SET summary = ?2, succeeded = ?3 WHERE number = ?1")
       statement.bind(number, at: 1)
-      statement.bind(summary, at: 2)
-      statement.bind(succeeded ? Int64(1) : 0, at: 3)
+      statement.bind(summary.line, at: 2)
+      statement.bind(summary.status == .succeeded ? Int64(1) : 0, at: 3)
       try statement.run()
     case .setGraph(let key, let pages): try set(graph: pages, for: key, generation: generation)
     case .updateGraph(let key, let pages): try update(graph: pages, for: key, generation: generation)

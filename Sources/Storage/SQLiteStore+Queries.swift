@@ -242,6 +242,22 @@ extension SQLiteStore {
     }
   }
 
+  package func builds(limit: Int) throws(SystemError) -> [BuildRecord] {
+    try recovering { () throws(SystemError) in
+      let statement = try database.prepare(
+        "SELECT number, program, startedAt, summary FROM build ORDER BY number DESC LIMIT ?1")
+      statement.bind(Int64(limit), at: 1)
+      var result: [BuildRecord] = []
+      try database.eachRow(of: statement) { row throws(SystemError) in
+        result.append(
+          BuildRecord(
+            number: row.integer(0), program: ByteString(bytes: row.bytes(1)), startedAt: row.double(2),
+            summary: row.text(3).flatMap { BuildEvent.Summary(line: $0) }))
+      }
+      return result
+    }
+  }
+
   func nonsense(_ what: String) -> SystemError {
     SystemError(.damaged, "cannot use the state '\(path.display)': it is damaged (a \(what) is not what was written)")
   }

@@ -86,6 +86,7 @@ final class EmptyStore: Store {
   func runs(labelled label: String?, limit: Int) throws(SystemError) -> [RunRecord] { [] }
   func histories(of kinds: [String]) throws(SystemError) -> [String: StepHistory] { [:] }
   func histories() throws(SystemError) -> [(kind: String, history: StepHistory)] { [] }
+  func builds(limit: Int) throws(SystemError) -> [BuildRecord] { [] }
   func graphPages(of key: Digest, _ pages: [GraphPage]) throws(SystemError) -> [GraphPage: [UInt8]] { [:] }
   func graphKeys() throws(SystemError) -> [Digest] { [] }
 

@@ -175,8 +175,13 @@ struct StoreRoundTripTests {
     let store = try open()
     let number = try store.nextBuild()
     try store.commit([.beginBuild(number: number, program: "main.rf", startedAt: 12)])
-    try store.commit([.endBuild(number: number, summary: "2 steps", succeeded: true)])
-    #expect(try store.database.integer("SELECT succeeded FROM build WHERE summary = '2 steps' AND startedAt = 12") == 1)
+    #expect(try store.builds(limit: 9).map(\.summary) == [nil])
+    let summary = BuildEvent.Summary(status: .failed, steps: 9, run: 4, cached: 3, failed: 2, seconds: 1.25)
+    try store.commit([.endBuild(number: number, summary)])
+    #expect(
+      try store.builds(limit: 9) == [
+        BuildRecord(number: number, program: "main.rf", startedAt: 12, summary: summary)
+      ])
     #expect(try store.nextBuild() == number + 1)
   }
 
