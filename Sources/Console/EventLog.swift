@@ -123,6 +123,10 @@ package final class EventLog: EventSink {
       json.key("message")
       json.string(message)
     }
+    if !end.logTail.isEmpty {
+      json.key("log")
+      json.string(String(decoding: end.logTail.bytes, as: UTF8.self))
+    }
   }
 
   private static func write(_ diagnostic: Diagnostic, to json: inout JSONText) {

@@ -2,7 +2,7 @@ import BuildGraph
 import Diagnostics
 package import Ports
 
-/// Tells a person how a build goes: a living line on a terminal, plain lines elsewhere, failures at once and again at the end.
+/// Tells a person how a build goes: living lines on a terminal, plain lines elsewhere, failures at once and again at the end.
 package final class ProgressReport: EventSink {
   package enum Verbosity: Hashable, Sendable { case quiet, normal, verbose }
 
@@ -15,8 +15,13 @@ package final class ProgressReport: EventSink {
     package var explains: Bool
     /// The word before the counts: `build`, `dry run` …
     package var verb: String
+    /// The output tree as people call it, where it should be named when all was made for the first time.
+    package var outputs: String?
 
-    package init(style: Style, verbosity: Verbosity, width: Int?, explains: Bool, verb: String) {
+    package init(
+      style: Style, verbosity: Verbosity, width: Int?, explains: Bool, verb: String, outputs: String? = nil
+    ) {
+      self.outputs = outputs
       self.style = style
       self.verbosity = verbosity
       self.width = width
@@ -25,33 +30,63 @@ package final class ProgressReport: EventSink {
     }
   }
 
-  private struct Running {
+  struct Running {
+    let step: String
     let label: String
     let since: Double
   }
 
-  private let options: Options
-  private let clock: any Clock
+  struct Remaining {
+    var seconds: Double
+    /// All steps, those that have ended among them.
+    var total: Int
+  }
+
+  let options: Options
+  let clock: any Clock
   private let write: (String) -> Void
   private let writeResult: (String) -> Void
-  private var planned = 0
-  private var finished = 0
-  /// Seconds, as far as known.
-  private var remaining: Double?
-  private var failures: [BuildEvent.StepEnd] = []
-  private var running: [(step: String, state: Running)] = []
+  private let size: () -> TerminalSize?
+  private let history: () -> [String: Double]
+
+  // What is known of the build that is at work.
+  private(set) var planned = 0
+  private(set) var finished = 0
+  private(set) var failures: [BuildEvent.StepEnd] = []
+  private(set) var running: [Running] = []
+  private(set) var startedAt: Double?
+  /// The most steps that ran at once.
+  private(set) var lanes = 0
+  /// What lies ahead, as last said.
+  private(set) var remaining: Remaining?
+  /// What steps took before; nil until a build takes long enough for somebody to want to know.
+  private(set) var usual: UsualTimes?
+  /// Whether something was said after the last failure.
+  private var hasMovedOn = false
+
+  private var lines = LiveLines()
   private var lastDrawn = -Double.infinity
-  private var hasStatusLine = false
   private var hasSaidWatching = false
 
+  /// Frames a second, at most, so that a build of ten thousand short steps does not spend its time on drawing.
+  private static let frameSeconds = 0.1
+  /// A build that is over sooner does not ask what steps took before.
+  private static let historySeconds = 1.0
+
   /// - Parameters:
+  ///   - size: Of the terminal, asked for each frame; nil to take it for as wide as the options say.
+  ///   - history: Seconds of the last good run of each label; asked for once, in a build that takes long enough.
   ///   - write: Gets text for standard error.
   ///   - writeResult: Gets what the program prints, for standard output.
   package init(
-    options: Options, clock: any Clock, write: @escaping (String) -> Void, writeResult: @escaping (String) -> Void
+    options: Options, clock: any Clock, size: (() -> TerminalSize?)? = nil,
+    history: @escaping () -> [String: Double] = { [:] }, write: @escaping (String) -> Void,
+    writeResult: @escaping (String) -> Void
   ) {
     self.options = options
     self.clock = clock
+    self.size = size ?? { options.width.map { TerminalSize(columns: $0, rows: 24) } }
+    self.history = history
     self.write = write
     self.writeResult = writeResult
   }
@@ -61,16 +96,17 @@ package final class ProgressReport: EventSink {
     switch event {
     case .buildStarted:
       // A watch has many builds.
-      (planned, finished, failures, running) = (0, 0, [], [])
-      remaining = nil
+      (planned, finished, failures, running, lanes) = (0, 0, [], [], 0)
+      (remaining, usual, startedAt, hasMovedOn) = (nil, nil, clock.monotonic, false)
     case .planned(let steps):
       planned = steps
       drawStatus()
-    case .remaining(let seconds, _):
-      remaining = seconds
+    case .remaining(let seconds, let steps):
+      remaining = Remaining(seconds: seconds, total: finished + steps)
       drawStatus()
     case .stepStarted(let step, let label, let reason):
-      running.append((step, Running(label: label, since: clock.monotonic)))
+      running.append(Running(step: step, label: label, since: clock.monotonic))
+      lanes = max(lanes, running.count)
       if options.explains || options.verbosity == .verbose {
         line("\(style.good("run")) \(label)\(reason.isEmpty ? "" : style.quiet(" (\(reason))"))")
       }
@@ -80,7 +116,8 @@ package final class ProgressReport: EventSink {
       finished += 1
       if end.status == .failed {
         failures.append(end)
-        line(failureText(end), atAnyVerbosity: true)
+        line(failureText(end, lines: 20), atAnyVerbosity: true)
+        hasMovedOn = false
       } else if end.status == .cached, options.verbosity == .verbose {
         line("\(style.quiet("unchanged")) \(end.label)")
       } else if let message = end.message {
@@ -108,6 +145,7 @@ package final class ProgressReport: EventSink {
       line(String(text.dropLast()), atAnyVerbosity: true)
     case .printed(let text):
       clearStatus()
+      hasMovedOn = true
       writeResult(text + "\n")
     case .buildFinished(let summary):
       finish(summary)
@@ -119,24 +157,62 @@ package final class ProgressReport: EventSink {
     }
   }
 
+  package func tick() {
+    guard options.width != nil, options.verbosity != .quiet, let startedAt else { return }
+    if usual == nil, clock.monotonic - startedAt >= Self.historySeconds { usual = UsualTimes(history()) }
+    drawStatus()
+  }
+
+  // MARK: Lines
+
   /// On a terminal a living line says that nothing is amiss; elsewhere one line, once.
   private func waitForChanges(in folders: Int) {
     let text = "watching \(folders == 1 ? "1 folder" : "\(folders) folders")"
-    if let width = options.width, options.verbosity != .quiet {
-      write("\r\u{1B}[K" + options.style.quiet(String("\(text); Ctrl-C ends".prefix(max(1, width - 1)))))
-      hasStatusLine = true
+    if let size = size(), options.width != nil, options.verbosity != .quiet {
+      let shown = "\(text); Ctrl-C ends"
+      write(lines.frame([(shown, options.style.quiet(shown))], columns: size.columns))
     } else if !hasSaidWatching {
       line(text)
     }
     hasSaidWatching = true
   }
 
+  func line(_ text: String, atAnyVerbosity: Bool = false) {
+    guard atAnyVerbosity || options.verbosity != .quiet else { return }
+    hasMovedOn = true
+    guard lines.isThere, let size = size() else { return write(text + "\n") }
+    var frame = lines.erasure(columns: size.columns) + text + "\n"
+    // One write for both, so that the living lines only move down; in a burst of lines they wait for the next frame.
+    let now = clock.monotonic
+    if startedAt != nil, now - lastDrawn >= Self.frameSeconds {
+      lastDrawn = now
+      frame += lines.frame(status(size, now), columns: size.columns)
+    }
+    write(frame)
+  }
+
+  private func drawStatus() {
+    guard options.width != nil, options.verbosity != .quiet, startedAt != nil else { return }
+    let now = clock.monotonic
+    guard now - lastDrawn >= Self.frameSeconds, let size = size() else { return }
+    lastDrawn = now
+    write(lines.frame(status(size, now), columns: size.columns))
+  }
+
+  /// Takes the living lines away, for others who write on the terminal.
+  package func clearStatus() {
+    guard lines.isThere else { return }
+    write(lines.erasure(columns: size()?.columns ?? options.width ?? 80))
+  }
+
+  // MARK: The end
+
   private func finish(_ summary: BuildEvent.Summary) {
     clearStatus()
+    startedAt = nil
     let style = options.style
-    if failures.count > 1 {
-      line("\(style.bad("failed:")) \(failures.map(\.label).joined(separator: ", "))", atAnyVerbosity: true)
-    }
+    // What has just been said need not be said again.
+    if failures.count > 1 || hasMovedOn { for text in recapitulation { line(text, atAnyVerbosity: true) } }
     let counts =
       "\(summary.steps) \(summary.steps == 1 ? "step" : "steps"), \(summary.run) run, \(summary.cached) unchanged, "
       + "\(summary.failed) failed (\(Self.seconds(summary.seconds)))"
@@ -147,48 +223,64 @@ package final class ProgressReport: EventSink {
     case .failed, .invalid, .refused: line("\(style.bad("\(options.verb) failed:")) \(counts)", atAnyVerbosity: true)
     case .interrupted: line("\(style.notable("\(options.verb) interrupted:")) \(counts)", atAnyVerbosity: true)
     }
+    for hint in hints(summary) { line(style.quiet("  = \(hint)"), atAnyVerbosity: summary.status != .succeeded) }
   }
 
-  private func failureText(_ end: BuildEvent.StepEnd) -> String {
-    var text = "\(options.style.bad("failed:")) \(end.label): \(end.message ?? "exit status \(end.exitCode ?? 1)")"
-    let tail = String(decoding: end.logTail.bytes, as: UTF8.self)
-    for logLine in tail.split(separator: "\n", omittingEmptySubsequences: false).suffix(20) where !logLine.isEmpty {
-      text += "\n  | \(logLine)"
+  /// Failures with the end of their logs, for who comes back to a long build.
+  private var recapitulation: [String] {
+    let shown = failures.count > 6 ? 5 : failures.count
+    var texts = failures.prefix(shown).map { failureText($0, lines: 3) }
+    if failures.count > shown {
+      let names = failures.dropFirst(shown).prefix(20).map(\.label).joined(separator: ", ")
+      let more = failures.count - shown - 20
+      texts.append("\(options.style.bad("failed:")) \(names)\(more > 0 ? " and \(more) more" : "")")
     }
+    return texts
+  }
+
+  /// What can be done next.
+  private func hints(_ summary: BuildEvent.Summary) -> [String] {
+    switch summary.status {
+    case .failed where !failures.isEmpty:
+      let untried = summary.steps - summary.run - summary.cached - summary.failed
+      let rest = untried == 1 ? "1 step was" : "\(untried) steps were"
+      return untried > 0 ? ["\(rest) not tried; what is done is kept, and the next build goes on from there"] : []
+    case .interrupted where summary.run + summary.cached > 0:
+      return ["what is done is kept: the same command goes on from there"]
+    case .succeeded:
+      guard options.width != nil, let outputs = options.outputs, summary.run > 0, summary.run == summary.steps else {
+        return []
+      }
+      return ["the outputs are in \(outputs); 'reflow why' says where each comes from"]
+    case .failed, .interrupted, .invalid, .refused: return []
+    }
+  }
+
+  private func failureText(_ end: BuildEvent.StepEnd, lines count: Int) -> String {
+    var text = "\(options.style.bad("failed:")) \(end.label): \(end.message ?? "exit status \(end.exitCode ?? 1)")"
+    let tail = String(decoding: end.logTail.bytes, as: UTF8.self).split(whereSeparator: \.isNewline).suffix(count)
+    for logLine in tail { text += "\n  | \(Self.visible(logLine))" }
     if !end.logTail.isEmpty { text += "\n  = see the whole log with: reflow log \(end.step)" }
     return text
   }
 
-  private func line(_ text: String, atAnyVerbosity: Bool = false) {
-    guard atAnyVerbosity || options.verbosity != .quiet else { return }
-    clearStatus()
-    write(text + "\n")
-  }
-
-  /// At most ten frames a second, so that a build of ten thousand short steps does not spend its time on drawing.
-  private func drawStatus() {
-    guard let width = options.width, options.verbosity != .quiet else { return }
-    let now = clock.monotonic
-    guard now - lastDrawn >= 0.1 else { return }
-    lastDrawn = now
-    var text = "[\(finished)/\(max(planned, finished))]"
-    if let first = running.first {
-      text += " \(first.state.label)"
-      let seconds = Int(now - first.state.since)
-      if seconds > 0 { text += " \(seconds)s" }
-      if running.count > 1 { text += " and \(running.count - 1) more" }
+  /// What a step prints must not move the cursor, nor change colours: only what is to be seen is shown.
+  private static func visible(_ text: Substring) -> String {
+    var shown = ""
+    var scalars = text.unicodeScalars[...]
+    while let scalar = scalars.popFirst() {
+      if scalar == "\u{1B}" {
+        // `ESC [ … letter`
+        guard scalars.first == "[" else { continue }
+        scalars.removeFirst()
+        while let next = scalars.popFirst(), !(0x40...0x7E).contains(next.value) {}
+      } else if scalar == "\t"
+        || (scalar.value >= 0x20 && scalar.value != 0x7F && !(0x80..<0xA0).contains(scalar.value))
+      {
+        shown.unicodeScalars.append(scalar)
+      }
     }
-    if !failures.isEmpty { text += ", \(failures.count) failed" }
-    if let remaining, remaining >= 1 { text += ", about \(Self.seconds(remaining.rounded(.up))) left" }
-    write("\r\u{1B}[K" + String(text.prefix(max(1, width - 1))))
-    hasStatusLine = true
-  }
-
-  /// Takes the living line away, for others who write on the terminal.
-  package func clearStatus() {
-    guard hasStatusLine else { return }
-    write("\r\u{1B}[K")
-    hasStatusLine = false
+    return shown
   }
 
   /// `0.31 s`, `2 min 5 s`: what a person wants to read.
@@ -197,16 +289,5 @@ package final class ProgressReport: EventSink {
     let hundredths = Int((seconds * 100).rounded())
     let fraction = hundredths % 100
     return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction) s"
-  }
-}
-
-/// Hands each event to several sinks, in order.
-package final class EventFanout: EventSink {
-  private let sinks: [any EventSink]
-
-  package init(_ sinks: [any EventSink]) { self.sinks = sinks }
-
-  package func receive(_ event: BuildEvent) {
-    for sink in sinks { sink.receive(event) }
   }
 }

@@ -46,7 +46,8 @@ package final class TraceLog: EventSink {
       emit(started, end)
     case .buildFinished:
       if !isContinuous { finish() }
-    case .buildStarted, .planned, .remaining, .wouldRun, .explained, .outputWritten, .outputRemoved, .outputDisplaced, .diagnostic,
+    case .buildStarted, .planned, .remaining, .wouldRun, .explained, .outputWritten, .outputRemoved, .outputDisplaced,
+      .diagnostic,
       .printed, .changed, .watching:
       break
     }

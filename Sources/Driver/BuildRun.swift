@@ -88,11 +88,16 @@ final class BuildRun {
   var mustRestart: Bool { restart != nil }
   var wasInterrupted = false
   var buildNumber: Int64 = 0
+  /// On the monotonic clock.
+  private var startedAt = 0.0
   var hasWarnedOfSandbox = false
   /// A step made something else when it was run again.
   var hasNondeterminism = false
   /// Steps that ran twice and made the same.
   var deterministicSteps = 0
+
+  /// How long nothing may happen before whoever shows the time is called.
+  private static let tickSeconds = 0.25
 
   init(
     _ options: BuildOptions, world: World, store: any Store, work: Work, loadedAt: Int64, interruption: Interruption,
@@ -179,6 +184,7 @@ final class BuildRun {
     defer { changes?.onPost(nil) }
     if !options.isDryRun {
       buildNumber = try store.nextBuild()
+      startedAt = world.clock.monotonic
       let program = ByteString(options.program)
       note(.beginBuild(number: buildNumber, program: program, startedAt: world.clock.now))
     }
@@ -192,8 +198,9 @@ final class BuildRun {
       if isFinished { break }
       let due = isSyncing ? nil : batch.due(now: world.clock.monotonic).map { $0 - world.clock.monotonic }
       // So that the time that is left is said also while nothing ends.
-      let tick = scheduler.runningCount > 0 ? 1.0 : nil
+      let tick = scheduler.runningCount > 0 ? Self.tickSeconds : nil
       let messages = wait(seconds: [due, tick].compactMap { $0 }.min())
+      sink.tick()
       try each(messages) { message throws(SystemError) in try take(message) }
     }
     return try finish(mayRestart: mayRestart)
@@ -506,7 +513,12 @@ final class BuildRun {
         isPublished = try publisher.publish()
         if !isPublished, status == .succeeded { status = .refused }
       }
-      note(.endBuild(number: buildNumber, summary: "\(status)", succeeded: status == .succeeded))
+      note(
+        .endBuild(
+          number: buildNumber,
+          BuildEvent.Summary(
+            status: status, steps: tally.steps, run: tally.run, cached: tally.cached, failed: tally.failed,
+            seconds: world.clock.monotonic - startedAt)))
       let isUseful = isPublished && !hasFailedAnswers && !hasUnfitInput && (status == .succeeded || status == .failed)
       let header = isUseful ? recordGraph(wantedSteps: tally.steps) : nil
       try flush()

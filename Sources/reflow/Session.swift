@@ -200,13 +200,15 @@ struct Session {
   func sinks(
     clock: SystemClock, isContinuous: Bool = false, write: @escaping (String) -> Void = Terminal.printError
   ) throws(SystemError) -> [any EventSink] {
+    let state = workspace.stateFolder
     let verbosity: ProgressReport.Verbosity = options.quiet ? .quiet : options.verbose ? .verbose : .normal
     var sinks: [any EventSink] = [
       ProgressReport(
         options: .init(
           style: Style(isColored: Terminal.hasColor), verbosity: verbosity, width: Terminal.width,
-          explains: options.explain || isDryRun, verb: verb),
-        clock: clock, write: write, writeResult: Terminal.print)
+          explains: options.explain || isDryRun, verb: verb, outputs: isDryRun ? nil : shownOutputFolder),
+        clock: clock, size: { Terminal.size }, history: { Self.durations(in: state) }, write: write,
+        writeResult: Terminal.print)
     ]
     if let path = options.events {
       let file = try OutputFile(path: path)
@@ -217,6 +219,27 @@ struct Session {
       sinks.append(TraceLog(clock: clock, isContinuous: isContinuous) { file.write($0) })
     }
     return sinks
+  }
+}
+
+extension Session {
+  /// Seconds of the last good run of each step, by label; empty where the state cannot be read.
+  fileprivate static func durations(in state: ByteString) -> [String: Double] {
+    guard let store = try? SQLiteStore(in: state, options: SQLiteStore.Options(isReadOnly: true)) else { return [:] }
+    defer { store.close() }
+    var seconds: [String: Double] = [:]
+    for run in (try? store.runs(labelled: nil, limit: 50_000)) ?? []
+    where run.ending == .exited(0) && seconds[run.label] == nil {
+      seconds[run.label] = run.usage.wallSeconds
+    }
+    return seconds
+  }
+
+  /// Relative to the root where it lies in it.
+  fileprivate var shownOutputFolder: String {
+    let root = workspace.root + "/"
+    let isInside = outputFolder.bytes.starts(with: root.bytes)
+    return (isInside ? ByteString(bytes: Array(outputFolder.bytes.dropFirst(root.count))) : outputFolder).display + "/"
   }
 }
 

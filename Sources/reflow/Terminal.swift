@@ -1,3 +1,4 @@
+import Console
 @preconcurrency import Glibc
 
 /// The process's standard streams.
@@ -31,9 +32,16 @@ enum Terminal {
   /// Columns of the terminal on standard error, or nil where there is none that can move its cursor.
   static var width: Int? {
     guard isatty(STDERR_FILENO) == 1, let kind = environment("TERM"), kind != "dumb" else { return nil }
+    return size?.columns
+  }
+
+  /// Of the terminal on standard error; 80 × 24 where it does not tell.
+  static var size: TerminalSize? {
     var size = winsize()
-    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
-    return Int(size.ws_col)
+    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
+      return TerminalSize(columns: 80, rows: 24)
+    }
+    return TerminalSize(columns: Int(size.ws_col), rows: Int(size.ws_row))
   }
 
   /// See <https://no-color.org>: any non-empty value of `NO_COLOR` turns colours off.

@@ -72,7 +72,7 @@ private final class ManualClock: Clock, @unchecked Sendable {
       lines == #"""
         {"event":"buildStarted","time":1000.500000,"program":"main.rf"}
         {"event":"stepStarted","time":1000.500000,"step":"ab12","label":"Counts[0]","reason":"never built"}
-        {"event":"stepFinished","time":1000.500000,"step":"ab12","label":"Counts[0]","status":"failed","seconds":1.250000,"maxrssBytes":1024,"cpuSeconds":0.500000,"exitCode":2,"message":"exit status 2"}
+        {"event":"stepFinished","time":1000.500000,"step":"ab12","label":"Counts[0]","status":"failed","seconds":1.250000,"maxrssBytes":1024,"cpuSeconds":0.500000,"exitCode":2,"message":"exit status 2","log":"one\ntwo \"x\"\n"}
         {"event":"outputWritten","time":1000.500000,"path":"a\\x0ab"}
         {"event":"buildFinished","time":1000.500000,"status":"failed","steps":3,"run":1,"cached":1,"failed":1,"seconds":0.250000}
 
@@ -125,26 +125,10 @@ private final class ManualClock: Clock, @unchecked Sendable {
     #expect(text().1 == "42\n")
   }
 
-  @Test func onATerminalOneLineIsDrawnAtMostTenTimesASecond() {
-    let (sink, text) = report(width: 20)
-    for index in 0..<1000 {
-      clock.monotonic += 0.001
-      sink.receive(.stepStarted(step: "\(index)", label: "step \(index)", reason: ""))
-      sink.receive(.stepFinished(.init(step: "\(index)", label: "step \(index)", status: .run)))
-    }
-    let frames = text().0.components(separatedBy: "\r\u{1B}[K")
-    #expect((10...12).contains(frames.count))
-    #expect(frames.allSatisfy { $0.count < 20 })
-  }
-
   @Test func quietSaysOnlyWhatIsWrong() {
     let (sink, text) = report(width: nil, verbosity: .quiet)
     sink.receive(.stepFinished(.init(step: "a", label: "A", status: .run)))
     sink.receive(.buildFinished(.init(status: .succeeded, steps: 1, run: 1, cached: 0, failed: 0, seconds: 0.1)))
     #expect(text().0.isEmpty)
   }
-}
-
-extension String {
-  fileprivate func components(separatedBy separator: String) -> [Substring] { split(separator: separator) }
 }

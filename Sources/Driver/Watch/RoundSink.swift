@@ -59,6 +59,10 @@ package final class RoundSink: EventSink {
     if isHolding { held.append(event) } else { base.receive(event) }
   }
 
+  package func tick() {
+    if !isHolding { base.tick() }
+  }
+
   private func release() {
     guard isHolding else { return }
     isHolding = false

@@ -54,7 +54,7 @@ struct WatchClient {
           // It was told to end, and we were not.
           return summary.status == .interrupted || summary.status == .overtaken ? .lost : .answered(summary)
         }
-      case .alive: continue
+      case .alive: sink.tick()
       case .hello, .accepted, .declined: return hasEvents ? .lost : .unanswered
       }
     }
