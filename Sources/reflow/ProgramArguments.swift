@@ -7,6 +7,8 @@ struct ProgramArguments: Equatable {
   struct Option {
     let name: String
     let takesValue: Bool
+    /// Stands for the value where none is given: a value that follows must be a number then.
+    var standIn: String?
   }
 
   /// For the command's own parser.
@@ -27,7 +29,7 @@ struct ProgramArguments: Equatable {
   ///   - arguments: What follows the command's name.
   ///   - shortOptionsWithValue: The command's one-letter options that take a value, such as `j`.
   init(_ arguments: [String], options: [Option], shortOptionsWithValue: Set<Character>) {
-    let known = Dictionary(options.map { ($0.name, $0.takesValue) }) { first, _ in first }
+    let known = Dictionary(options.map { ($0.name, $0) }) { first, _ in first }
     var index = 0
     var hasProgram = false
     func next() -> String? {
@@ -50,9 +52,15 @@ struct ProgramArguments: Equatable {
       let body = argument.dropFirst(isLong ? 2 : 1)
       let name = String(body.prefix { $0 != "=" })
       let value = body.count > name.count ? String(body.dropFirst(name.count + 1)) : nil
-      if isLong, let takesValue = known[name] {
+      if isLong, let option = known[name] {
         own.append(argument)
-        if takesValue, value == nil, let following = next() { own.append(following) }
+        if let standIn = option.standIn, value == nil {
+          let following = index + 1 < arguments.count ? arguments[index + 1] : ""
+          let isNumber = !following.isEmpty && following.allSatisfy { $0.isASCII && $0.isNumber }
+          own.append(isNumber ? next() ?? standIn : standIn)
+        } else if option.takesValue, value == nil, let following = next() {
+          own.append(following)
+        }
       } else if !isLong, Self.isShortOption(name, value: value, withValue: shortOptionsWithValue) {
         if name.count > 1 {
           // `-j4`, which the parser knows as `-j 4` only.

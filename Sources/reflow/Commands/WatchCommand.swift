@@ -27,12 +27,18 @@ struct WatchCommand: ProgramCommand {
 
   @Flag(help: "Look at every file every 2 seconds, for a file system that does not tell of changes.")
   var poll = false
+  @Option(
+    help: ArgumentHelp(
+      "Show the graph and what happens as a page, on this port of the loopback; on any free one where none is named.",
+      valueName: "port"))
+  var ui: UInt16?
 
   static let programOptions =
     RunningOptions.names + [
       .init(name: "target", takesValue: true), .init(name: "force", takesValue: false),
       .init(name: "out", takesValue: true), .init(name: "on-success", takesValue: true),
       .init(name: "on-failure", takesValue: true), .init(name: "poll", takesValue: false),
+      .init(name: "ui", takesValue: true, standIn: "0"),
     ]
 
   func run(_ arguments: ProgramArguments) throws {
@@ -44,7 +50,7 @@ struct WatchCommand: ProgramCommand {
       outputsOf: program, targets: target.isEmpty ? ["Main"] : target, arguments.parameters)
     let watch = WatchSession(
       session, request, hooks: Hooks(onSuccess: onSuccess, onFailure: onFailure, session: session),
-      isPolling: poll)
+      isPolling: poll, pagePort: ui)
     throw ExitCode(watch.run())
   }
 }

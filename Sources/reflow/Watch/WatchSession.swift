@@ -16,6 +16,9 @@ final class WatchSession {
   private let request: Session.Request
   private let hooks: Hooks
   private let isPolling: Bool
+  /// Of the page that shows what happens; 0 for any, nil for no page.
+  private let pagePort: UInt16?
+  private var page: WatchPage?
   private let clock = SystemClock()
   private let interruption = Interruption()
   private let control = WatchControl()
@@ -28,8 +31,9 @@ final class WatchSession {
   private var wasHeard = false
 
   /// - Parameter isPolling: The kernel is not relied on: everything is looked at every two seconds.
-  init(_ session: Session, _ request: Session.Request, hooks: Hooks, isPolling: Bool) {
+  init(_ session: Session, _ request: Session.Request, hooks: Hooks, isPolling: Bool, pagePort: UInt16? = nil) {
     self.isPolling = isPolling
+    self.pagePort = pagePort
     self.session = session
     self.request = request
     self.hooks = hooks
@@ -60,6 +64,13 @@ final class WatchSession {
       if let other = try beginServing() {
         throw SystemError(
           .locked, "process \(other) watches this already: end it, or watch into another folder (--out)")
+      }
+      if let pagePort {
+        let page = try WatchPage(
+          port: pagePort, workspace: session.workspace, program: request.program, clock: clock)
+        self.page = page
+        sink.receive(.diagnostic(Diagnostic("watch.page", .note, "see \(page.address)")))
+        sink = EventFanout(sinks + [page])
       }
       while true {
         let ending = try watchOnce()
@@ -103,6 +114,7 @@ final class WatchSession {
 
   private func leave(_ ending: WatchEnding) -> Int32 {
     server?.close()
+    page?.close()
     hooks.end()
     trace?.finish()
     // The shell's prompt goes where the living line was.
