@@ -25,6 +25,7 @@ let package = Package(
     .target(name: "LanguageServer", dependencies: ["BuildGraph", "Diagnostics", "Formatting", "Language"]),
     .target(name: "Engine", dependencies: ["BuildGraph"]),
     .target(name: "Scheduling", dependencies: ["BuildGraph"]),
+    .target(name: "Pictures", dependencies: ["Diagnostics"]),
     .target(name: "Differential"),
     .target(
       name: "Tables", dependencies: ["BuildGraph", "Language", .product(name: "BigInt", package: "BigInt")]),
@@ -39,7 +40,7 @@ let package = Package(
     // A world in memory behind the same doors, for tests and campaigns.
     .target(name: "Simulation", dependencies: ["Driver", "Scheduling", "Ports", "BuildGraph", "Diagnostics"]),
 
-    .target(name: "Queries", dependencies: ["BuildGraph", "Diagnostics", "Ports"]),
+    .target(name: "Queries", dependencies: ["BuildGraph", "Diagnostics", "Pictures", "Ports"]),
 
     // Adapters: only the executables import them.
     .target(name: "Storage", dependencies: ["BuildGraph", "Diagnostics", "Ports", "CSQLite", "CXXHash", "CLinux"]),
@@ -56,7 +57,7 @@ let package = Package(
         "BuildGraph", "Diagnostics", "Formatting", "Language", "LanguageServer", "Engine", "Scheduling", "Ports", "Driver",
         "Watching",
         "Storage",
-        "LinuxSystem", "Console", "Queries", "Configuration", "CLinux",
+        "LinuxSystem", "Console", "Pictures", "Queries", "Configuration", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -91,6 +92,7 @@ let package = Package(
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "TablesTests", dependencies: ["Tables", "Language", "BuildGraph"]),
+    .testTarget(name: "PicturesTests", dependencies: ["Pictures"]),
     .testTarget(name: "DifferentialTests", dependencies: ["Differential"]),
     .testTarget(name: "EndToEndTests", dependencies: ["reflow"]),
   ],

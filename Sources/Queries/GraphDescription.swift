@@ -1,5 +1,6 @@
 package import BuildGraph
 package import Diagnostics
+package import Pictures
 package import Ports
 
 /// A whole graph for people and machines to look at.
@@ -16,6 +17,12 @@ package struct GraphDescription: Hashable, Sendable {
     /// Why it ran last; nil for what does not run, or where no record is left.
     package var reason: String?
     package var location: ProgramLocation?
+    /// How it went in the last build.
+    package var outcome = Picture.State.plain
+    /// What its last run took; nil as for `reason`.
+    package var seconds: Double?
+    /// `exit status 1`, of a step whose last run failed.
+    package var failure: String?
   }
 
   package struct Edge: Hashable, Sendable {
@@ -33,9 +40,15 @@ package struct GraphDescription: Hashable, Sendable {
   /// - Complexity: O(nodes and edges), and one row for each run on record.
   package init(_ graph: PersistedGraph, store: any Store) throws(SystemError) {
     try graph.loadAll()
-    var reasons: [Digest: String] = [:]
-    for run in try store.runs(labelled: nil, limit: .max) where reasons[run.contentKey] == nil {
-      reasons[run.contentKey] = run.reason
+    var runs: [Digest: RunRecord] = [:]
+    var failures: [String: RunRecord] = [:]
+    let last = try store.builds(limit: 1).first?.number
+    for run in try store.runs(labelled: nil, limit: .max) {
+      if run.ending == .exited(0) {
+        if runs[run.contentKey] == nil { runs[run.contentKey] = run }
+      } else if run.build == last, failures[run.label] == nil {
+        failures[run.label] = run
+      }
     }
     var numbers: [GraphNode: Int] = [:]
     var definitions: [(node: GraphNode, definition: NodeDefinition)] = []
@@ -46,7 +59,17 @@ package struct GraphDescription: Hashable, Sendable {
         let definition = try graph.definition(of: node)
         numbers[node] = nodes.count
         var drawn = Self.node(definition, state)
-        if case .made(let made) = state { drawn.reason = reasons[made.contentKey] }
+        drawn.outcome = Self.outcome(of: drawn)
+        if case .made(let made) = state, let run = runs[made.contentKey] {
+          drawn.reason = run.reason
+          drawn.seconds = run.usage.wallSeconds
+          if run.build == last { drawn.outcome = .run }
+        } else if drawn.state == .stale, let run = failures[drawn.label] {
+          drawn.outcome = .failed
+          drawn.reason = run.reason
+          drawn.seconds = run.usage.wallSeconds
+          drawn.failure = run.ending.description
+        }
         nodes.append(drawn)
         definitions.append((node, definition))
       }
@@ -64,7 +87,20 @@ package struct GraphDescription: Hashable, Sendable {
       guard let from = numbers[GraphNode(entry.reference)] else { continue }
       edges.append(Edge(from: from, to: nodes.count))
       let path = entry.path.isEmpty ? "." : entry.path.display
-      nodes.append(Node(kind: "output", label: path, state: nodes[from].state, location: entry.location))
+      var output = Node(kind: "output", label: path, state: nodes[from].state, location: entry.location)
+      // What a failed step would have made is old, not failed.
+      output.outcome = nodes[from].outcome == .failed ? .stale : nodes[from].outcome
+      if output.outcome == .plain { output.outcome = .cached }
+      nodes.append(output)
+    }
+  }
+
+  private static func outcome(of node: Node) -> Picture.State {
+    guard node.kind == "step" else { return .plain }
+    switch node.state {
+    case .upToDate: return .cached
+    case .stale: return .stale
+    case .unwanted: return .plain
     }
   }
 
@@ -116,7 +152,8 @@ package struct GraphDescription: Hashable, Sendable {
     return result + "\""
   }
 
-  /// One object: `nodes` with `id`, `kind`, `label`, `state`, and where they have one `key`, `reason`, `file`, `line`; `edges` with `from`, `to`.
+  /// One object: `nodes` with `id`, `kind`, `label`, `state`, and where they have one `key`, `reason`,
+  /// `outcome`, `seconds`, `file`, `line`; `edges` with `from`, `to`.
   package var json: String {
     var json = JSONText()
     json.beginObject()
@@ -140,6 +177,14 @@ package struct GraphDescription: Hashable, Sendable {
         json.key("reason")
         json.string(reason)
       }
+      if node.kind == "step" || node.kind == "output" {
+        json.key("outcome")
+        json.string(node.outcome.rawValue)
+      }
+      if let seconds = node.seconds {
+        json.key("seconds")
+        json.seconds(seconds)
+      }
       if let location = node.location {
         json.key("file")
         json.string(location.file)
@@ -162,5 +207,56 @@ package struct GraphDescription: Hashable, Sendable {
     json.endArray()
     json.endObject()
     return json.text + "\n"
+  }
+}
+
+extension GraphDescription {
+  /// As it is drawn.
+  ///
+  /// - Complexity: O(nodes and edges).
+  package func picture(title: String) -> Picture {
+    Picture(
+      title: title,
+      nodes: nodes.map { node in
+        let kind = Picture.Kind(rawValue: node.kind) ?? .literal
+        let group: String
+        switch kind {
+        case .step: group = Picture.Node.group(ofStep: node.label)
+        case .source, .output: group = Picture.Node.group(ofFile: node.label)
+        case .literal, .folder: group = ""
+        }
+        return Picture.Node(
+          kind: kind, label: node.label, state: node.outcome, details: Self.details(node, kind), group: group)
+      }, edges: edges.map { Picture.Edge(from: $0.from, to: $0.to) })
+  }
+
+  private static func details(_ node: Node, _ kind: Picture.Kind) -> [String] {
+    var lines: [String] = []
+    switch (kind, node.outcome) {
+    case (.step, .run): lines.append("ran in the last build")
+    case (.step, .cached): lines.append("unchanged in the last build")
+    case (.step, .stale): lines.append("stale: it could not run in the last build")
+    case (.step, .failed): lines.append("failed in the last build: \(node.failure ?? "")")
+    case (.output, .stale): lines.append("stale: of an earlier build")
+    case (.step, .plain), (.output, _), (.source, _), (.literal, _), (.folder, _): break
+    }
+    if let reason = node.reason { lines.append("because: \(reason)") }
+    if let seconds = node.seconds { lines.append("took \(Measure.seconds(seconds))") }
+    if let key = node.key { lines.append("key \(key)") }
+    if let place = node.location { lines.append("\(place.file):\(place.line):\(place.column)") }
+    return lines
+  }
+}
+
+extension RunOutcome.Ending {
+  /// How a run ended, in a few words.
+  package var description: String {
+    switch self {
+    case .exited(let code): "exit status \(code)"
+    case .signaled(let signal): "signal \(signal)"
+    case .timedOut: "timed out"
+    case .cancelled: "cancelled"
+    case .refused(let message): message
+    }
   }
 }

@@ -13,7 +13,8 @@ struct Reflow: ParsableCommand {
     subcommands: [
       BuildCommand.self, WatchCommand.self, CheckCommand.self, FmtCommand.self, TestCommand.self, EvalCommand.self,
       DocCommand.self, InitCommand.self, LspCommand.self, CompletionsCommand.self,
-      WhyCommand.self, StatusCommand.self, LogCommand.self, GraphCommand.self, CleanCommand.self, PruneCommand.self,
+      WhyCommand.self, StatusCommand.self, LogCommand.self, GraphCommand.self, ReportCommand.self, CleanCommand.self,
+      PruneCommand.self,
       VerifyCommand.self, VersionCommand.self,
     ])
 }

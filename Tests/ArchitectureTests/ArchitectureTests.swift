@@ -20,7 +20,8 @@ import Testing
     "Ports": ["BuildGraph", "Diagnostics"],
     "Watching": ["BuildGraph", "Diagnostics", "Ports"],
     "Driver": ["BuildGraph", "Diagnostics", "Language", "Tables", "Engine", "Scheduling", "Ports", "Watching"],
-    "Queries": ["BuildGraph", "Diagnostics", "Ports"],
+    "Pictures": ["Diagnostics"],
+    "Queries": ["BuildGraph", "Diagnostics", "Pictures", "Ports"],
     "Simulation": ["BuildGraph", "Diagnostics", "Scheduling", "Ports", "Driver"],
     "Storage": ["BuildGraph", "Diagnostics", "Ports", "CSQLite", "CXXHash", "CLinux"],
     "LinuxSystem": ["BuildGraph", "Diagnostics", "Ports", "CXXHash", "CLinux"],
@@ -32,7 +33,7 @@ import Testing
   private static let pure: Set<String> = [
     "Diagnostics", "BuildGraph", "Differential", "Language", "Tables", "Formatting", "LanguageServer", "Engine",
     "Scheduling",
-    "Configuration", "Console", "Watching",
+    "Configuration", "Console", "Watching", "Pictures",
   ]
 
   private static let platform: Set<String> = ["Glibc", "Synchronization", "Dispatch", "FoundationEssentials", "Swift"]

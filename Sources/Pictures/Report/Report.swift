@@ -1,0 +1,169 @@
+/// One build to look back on: what ran when and where its time went, and how builds went before it.
+package struct Report: Hashable, Sendable {
+  /// One run of one step.
+  package struct Run: Hashable, Sendable {
+    package var label: String
+    /// Seconds from the first run's start.
+    package var start: Double
+    package var seconds: Double
+    package var cpuSeconds: Double
+    package var peakBytes: Int64
+    /// What the program asked for; nil where it does not say.
+    package var askedBytes: Int64?
+    package var askedCPU: Double?
+    package var hasFailed: Bool
+    /// `exit 1`, `timed out`; nil where it went well.
+    package var ending: String?
+    package var reason: String
+    /// It lies on the chain of steps that no number of cores would have made shorter.
+    package var isCritical: Bool
+
+    package init(
+      label: String, start: Double, seconds: Double, cpuSeconds: Double, peakBytes: Int64, askedBytes: Int64? = nil,
+      askedCPU: Double? = nil, hasFailed: Bool = false, ending: String? = nil, reason: String = "",
+      isCritical: Bool = false
+    ) {
+      self.label = label
+      self.start = start
+      self.seconds = seconds
+      self.cpuSeconds = cpuSeconds
+      self.peakBytes = peakBytes
+      self.askedBytes = askedBytes
+      self.askedCPU = askedCPU
+      self.hasFailed = hasFailed
+      self.ending = ending
+      self.reason = reason
+      self.isCritical = isCritical
+    }
+  }
+
+  /// A build of the past.
+  package struct Past: Hashable, Sendable {
+    package var number: Int64
+    package var startedAt: Double
+    package var status: String
+    package var steps: Int
+    package var run: Int
+    package var cached: Int
+    package var failed: Int
+    package var seconds: Double
+
+    package init(
+      number: Int64, startedAt: Double, status: String, steps: Int, run: Int, cached: Int, failed: Int, seconds: Double
+    ) {
+      self.number = number
+      self.startedAt = startedAt
+      self.status = status
+      self.steps = steps
+      self.run = run
+      self.cached = cached
+      self.failed = failed
+      self.seconds = seconds
+    }
+  }
+
+  /// A table that the program makes, as it is now.
+  package struct Table: Hashable, Sendable {
+    package var label: String
+    package var form: String
+    package var inputs: [String]
+    /// Nil where nobody knows.
+    package var records: Int64?
+    package var bytes: Int64?
+    /// Of its last run on record.
+    package var seconds: Double?
+
+    package init(
+      label: String, form: String, inputs: [String], records: Int64?, bytes: Int64?, seconds: Double?
+    ) {
+      self.label = label
+      self.form = form
+      self.inputs = inputs
+      self.records = records
+      self.bytes = bytes
+      self.seconds = seconds
+    }
+  }
+
+  package var program: String
+  /// The build that is reported.
+  package var build: Past
+  /// In the order of their starts.
+  package var runs: [Run]
+  /// Oldest first, the reported one among them.
+  package var history: [Past]
+  package var tables: [Table]
+
+  package init(program: String, build: Past, runs: [Run], history: [Past], tables: [Table]) {
+    self.program = program
+    self.build = build
+    self.runs = runs
+    self.history = history
+    self.tables = tables
+  }
+}
+
+extension Report {
+  /// A lane for each run so that runs at the same time have different ones, the lowest that is free.
+  ///
+  /// - Complexity: O(runs · lanes).
+  package var lanes: [Int] {
+    var ends: [Double] = []
+    return runs.map { run in
+      // Clocks are read a little after the fact: touching is not overlapping.
+      let lane = ends.firstIndex { $0 <= run.start + 1e-4 } ?? ends.count
+      if lane == ends.count { ends.append(0) }
+      ends[lane] = run.start + run.seconds
+      return lane
+    }
+  }
+
+  /// From the first start to the last end.
+  package var span: Double { runs.map { $0.start + $0.seconds }.max() ?? 0 }
+
+  /// All runs of one name together.
+  package struct Kind: Hashable, Sendable {
+    package var name: String
+    package var count: Int
+    package var seconds: Double
+    package var longest: Double
+    package var peakBytes: Int64
+  }
+
+  /// Those that took most time first.
+  package var kinds: [Kind] {
+    var kinds: [String: Kind] = [:]
+    for run in runs {
+      let name = Picture.Node.group(ofStep: run.label)
+      var kind = kinds[name] ?? Kind(name: name, count: 0, seconds: 0, longest: 0, peakBytes: 0)
+      kind.count += 1
+      kind.seconds += run.seconds
+      kind.longest = max(kind.longest, run.seconds)
+      kind.peakBytes = max(kind.peakBytes, run.peakBytes)
+      kinds[name] = kind
+    }
+    return kinds.values.sorted { ($1.seconds, $0.name) < ($0.seconds, $1.name) }
+  }
+
+  /// Marks the longest chain of runs in which each waited for the one before.
+  ///
+  /// - Parameters:
+  ///   - order: Indexes into `runs` so that what a run waits for comes before it.
+  ///   - inputs: For each run, those that it waits for.
+  /// - Complexity: O(runs and what they wait for).
+  package mutating func markCritical(order: [Int], inputs: (Int) -> [Int]) {
+    var longest = [Double](repeating: 0, count: runs.count)
+    var before = [Int?](repeating: nil, count: runs.count)
+    for index in order {
+      for input in inputs(index) where longest[input] > (before[index].map { longest[$0] } ?? 0) {
+        before[index] = input
+      }
+      longest[index] = runs[index].seconds + (before[index].map { longest[$0] } ?? 0)
+    }
+    var next = longest.indices.max { (longest[$0], $1) < (longest[$1], $0) }
+    while let index = next {
+      runs[index].isCritical = true
+      next = before[index]
+    }
+  }
+}
