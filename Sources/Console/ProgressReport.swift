@@ -48,6 +48,7 @@ package final class ProgressReport: EventSink {
   private let writeResult: (String) -> Void
   private let size: () -> TerminalSize?
   private let history: () -> [String: Double]
+  private let isInput: (String) -> Bool
 
   // What is known of the build that is at work.
   private(set) var planned = 0
@@ -76,17 +77,20 @@ package final class ProgressReport: EventSink {
   /// - Parameters:
   ///   - size: Of the terminal, asked for each frame; nil to take it for as wide as the options say.
   ///   - history: Seconds of the last good run of each label; asked for once, in a build that takes long enough.
+  ///   - isInput: Whether there is a file or folder of this name that a step could have declared.
   ///   - write: Gets text for standard error.
   ///   - writeResult: Gets what the program prints, for standard output.
   package init(
     options: Options, clock: any Clock, size: (() -> TerminalSize?)? = nil,
-    history: @escaping () -> [String: Double] = { [:] }, write: @escaping (String) -> Void,
+    history: @escaping () -> [String: Double] = { [:] }, isInput: @escaping (String) -> Bool = { _ in false },
+    write: @escaping (String) -> Void,
     writeResult: @escaping (String) -> Void
   ) {
     self.options = options
     self.clock = clock
     self.size = size ?? { options.width.map { TerminalSize(columns: $0, rows: 24) } }
     self.history = history
+    self.isInput = isInput
     self.write = write
     self.writeResult = writeResult
   }
@@ -252,7 +256,7 @@ package final class ProgressReport: EventSink {
         return []
       }
       return ["the outputs are in \(outputs); 'reflow why' says where each comes from"]
-    case .failed, .interrupted, .invalid, .refused: return []
+    case .failed, .interrupted, .invalid, .refused, .overtaken: return []
     }
   }
 
@@ -261,7 +265,23 @@ package final class ProgressReport: EventSink {
     let tail = String(decoding: end.logTail.bytes, as: UTF8.self).split(whereSeparator: \.isNewline).suffix(count)
     for logLine in tail { text += "\n  | \(Self.visible(logLine))" }
     if !end.logTail.isEmpty { text += "\n  = see the whole log with: reflow log \(end.step)" }
+    if let path = undeclared(tail) {
+      text += "\n  = '\(path)' is there, but the step does not declare it: write {{file(\"\(path)\")}} in its command"
+    }
     return text
+  }
+
+  /// A file that the step looked for in vain and could have had: what nearly everybody forgets at first.
+  private func undeclared(_ log: some Sequence<Substring>) -> String? {
+    for line in log where line.contains("No such file or directory") {
+      for word in line.split(whereSeparator: { " '\"`:,()[]‘’".contains($0) }) {
+        let path = String(word)
+        // A path as the step sees it, or one that no program could name.
+        let isForeign = path.hasPrefix("/") || path.hasPrefix(".") || path.hasPrefix("in/") || path.hasPrefix("out/")
+        if !isForeign, isInput(path) { return path }
+      }
+    }
+    return nil
   }
 
   /// What a step prints must not move the cursor, nor change colours: only what is to be seen is shown.

@@ -1,3 +1,4 @@
+import CLinux
 package import Diagnostics
 import Glibc
 import Synchronization

@@ -201,14 +201,15 @@ struct Session {
     clock: SystemClock, isContinuous: Bool = false, write: @escaping (String) -> Void = Terminal.printError
   ) throws(SystemError) -> [any EventSink] {
     let state = workspace.stateFolder
+    let root = workspace.root
     let verbosity: ProgressReport.Verbosity = options.quiet ? .quiet : options.verbose ? .verbose : .normal
     var sinks: [any EventSink] = [
       ProgressReport(
         options: .init(
           style: Style(isColored: Terminal.hasColor), verbosity: verbosity, width: Terminal.width,
           explains: options.explain || isDryRun, verb: verb, outputs: isDryRun ? nil : shownOutputFolder),
-        clock: clock, size: { Terminal.size }, history: { Self.durations(in: state) }, write: write,
-        writeResult: Terminal.print)
+        clock: clock, size: { Terminal.size }, history: { Self.durations(in: state) },
+        isInput: { HostFile.exists(root + "/" + ByteString($0)) }, write: write, writeResult: Terminal.print)
     ]
     if let path = options.events {
       let file = try OutputFile(path: path)

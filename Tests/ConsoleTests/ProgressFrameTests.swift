@@ -1,4 +1,5 @@
 import BuildGraph
+import Diagnostics
 import Foundation
 import Ports
 import Testing
@@ -32,10 +33,11 @@ import Testing
         options: .init(
           style: Style(isColored: isColored), verbosity: verbosity, width: columns, explains: false, verb: "build",
           outputs: "out/"),
-        clock: clock, size: { [unowned self] in size }, history: { history },
+        clock: clock, size: { [unowned self] in size }, history: { history }, isInput: { $0 == "data/a.txt" },
         write: { [unowned self] text in
           writes.append(text)
-          #expect(screen.take(text), "\(text.debugDescription)")
+          let isUnderstood = screen.take(text)
+          #expect(isUnderstood, "\(text.debugDescription)")
         }, writeResult: { [unowned self] in results += $0 })
       report.receive(.buildStarted(program: "main.rf"))
     }
@@ -194,6 +196,17 @@ import Testing
     let stage = Stage()
     stage.end("A", .failed, log: "90 %\r\n\u{1B}[31mred\u{1B}[0m\u{1B}[2J\u{7}\n\u{9B}2Jx\n")
     #expect(stage.screen.text.hasPrefix("failed: A: exit status 2\n  | 90 %\n  | red\n  | 2Jx\n"))
+  }
+
+  @Test func `a file that a step looked for and did not declare is named`() {
+    let stage = Stage()
+    stage.end("A", .failed, log: "sort: cannot read: data/a.txt: No such file or directory\n")
+    #expect(
+      stage.screen.text.hasSuffix(
+        "\n  = 'data/a.txt' is there, but the step does not declare it: write {{file(\"data/a.txt\")}} in its command"))
+    let other = Stage()
+    other.end("A", .failed, log: "sort: cannot read: 'data/b.txt': No such file or directory\ndata/a.txt\n")
+    #expect(!other.screen.text.contains("declare"))
   }
 
   @Test func `the first build says where the outputs are and an interrupted one that nothing is lost`() {

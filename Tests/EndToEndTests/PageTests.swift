@@ -65,6 +65,26 @@ import Testing
     #expect(unknown.status == 2 && unknown.errors.contains("no build 77 is on record; there are 1 to 2"))
   }
 
+  @Test func `a trace is what viewers of Chrome's format ask for`() throws {
+    let project = try project(parts: 8)
+    #expect(try project.build("-j4", "--trace", "trace.json").status == 0)
+    let trace = try JSONSerialization.jsonObject(with: Data(try project.read("trace.json").utf8))
+    let events = try #require(trace as? [[String: Any]])
+    #expect(events.count == 10)
+    var ends: [Int: Int] = [:]
+    for event in events.sorted(by: { ($0["ts"] as? Int ?? 0) < ($1["ts"] as? Int ?? 0) }) {
+      // Complete events: microseconds, and rows in which nothing overlaps.
+      #expect(event["ph"] as? String == "X" && event["name"] is String && event["cat"] as? String == "run")
+      let start = try #require(event["ts"] as? Int)
+      let duration = try #require(event["dur"] as? Int)
+      let row = try #require(event["tid"] as? Int)
+      #expect(event["pid"] is Int && duration >= 0 && start >= ends[row] ?? 0)
+      ends[row] = start + duration
+      #expect((event["args"] as? [String: Any])?["reason"] as? String == "never built")
+    }
+    #expect((1...4).contains(ends.count))
+  }
+
   @Test func `before a build there is nothing to draw`() throws {
     let project = try Workspace(["main.rf": "val Main = 1\n"])
     #expect(try project.reflow("report").status == 2)

@@ -23,12 +23,13 @@ struct LogCommand: ParsableCommand {
       throw ExitStatus.badInput.exitCode
     }
     do throws(SystemError) {
-      let runs = try matching(SQLiteStore(in: workspace.stateFolder, options: SQLiteStore.Options(isReadOnly: true)))
+      let store = try SQLiteStore(in: workspace.stateFolder, options: SQLiteStore.Options(isReadOnly: true))
+      let runs = try matching(store)
       if list || step == nil {
         for run in runs { Terminal.print(Self.line(run)) }
         return
       }
-      guard let run = runs.first else { throw SystemError(.notFound, noSuchStep) }
+      guard let run = runs.first else { throw SystemError(.notFound, try noSuchStep(store)) }
       let path = workspace.stateFolder + "/logs/" + ByteString("\(run.run.number).log")
       // A step that printed nothing has no log.
       Terminal.print(try HostFile.read(path) ?? [])
@@ -38,8 +39,19 @@ struct LogCommand: ParsableCommand {
     }
   }
 
-  private var noSuchStep: String {
-    "no step '\(step ?? "")' has run here; 'reflow log --list' names those that have"
+  private func noSuchStep(_ store: SQLiteStore) throws(SystemError) -> String {
+    let name = step ?? ""
+    // Of one name there are often many steps.
+    var labels: [String] = []
+    for run in try store.runs(labelled: nil, limit: 10_000)
+    where run.label.hasPrefix(name + "[") && !labels.contains(run.label) {
+      labels.append(run.label)
+      if labels.count == 5 { break }
+    }
+    guard labels.isEmpty else {
+      return "'\(name)' may be several steps; name one of them: \(labels.map { "'\($0)'" }.joined(separator: ", "))"
+    }
+    return "no step '\(name)' has run here; 'reflow log --list' names those that have"
   }
 
   /// The runs that the step's name means, newest first: those of its label, else those whose identifier begins so.

@@ -30,7 +30,8 @@ final class WatchPage: EventSink {
     switch event {
     // Nothing on the page shows them, and a first build writes many.
     case .outputWritten, .outputRemoved, .explained, .wouldRun: return
-    case .buildStarted, .planned, .stepStarted, .stepFinished, .outputDisplaced, .diagnostic, .printed, .buildFinished,
+    case .buildStarted, .planned, .remaining, .stepStarted, .stepFinished, .outputDisplaced, .diagnostic, .printed,
+      .buildFinished,
       .changed, .watching:
       log.receive(event)
     }
