@@ -149,7 +149,6 @@ package final class ProgressReport: EventSink {
       line(String(text.dropLast()), atAnyVerbosity: true)
     case .printed(let text):
       clearStatus()
-      hasMovedOn = true
       writeResult(text + "\n")
     case .buildFinished(let summary):
       finish(summary)

@@ -147,7 +147,7 @@ import Testing
   }
 
   @Test func `a failure is told at once, and at the end again where something was said in between`() {
-    let stage = Stage()
+    let stage = Stage(columns: 160)
     stage.report.receive(.planned(steps: 4))
     stage.start("A")
     stage.start("B")
@@ -199,10 +199,11 @@ import Testing
   }
 
   @Test func `a file that a step looked for and did not declare is named`() {
-    let stage = Stage()
+    let stage = Stage(columns: 160)
+    stage.report.clearStatus()
     stage.end("A", .failed, log: "sort: cannot read: data/a.txt: No such file or directory\n")
     #expect(
-      stage.screen.text.hasSuffix(
+      stage.screen.text.contains(
         "\n  = 'data/a.txt' is there, but the step does not declare it: write {{file(\"data/a.txt\")}} in its command"))
     let other = Stage()
     other.end("A", .failed, log: "sort: cannot read: 'data/b.txt': No such file or directory\ndata/a.txt\n")
