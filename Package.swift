@@ -28,7 +28,7 @@ let package = Package(
     .target(name: "Pictures", dependencies: ["Diagnostics"]),
     .target(name: "Differential"),
     .target(
-      name: "Tables", dependencies: ["BuildGraph", "Language", .product(name: "BigInt", package: "BigInt")]),
+      name: "Tables", dependencies: ["BuildGraph", "Language", "Differential", .product(name: "BigInt", package: "BigInt")]),
 
     // The doors, and the loop that goes through them.
     .target(name: "Ports", dependencies: ["BuildGraph", "Diagnostics"]),

@@ -7,17 +7,22 @@ import Tables
 
 /// Runs the steps that evaluate tables, and hands all others on.
 ///
-/// A table is evaluated from its inputs as they are. A run that is cancelled ends by itself, and what it made is dropped.
+/// A table is evaluated from its inputs as they are; with tables that are kept, by what has changed in them. A run that is
+/// cancelled ends by itself, and what it made is dropped.
 package final class TableRunner: StepRunner {
   private let commands: any StepRunner
   private let fileSystem: any FileSystem
   private let objects: any ObjectStore
   private let clock: any Clock
+  private let kept: KeptTables?
   private let cancelled = Mutex<[RunID: Bool]>([:])
 
+  /// - Parameter kept: the tables of a process that stays; nil to evaluate each from nothing.
   package init(
-    _ commands: any StepRunner, fileSystem: any FileSystem, objects: any ObjectStore, clock: any Clock
+    _ commands: any StepRunner, fileSystem: any FileSystem, objects: any ObjectStore, clock: any Clock,
+    kept: KeptTables? = nil
   ) {
+    self.kept = kept
     self.commands = commands
     self.fileSystem = fileSystem
     self.objects = objects
@@ -34,10 +39,10 @@ package final class TableRunner: StepRunner {
     let result = Result { () throws(TableFailure) in try evaluate(step, request) }
     switch result {
     case .success(let output):
-      if cancelled.withLock({ $0[request.run] }) == true {
-        ending = .cancelled
-      } else {
+      if let output, !isCancelled(request.run) {
         outputs = [try store(output)]
+      } else {
+        ending = .cancelled
       }
     case .failure(let failure): ending = .refused(message: failure.message)
     }
@@ -63,9 +68,12 @@ package final class TableRunner: StepRunner {
     commands.cancelAll()
   }
 
+  private func isCancelled(_ run: RunID) -> Bool { cancelled.withLock { $0[run] } == true }
+
   // MARK: Tables
 
-  private func evaluate(_ step: TableStep, _ request: RunRequest) throws(TableFailure) -> TableWriter.Output {
+  /// - Returns: nil if it was cancelled on the way.
+  private func evaluate(_ step: TableStep, _ request: RunRequest) throws(TableFailure) -> TableWriter.Output? {
     guard let relation = step.plan.content as? Relation else {
       throw .input("the table's expression is not known; evaluate the program again")
     }
@@ -73,15 +81,20 @@ package final class TableRunner: StepRunner {
     for (input, staged) in zip(step.inputs, request.inputs) {
       origins[Relation.Input(reference: input.reference, kind: input.kind)] = staged
     }
-    let evaluation = Evaluation { (part) throws(TableFailure) in
-      guard let input = origins[part] else { throw .input("a file of the table was not handed to its step") }
+    let staged = origins
+    let source = { (part: Relation.Input) throws(TableFailure) -> [InputFile] in
+      guard let input = staged[part] else { throw .input("a file of the table was not handed to its step") }
       do throws(SystemError) {
         return try self.files(of: input)
       } catch {
         throw .input(error.message)
       }
     }
-    return try evaluation.output(of: relation, step.form)
+    if let kept {
+      let run = request.run
+      return try kept.output(of: relation, step.form, while: { [weak self] in self?.isCancelled(run) == false }, source)
+    }
+    return try Evaluation(source).output(of: relation, step.form)
   }
 
   /// The files of an input, ascending by path.
@@ -136,5 +149,25 @@ package final class TableRunner: StepRunner {
       }
       return try objects.store(FolderManifest(entries: entries.sorted { $0.path < $1.path }))
     }
+  }
+}
+
+/// Tables that are kept from one build of a process to the next. Steps that ask at the same time wait for each other.
+///
+/// `@unchecked Sendable`: the tables are touched inside `monitor.withLock` only.
+package final class KeptTables: @unchecked Sendable {
+  private let monitor = Monitor()
+  private let tables = ResidentTables()
+
+  package init() {}
+
+  fileprivate func output(
+    of relation: Relation, _ form: TableStep.Form, while mayContinue: @escaping () -> Bool,
+    _ source: ResidentTables.Source
+  ) throws(TableFailure) -> TableWriter.Output? {
+    let result = monitor.withLock {
+      Result { () throws(TableFailure) in try tables.output(of: relation, form, while: mayContinue, source) }
+    }
+    return try result.get()
   }
 }

@@ -11,15 +11,27 @@ extension Scope {
     countedBy: Inner.Type, _ body: (Scope<Product<Time, Inner>>) -> Result
   ) -> Result {
     let inner = Scope<Product<Time, Inner>>(control: control)
+    return addLoop(inner, first: { [unowned self] in Product(phase, 0) }, around: { $0.outer }) { body(inner) }
+  }
+
+  /// Makes a scope a loop of this one.
+  ///
+  /// - Parameters:
+  ///   - first: The first phase of the loop in the current phase of this scope.
+  ///   - around: The phase of this scope that a phase of the loop belongs to.
+  @inlinable func addLoop<Inside: Timestamp, Result, Failure>(
+    _ inner: Scope<Inside>, first: @escaping () -> Inside, around: @escaping (Inside) -> Time,
+    _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
     // The loop is an operator here. Its place is after all that is made before the closure ends, which is all it reads.
     let place = LoopPlace()
     inner.around = ObjectIdentifier(self)
-    inner.firstPhase = { [unowned self] in Product(phase, 0) }
-    inner.belongsToCurrentRun = { [unowned self] in $0.outer == phase }
+    inner.firstPhase = first
+    inner.belongsToCurrentRun = { [unowned self] in around($0) == phase }
     inner.requestRun = { [unowned self] later in
-      if let later { schedule(place.index, at: later.outer) } else { activate(place.index) }
+      if let later { schedule(place.index, at: around(later)) } else { activate(place.index) }
     }
-    let result = body(inner)
+    let result = try body()
     if let agreement = inner.agreement, !inner.meetings.isEmpty {
       // All workers enter the loop at each phase around; if none has anything to do there, they agree on that and leave.
       place.index = add("loop") {}
@@ -95,23 +107,13 @@ extension Arrangement {
   }
 }
 
-/// The variable of a loop: used before it is defined, and in each round what it was defined as in the round before.
-public final class Variable<Data: Record, Outer: Timestamp, Inner: EpochTime, Diff: Difference> {
-  /// The times of its loop.
-  public typealias Time = Product<Outer, Inner>
-  /// The variable as a collection. In round 0 it is the collection it was made from, or nothing.
-  public let collection: Multiset<Data, Time, Diff>
-  @usableFromInline let start: Multiset<Data, Time, Diff>?
+/// A way back: what it is given comes out in a later round.
+@usableFromInline final class Feedback<Data: Record, Time: Timestamp, Diff: Difference> {
+  @usableFromInline let collection: Multiset<Data, Time, Diff>
   @usableFromInline let accept: (Updates<Data, Time, Diff>) -> Void
   @usableFromInline var isSet = false
 
-  /// A variable that is nothing in round 0, or the given collection.
-  ///
-  /// - Parameter isBuffered: Whether the variable keeps its updates until the next round. It need not if every way from
-  ///   it to its definition passes an operator that arranges, which keeps them itself: then one copy less is made.
-  @inlinable public init(
-    _ loop: Scope<Product<Outer, Inner>>, from start: Multiset<Data, Time, Diff>? = nil, isBuffered: Bool = true
-  ) {
+  @inlinable init(_ loop: Scope<Time>, isBuffered: Bool) {
     let port = Port<Data, Time, Diff>()
     if isBuffered {
       let inbox = Inbox<Data, Time, Diff>(loop)
@@ -124,9 +126,39 @@ public final class Variable<Data: Record, Outer: Timestamp, Inner: EpochTime, Di
     } else {
       accept = { port.push($0) }
     }
+    collection = Multiset(scope: loop, ports: [port])
+  }
+
+  @inlinable func set(_ result: Multiset<Data, Time, Diff>, _ next: @escaping (Time) -> Time) {
+    precondition(!isSet, "a variable is defined once")
+    precondition(result.scope === collection.scope, "a variable is defined by a collection of its own loop")
+    isSet = true
+    let delayed = result.transform(in: result.scope) { updates, i, out in
+      out.append(updates.records[i], next(updates.time(at: i)), updates.difference(at: i))
+    }
+    delayed.subscribe(accept)
+  }
+}
+
+/// The variable of a loop: used before it is defined, and in each round what it was defined as in the round before.
+public final class Variable<Data: Record, Outer: Timestamp, Inner: EpochTime, Diff: Difference> {
+  /// The times of its loop.
+  public typealias Time = Product<Outer, Inner>
+  /// The variable as a collection. In round 0 it is the collection it was made from, or nothing.
+  public let collection: Multiset<Data, Time, Diff>
+  @usableFromInline let start: Multiset<Data, Time, Diff>?
+  @usableFromInline let feedback: Feedback<Data, Time, Diff>
+
+  /// A variable that is nothing in round 0, or the given collection.
+  ///
+  /// - Parameter isBuffered: Whether the variable keeps its updates until the next round. It need not if every way from
+  ///   it to its definition passes an operator that arranges, which keeps them itself: then one copy less is made.
+  @inlinable public init(
+    _ loop: Scope<Product<Outer, Inner>>, from start: Multiset<Data, Time, Diff>? = nil, isBuffered: Bool = true
+  ) {
     self.start = start
-    let fedBack = Multiset<Data, Time, Diff>(scope: loop, ports: [port])
-    collection = start.map { $0.concat(fedBack) } ?? fedBack
+    feedback = Feedback(loop, isBuffered: isBuffered)
+    collection = start.map { [feedback] in $0.concat(feedback.collection) } ?? feedback.collection
   }
 
   /// Defines what the variable is in the next round.
@@ -135,15 +167,7 @@ public final class Variable<Data: Record, Outer: Timestamp, Inner: EpochTime, Di
   ///
   /// - Precondition: It has not been defined yet, and the result belongs to its loop.
   @inlinable public func set(_ result: Multiset<Data, Time, Diff>) {
-    precondition(!isSet, "a variable is defined once")
-    precondition(result.scope === collection.scope, "a variable is defined by a collection of its own loop")
-    isSet = true
-    let fedBack = start.map { result.subtract($0) } ?? result
-    let delayed = fedBack.transform(in: fedBack.scope) { updates, i, out in
-      let time = updates.time(at: i)
-      out.append(updates.records[i], Product(time.outer, time.inner + 1), updates.difference(at: i))
-    }
-    delayed.subscribe(accept)
+    feedback.set(start.map { result.subtract($0) } ?? result) { Product($0.outer, $0.inner + 1) }
   }
 }
 

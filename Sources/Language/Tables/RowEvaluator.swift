@@ -4,7 +4,7 @@ import Diagnostics
 
 /// Applies row functions. Each thread has one of its own.
 package final class RowEvaluator {
-  let strings: any RowStrings
+  package let strings: any RowStrings
   private var bound: [ObjectIdentifier: BoundRowFunction] = [:]
 
   package init(strings: any RowStrings) { self.strings = strings }

@@ -6,7 +6,8 @@ import Language
 /// Fields are looked at in place. Only a field with quotes or escapes inside is copied, to one buffer.
 struct DelimitedScanner {
   private let bytes: UnsafeBufferPointer<UInt8>
-  private var position: Int
+  /// Where the next record begins, between records.
+  private(set) var position: Int
   private let separator: UInt8
   private let hasQuotes: Bool
   private var buffer: [UInt8] = []
@@ -22,8 +23,21 @@ struct DelimitedScanner {
   private enum Stop { case separator, record, file }
 
   mutating func readAll(_ table: FileTable, _ sink: inout RowSink) throws(Malformation) {
-    guard skipBlankLines() else { return }
-    let targets = table.hasHeader ? try header(table, sink.fileColumns) : sink.fileColumns
+    try readRecords(readHeader(table, sink.fileColumns), &sink) { _, _ in true }
+  }
+
+  /// Goes behind the header, if there is one.
+  ///
+  /// - Returns: for each field of a record the column that it is; -1 for those that nobody asks for.
+  mutating func readHeader(_ table: FileTable, _ columns: [Int]) throws(Malformation) -> [Int] {
+    guard table.hasHeader, skipBlankLines() else { return columns }
+    return try header(table, columns)
+  }
+
+  /// Reads records, and asks behind each whether to go on.
+  mutating func readRecords(
+    _ targets: [Int], _ sink: inout RowSink, _ goesOn: (Int, borrowing RowSink) -> Bool
+  ) throws(Malformation) {
     while skipBlankLines() {
       let start = position
       var field = 0
@@ -39,10 +53,10 @@ struct DelimitedScanner {
       }
       if field != targets.count { sink.fail(start, "the record has \(field) fields and not \(targets.count)") }
       try sink.finishRecord()
+      guard goesOn(position, sink) else { return }
     }
   }
 
-  /// For each field of a record the column that it is; -1 for those that nobody asks for.
   private mutating func header(_ table: FileTable, _ columns: [Int]) throws(Malformation) -> [Int] {
     let start = position
     var targets: [Int] = []
@@ -214,10 +228,12 @@ struct DelimitedScanner {
 
 /// Lines of text, each a string.
 enum LineScanner {
-  static func readAll(
-    _ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, _ sink: inout RowSink
-  ) throws(Malformation) {
-    guard let column = sink.fileColumns.first else { return }
+  /// - Returns: where it stopped.
+  @discardableResult static func readAll(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, _ sink: inout RowSink,
+    _ goesOn: (Int, borrowing RowSink) -> Bool = { _, _ in true }
+  ) throws(Malformation) -> Int {
+    guard let column = sink.fileColumns.first else { return bytes.count }
     var position = start
     while position < bytes.count {
       var end = position
@@ -226,7 +242,9 @@ enum LineScanner {
       if textEnd > position, end < bytes.count, bytes[textEnd - 1] == 0x0D { textEnd -= 1 }
       sink.set(column, UnsafeBufferPointer(rebasing: bytes[position..<textEnd]), at: position)
       try sink.finishRecord()
-      position = end + 1
+      position = min(end + 1, bytes.count)
+      guard goesOn(position, sink) else { break }
     }
+    return position
   }
 }

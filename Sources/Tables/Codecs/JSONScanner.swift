@@ -4,7 +4,8 @@ import Language
 /// Records of JSON lines: an object a line; members that no column asks for are checked and ignored.
 struct JSONScanner {
   private let bytes: UnsafeBufferPointer<UInt8>
-  private var position: Int
+  /// Where the next line begins, between records.
+  private(set) var position: Int
   private var end = 0
   private var buffer: [UInt8] = []
   /// Nesting of values that are ignored; beyond it a record is malformed.
@@ -15,7 +16,10 @@ struct JSONScanner {
     position = start
   }
 
-  mutating func readAll(_ table: FileTable, _ sink: inout RowSink) throws(Malformation) {
+  /// Reads records, and asks behind each whether to go on.
+  mutating func readAll(
+    _ table: FileTable, _ sink: inout RowSink, _ goesOn: (Int, borrowing RowSink) -> Bool = { _, _ in true }
+  ) throws(Malformation) {
     let columns = sink.fileColumns
     var isSet = [Bool](repeating: false, count: table.columns.count)
     while position < bytes.count {
@@ -34,7 +38,8 @@ struct JSONScanner {
         }
         try sink.finishRecord()
       }
-      position = next
+      position = min(next, bytes.count)
+      guard goesOn(position, sink) else { return }
     }
   }
 

@@ -39,8 +39,7 @@ package struct TableReader {
   package func read(
     _ bytes: UnsafeBufferPointer<UInt8>, path: ByteString, into reading: inout Reading
   ) throws(ReadingError) {
-    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
-    let start = bytes.starts(with: mark) ? mark.count : 0
+    let start = Self.start(of: bytes)
     var sink = RowSink(table, strings, path, reading)
     do throws(Malformation) {
       switch table.format {
@@ -58,7 +57,13 @@ package struct TableReader {
     reading = sink.reading
   }
 
-  private static func error(
+  /// Behind the mark of the byte order.
+  static func start(of bytes: UnsafeBufferPointer<UInt8>) -> Int {
+    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    return bytes.starts(with: mark) ? mark.count : 0
+  }
+
+  static func error(
     _ malformation: Malformation, _ bytes: UnsafeBufferPointer<UInt8>, _ path: ByteString
   ) -> ReadingError {
     var line = 1

@@ -33,11 +33,7 @@ package struct TableWriter {
     switch form {
     case .csv, .tsv, .jsonl: return .file(text(rows, order, form))
     case .rows: return .file(coded(rows, order))
-    case .summary:
-      var writer = BinaryWriter()
-      writer.write(UInt64(rows.count))
-      writer.write(Digest(hashing: coded(rows, order)))
-      return .file(writer.bytes)
+    case .summary: return .file(Self.summary(count: rows.count, coded(rows, order)))
     case .parts(let count):
       var members = [[Int]](repeating: [], count: max(1, count))
       for row in order {
@@ -63,18 +59,51 @@ package struct TableWriter {
     return bytes
   }
 
-  private func text(_ rows: RowList, _ order: [Int], _ form: TableStep.Form) -> [UInt8] {
+  /// What ``TableStep/Form/summary`` is.
+  ///
+  /// - Parameter coded: all rows in the coding of the language, ascending.
+  static func summary(count: Int, _ coded: [UInt8]) -> [UInt8] {
+    var writer = BinaryWriter()
+    writer.write(UInt64(count))
+    writer.write(Digest(hashing: coded))
+    return writer.bytes
+  }
+
+  /// What stands before the first record of a file.
+  func header(_ form: TableStep.Form) -> [UInt8] {
+    let separator: UInt8
+    switch form {
+    case .csv, .parts: separator = 0x2C
+    case .tsv: separator = 0x09
+    case .jsonl, .rows, .summary: return []
+    }
     var bytes: [UInt8] = []
+    for (index, column) in columns.enumerated() {
+      if index > 0 { bytes.append(separator) }
+      bytes.append(contentsOf: column.name.utf8)
+    }
+    bytes.append(0x0A)
+    return bytes
+  }
+
+  /// The records of rows that are in order already, as they stand in a file of that form.
+  func records(_ rows: RowList, _ form: TableStep.Form) -> [UInt8] {
+    if form == .rows { return coded(rows, Array(0..<rows.count)) }
+    var bytes: [UInt8] = []
+    append(rows, Array(0..<rows.count), form, to: &bytes)
+    return bytes
+  }
+
+  private func text(_ rows: RowList, _ order: [Int], _ form: TableStep.Form) -> [UInt8] {
+    var bytes = header(form)
+    append(rows, order, form, to: &bytes)
+    return bytes
+  }
+
+  private func append(_ rows: RowList, _ order: [Int], _ form: TableStep.Form, to bytes: inout [UInt8]) {
     let isJSON = form == .jsonl
     let isCSV = form != .tsv
     let names = columns.map { Array($0.name.utf8) }
-    if !isJSON {
-      for (index, name) in names.enumerated() {
-        if index > 0 { bytes.append(isCSV ? 0x2C : 0x09) }
-        bytes.append(contentsOf: name)
-      }
-      bytes.append(0x0A)
-    }
     for row in order {
       let start = row * kinds.count
       if isJSON { bytes.append(0x7B) }
@@ -101,7 +130,6 @@ package struct TableWriter {
       if isJSON { bytes.append(0x7D) }
       bytes.append(0x0A)
     }
-    return bytes
   }
 
   private func appendCSV(_ text: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {

@@ -131,8 +131,8 @@ package final class Evaluation {
   private func compute(_ join: Semijoin, _ empty: RowList) throws(TableFailure) -> RowList {
     let left = try evaluate(join.left)
     let right = try evaluate(join.right)
-    let leftKey = BoundFunction(join.leftKey, self)
-    let rightKey = BoundFunction(join.rightKey, self)
+    let leftKey = BoundFunction(join.leftKey, evaluator)
+    let rightKey = BoundFunction(join.rightKey, evaluator)
     var keys = RowIndex(width: join.rightKey.outputs.count)
     for row in 0..<right.count {
       switch rightKey.apply({ right.words[row * right.width + $0.column] }) {
@@ -157,7 +157,7 @@ package final class Evaluation {
     let seed = try evaluate(fixpoint.seed)
     var waiting: [Int: RowList] = [:]
     if let priority = fixpoint.priority {
-      let function = BoundFunction(priority, self)
+      let function = BoundFunction(priority, evaluator)
       for row in 0..<seed.count {
         switch function.apply({ seed.words[row * seed.width + $0.column] }) {
         case .success(let word):
@@ -238,9 +238,9 @@ final class BoundFunction {
   private let input: UnsafeMutableBufferPointer<UInt64>
   private let output: UnsafeMutableBufferPointer<UInt64>
 
-  init(_ function: RowFunction, _ evaluation: Evaluation) {
+  init(_ function: RowFunction, _ evaluator: RowEvaluator) {
     self.function = function
-    bound = evaluation.evaluator.bind(function)
+    bound = evaluator.bind(function)
     input = .allocate(capacity: function.inputs.count + 1)
     output = .allocate(capacity: function.outputs.count + 1)
     input.initialize(repeating: 0)

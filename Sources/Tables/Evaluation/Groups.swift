@@ -14,7 +14,7 @@ struct Groups {
     self.evaluation = evaluation
     input = try evaluation.evaluate(grouping.input)
     rows = RowList(grouping.key.outputs + grouping.reducers.map(\.column))
-    let key = BoundFunction(grouping.key, evaluation)
+    let key = BoundFunction(grouping.key, evaluation.evaluator)
     var index = RowIndex(width: grouping.key.outputs.count)
     var members: [[Int]] = []
     for row in 0..<input.count {
@@ -25,12 +25,12 @@ struct Groups {
       case .failure(let error): evaluation.note(error)
       }
     }
-    let reducers = grouping.reducers.map { Reduction($0, evaluation) }
+    let reducers = grouping.reducers.map { ReducerFunction($0, evaluation.evaluator) }
     for (number, members) in members.enumerated() {
       rows.append(index.key(number))
       for (place, reducer) in reducers.enumerated() {
         do throws(RowError) {
-          rows.words.append(try reduce(reducer, members))
+          rows.words.append(try reducer.reduce(input, members))
         } catch {
           faults[number, default: [:]][grouping.key.outputs.count + place] = error
           rows.words.append(0)
@@ -38,49 +38,67 @@ struct Groups {
       }
     }
   }
+}
 
-  /// A reducer with its functions bound.
-  private struct Reduction {
-    var reducer: Reducer
-    var conditions: [BoundFunction]
-    var function: BoundFunction?
+/// A reducer with its functions bound: from rows of a group to the one word that it is asked for.
+struct ReducerFunction {
+  let reducer: Reducer
+  private let strings: any RowStrings
+  private let conditions: [BoundFunction]
+  private let function: BoundFunction?
 
-    init(_ reducer: Reducer, _ evaluation: Evaluation) {
-      self.reducer = reducer
-      conditions = reducer.conditions.map { BoundFunction($0, evaluation) }
-      switch reducer.kind {
-      case .sum(let function), .average(let function), .minimum(let function), .maximum(let function),
-        .top(let function, count: _, columns: _):
-        self.function = BoundFunction(function, evaluation)
-      case .count, .rows: function = nil
-      }
+  init(_ reducer: Reducer, _ evaluator: RowEvaluator) {
+    self.reducer = reducer
+    strings = evaluator.strings
+    conditions = reducer.conditions.map { BoundFunction($0, evaluator) }
+    switch reducer.kind {
+    case .sum(let function), .average(let function), .minimum(let function), .maximum(let function),
+      .top(let function, count: _, columns: _):
+      self.function = BoundFunction(function, evaluator)
+    case .count, .rows: function = nil
     }
   }
+
+  /// - Parameter all: the rows of the group, by number.
+  func reduce(_ input: RowList, _ all: [Int]) throws(RowError) -> UInt64 {
+    try GroupPass(
+      input: input, strings: strings, reducer: reducer, conditions: conditions, function: function
+    ).reduce(all)
+  }
+}
+
+/// One reducer at work on one group.
+private struct GroupPass {
+  let input: RowList
+  let strings: any RowStrings
+  let reducer: Reducer
+  let conditions: [BoundFunction]
+  let function: BoundFunction?
 
   private func apply(_ function: BoundFunction, _ row: Int) throws(RowError) -> UnsafePointer<UInt64> {
     try function.apply { input.words[row * input.width + $0.column] }.get()
   }
 
-  private func reduce(_ reduction: Reduction, _ all: [Int]) throws(RowError) -> UInt64 {
+  func reduce(_ all: [Int]) throws(RowError) -> UInt64 {
     var members: [Int] = []
     members.reserveCapacity(all.count)
-    for row in ordered(all, reduction.reducer) {
+    for row in ordered(all, reducer) {
       var passes = true
-      for condition in reduction.conditions where passes { passes = try apply(condition, row)[0] != 0 }
+      for condition in conditions where passes { passes = try apply(condition, row)[0] != 0 }
       if passes { members.append(row) }
     }
-    switch reduction.reducer.kind {
+    switch reducer.kind {
     case .count: return UInt64(members.count)
-    case .sum(let function): return try sum(reduction, function.outputs[0], members, isAverage: false)
-    case .average(let function): return try sum(reduction, function.outputs[0], members, isAverage: true)
+    case .sum(let function): return try sum(function.outputs[0], members, isAverage: false)
+    case .average(let function): return try sum(function.outputs[0], members, isAverage: true)
     case .minimum(let function), .maximum(let function):
       let kind = function.outputs[0]
-      let order = RowOrder([kind], evaluation.strings)
+      let order = RowOrder([kind], strings)
       var isMinimum = false
-      if case .minimum = reduction.reducer.kind { isMinimum = true }
+      if case .minimum = reducer.kind { isMinimum = true }
       var best: UInt64?
       for row in members {
-        guard let function = reduction.function else { break }
+        guard let function = self.function else { break }
         let word = try apply(function, row)[0]
         guard let known = best else {
           best = word
@@ -88,22 +106,22 @@ struct Groups {
         }
         if word != known, order.precedes(word, known, kind) == isMinimum { best = word }
       }
-      guard let best else { throw reduction.reducer.emptyError }
+      guard let best else { throw reducer.emptyError }
       return best
     case .top(let function, let count, let columns):
-      return encoded(try top(reduction, function.outputs, members).prefix(count), columns)
+      return encoded(try top(function.outputs, members).prefix(count), columns)
     case .rows(let columns):
       var chosen = RowList(columns.map { input.kinds[$0] })
       for row in members {
         for column in columns { chosen.words.append(input.words[row * input.width + column]) }
       }
       var bytes: [UInt8] = []
-      let order = RowOrder(chosen.kinds, evaluation.strings).sorted(chosen)
+      let order = RowOrder(chosen.kinds, strings).sorted(chosen)
       chosen.words.withUnsafeBufferPointer { words in
         guard let base = words.baseAddress else { return }
-        for row in order { RowCoding.append(base + row * chosen.width, chosen.kinds, evaluation.strings, to: &bytes) }
+        for row in order { RowCoding.append(base + row * chosen.width, chosen.kinds, strings, to: &bytes) }
       }
-      return evaluation.strings.intern(bytes)
+      return intern(bytes)
     }
   }
 
@@ -117,26 +135,24 @@ struct Groups {
       if !function.canFail, reducer.conditions.allSatisfy({ !$0.canFail }) { return members }
     case .count, .rows: break
     }
-    let order = RowOrder(input.kinds, evaluation.strings)
+    let order = RowOrder(input.kinds, strings)
     return input.words.withUnsafeBufferPointer { words in
       guard let base = words.baseAddress else { return members }
       return members.sorted { order.precedes(base + $0 * input.width, base + $1 * input.width) }
     }
   }
 
-  private func sum(
-    _ reduction: Reduction, _ kind: ColumnKind, _ members: [Int], isAverage: Bool
-  ) throws(RowError) -> UInt64 {
+  private func sum(_ kind: ColumnKind, _ members: [Int], isAverage: Bool) throws(RowError) -> UInt64 {
     var integer: Int128 = 0
     var exact = ExactSum()
     for row in members {
-      guard let function = reduction.function else { break }
+      guard let function else { break }
       let word = try apply(function, row)[0]
       // Fewer than 2⁶³ rows of 64 bits fit 128.
       if kind == .int { integer += Int128(Int64(bitPattern: word)) } else { exact.add(Double(bitPattern: word)) }
     }
     if isAverage {
-      if members.isEmpty { throw reduction.reducer.emptyError }
+      if members.isEmpty { throw reducer.emptyError }
       if kind == .int { exact.add(BigInt(integer)) }
       return exact.quotient(by: BigInt(members.count)).bitPattern
     }
@@ -144,24 +160,22 @@ struct Groups {
       let value = exact.quotient()
       guard value.isFinite else {
         throw RowError(
-          "language.row-not-finite", "a float field of a row must be finite", at: reduction.reducer.location)
+          "language.row-not-finite", "a float field of a row must be finite", at: reducer.location)
       }
       return value.bitPattern
     }
-    guard let word = Int64(exactly: integer) else { throw reduction.reducer.overflowError }
+    guard let word = Int64(exactly: integer) else { throw reducer.overflowError }
     return UInt64(bitPattern: word)
   }
 
-  private func top(
-    _ reduction: Reduction, _ kinds: [ColumnKind], _ members: [Int]
-  ) throws(RowError) -> [Int] {
+  private func top(_ kinds: [ColumnKind], _ members: [Int]) throws(RowError) -> [Int] {
     var keys = RowList(kinds)
     for row in members {
-      guard let function = reduction.function else { break }
+      guard let function else { break }
       keys.append(UnsafeBufferPointer(start: try apply(function, row), count: kinds.count))
     }
-    let byKey = RowOrder(kinds, evaluation.strings)
-    let byRow = RowOrder(input.kinds, evaluation.strings)
+    let byKey = RowOrder(kinds, strings)
+    let byRow = RowOrder(input.kinds, strings)
     return keys.words.withUnsafeBufferPointer { keyWords in
       input.words.withUnsafeBufferPointer { words in
         guard let keys = keyWords.baseAddress, let base = words.baseAddress else { return [] }
@@ -182,9 +196,11 @@ struct Groups {
     for row in members {
       let words = columns.map { input.words[row * input.width + $0] }
       words.withUnsafeBufferPointer { words in
-        if let base = words.baseAddress { RowCoding.append(base, kinds, evaluation.strings, to: &bytes) }
+        if let base = words.baseAddress { RowCoding.append(base, kinds, strings, to: &bytes) }
       }
     }
-    return evaluation.strings.intern(bytes)
+    return intern(bytes)
   }
+
+  private func intern(_ bytes: [UInt8]) -> UInt64 { bytes.withUnsafeBufferPointer { strings.intern($0) } }
 }

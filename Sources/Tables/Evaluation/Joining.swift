@@ -44,13 +44,13 @@ struct Joining {
       count = bindings.count / (generator + 1)
       for (number, condition) in comprehension.conditions.enumerated()
       where condition.after == generator + 1 && !used.contains(number) {
-        bindings = filter(bindings, generator + 1, BoundFunction(condition.function, evaluation))
+        bindings = filter(bindings, generator + 1, BoundFunction(condition.function, evaluation.evaluator))
         count = bindings.count / (generator + 1)
       }
     }
     var result = empty
     let width = comprehension.generators.count
-    let head = BoundFunction(comprehension.head, evaluation)
+    let head = BoundFunction(comprehension.head, evaluation.evaluator)
     let columns = comprehension.head.outputs.count
     for binding in 0..<count {
       switch apply(head, bindings, binding * width) {
@@ -92,7 +92,7 @@ struct Joining {
   }
 
   private mutating func expand(_ function: RowFunction, _ generator: Int, _ bindings: [Int], _ count: Int) -> [Int] {
-    let list = BoundFunction(function, evaluation)
+    let list = BoundFunction(function, evaluation.evaluator)
     var elements = sources[generator]
     var result: [Int] = []
     for binding in 0..<count {
@@ -133,12 +133,14 @@ struct Joining {
       guard let equality = condition.equality else { continue }
       if equality.right.generators == [generator] {
         (old, new) = (
-          old + [BoundFunction(equality.left, evaluation)], new + [BoundFunction(equality.right, evaluation)]
+          old + [BoundFunction(equality.left, evaluation.evaluator)],
+          new + [BoundFunction(equality.right, evaluation.evaluator)]
         )
         met.insert(number)
       } else if equality.left.generators == [generator] {
         (old, new) = (
-          old + [BoundFunction(equality.right, evaluation)], new + [BoundFunction(equality.left, evaluation)]
+          old + [BoundFunction(equality.right, evaluation.evaluator)],
+          new + [BoundFunction(equality.left, evaluation.evaluator)]
         )
         met.insert(number)
       }

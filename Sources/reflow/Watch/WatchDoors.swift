@@ -34,6 +34,7 @@ final class WatchDoors {
     let snapshot = WatchedSnapshot(
       MappedSnapshot(stateFolder: state, roots: roots, output: session.outputFolder, version: version), map: map)
     let stores = stores
+    let tables = KeptTables()
     self.fileSystem = fileSystem
     build = ResidentBuild(
       session.buildOptions(request, mode: session.sandboxMode),
@@ -47,7 +48,7 @@ final class WatchDoors {
           runner: TableRunner(
             LinuxStepRunner(
               configuration: session.runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects),
-            fileSystem: fileSystem, objects: objects, clock: clock),
+            fileSystem: fileSystem, objects: objects, clock: clock, kept: tables),
           exporter: FolderExporter(roots: roots, objects: objects), snapshot: snapshot,
           lock: StateFileLock(path: state + "/lock"), clock: clock,
           openStore: { () throws(SystemError) -> any Store in

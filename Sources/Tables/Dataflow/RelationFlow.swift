@@ -1,0 +1,110 @@
+import BuildGraph
+import Differential
+import Language
+
+/// A relation kept by differences: what its rows were, and what changes in them when rows of its sources come and go.
+///
+/// For one thread at a time.
+final class RelationFlow {
+  /// What an update came to.
+  enum Outcome {
+    /// The rows that came and went, in no order, none twice.
+    case changes([(row: [UInt64], difference: Int)])
+    /// Some row expression has no value, or a loop does not end: only an evaluation from nothing tells what holds.
+    case undecided
+    /// It was told to stop, and is of no use any more.
+    case stopped
+  }
+
+  private let flow: Dataflow<UInt32>
+  private let errors: ErrorTable
+  private let guards: [LoopGuard]
+  private let inputs: [FileTable: Input<Words, UInt32, Int>]
+  private let literals: [Input<Words, UInt32, Int>]
+  /// The tables that it reads, in the order of first mention.
+  let tables: [FileTable]
+  private let collected = Collected()
+  private var epoch: UInt32 = 0
+  private let buffer: UnsafeMutablePointer<UInt64>
+  private static let widest = 4096
+
+  /// What has come out and was not taken.
+  private final class Collected {
+    var changes: [[UInt64]: Int] = [:]
+    var complaints: [[UInt64]: Int] = [:]
+  }
+
+  /// - Throws: ``Unsupported`` for what only an evaluation from nothing can do.
+  init(_ relation: Relation, _ evaluator: RowEvaluator, roundLimit: Int) throws(Unsupported) {
+    let compiler = FlowCompiler(evaluator)
+    let rows = try compiler.rows(of: relation)
+    let collected = collected
+    _ = rows.consolidate().inspect { update in
+      collected.changes[Array(update.data.buffer), default: 0] += update.difference
+    }
+    if var complaints = compiler.complaints.first {
+      for more in compiler.complaints.dropFirst() { complaints = complaints.concat(more) }
+      _ = complaints.consolidate().inspect { update in
+        let key = Array(update.data.buffer)
+        let sum = (collected.complaints[key] ?? 0) + update.difference
+        collected.complaints[key] = sum == 0 ? nil : sum
+      }
+    }
+    flow = compiler.flow
+    errors = compiler.errors
+    guards = compiler.guards
+    for loop in guards { loop.setLimit(roundLimit) }
+    inputs = compiler.sources
+    tables = compiler.tables
+    literals = compiler.literals.map(\.input)
+    buffer = .allocate(capacity: Self.widest)
+    buffer.initialize(repeating: 0, count: Self.widest)
+    for (input, literal, kinds) in compiler.literals {
+      let isWhole = literal.bytes.withUnsafeBufferPointer { bytes in
+        RowCoding.forEachRow(in: bytes, kinds, evaluator.strings) { row in
+          input.update(Words(row, count: kinds.count), by: 1)
+        }
+      }
+      guard isWhole else { throw Unsupported.form("damaged rows of a literal") }
+    }
+  }
+
+  deinit { buffer.deallocate() }
+
+  /// Rows that come or go with the next update.
+  func add(_ rows: RowList, to table: FileTable, times: Int) {
+    guard let input = inputs[table], rows.count > 0 else { return }
+    rows.words.withUnsafeBufferPointer { words in
+      guard let base = words.baseAddress else { return }
+      for row in 0..<rows.count { input.update(Words(base + row * rows.width, count: rows.width), by: times) }
+    }
+  }
+
+  /// Works off what has been added.
+  ///
+  /// - Complexity: in proportion to what changes, with what a loop touches on its way.
+  func update(while mayContinue: @escaping () -> Bool) -> Outcome {
+    epoch += 1
+    for input in inputs.values { input.advance(to: epoch) }
+    for input in literals { input.advance(to: epoch) }
+    let guards = guards
+    guard flow.step(while: { mayContinue() && !guards.contains { $0.isEndless } }) else {
+      return guards.contains { $0.isEndless } ? .undecided : .stopped
+    }
+    let changes = collected.changes
+    collected.changes = [:]
+    if errors.isInDoubt || !collected.complaints.isEmpty || guards.contains(where: { $0.isEndless }) {
+      held.merge(changes) { $0 + $1 }
+      return .undecided
+    }
+    held.merge(changes) { $0 + $1 }
+    defer { held = [:] }
+    return .changes(held.compactMap { $0.value == 0 ? nil : ($0.key, $0.value) })
+  }
+
+  /// Changes of updates that were undecided.
+  private var held: [[UInt64]: Int] = [:]
+
+  /// Whether it can still be used after an update that was undecided.
+  var isSound: Bool { !errors.isInDoubt && !guards.contains { $0.isEndless } }
+}

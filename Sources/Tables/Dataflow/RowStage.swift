@@ -1,0 +1,262 @@
+import BuildGraph
+import Differential
+import Language
+
+/// The words of a binding: of which generators' columns they are, in order.
+struct BindingLayout {
+  private(set) var places: [Place] = []
+
+  struct Place: Hashable {
+    var generator: Int
+    var column: Int
+  }
+
+  init(_ places: [Place] = []) { self.places = places }
+
+  /// All columns of one generator.
+  init(generator: Int, width: Int) { places = (0..<width).map { Place(generator: generator, column: $0) } }
+
+  /// The binding of these and then those.
+  static func + (a: Self, b: Self) -> Self { Self(a.places + b.places) }
+
+  /// Where a word stands that a function reads.
+  ///
+  /// - Precondition: it is in the binding, as everything is that is still needed.
+  func position(of input: RowFunction.Input) -> Int {
+    guard let position = places.firstIndex(of: Place(generator: input.generator, column: input.column)) else {
+      preconditionFailure("a binding keeps the words that later functions read")
+    }
+    return position
+  }
+}
+
+/// A row function that reads its words from a binding.
+final class BindingFunction {
+  let function: RowFunction
+  private let bound: BoundRowFunction
+  private let positions: UnsafeMutableBufferPointer<Int>
+  private let input: UnsafeMutablePointer<UInt64>
+  /// What the last call made; for a selection nothing is copied before it is asked for.
+  private let output: UnsafeMutablePointer<UInt64>
+  let outputCount: Int
+
+  init(_ function: RowFunction, _ layout: BindingLayout, _ evaluator: RowEvaluator) {
+    self.function = function
+    bound = evaluator.bind(function)
+    positions = .allocate(capacity: function.inputs.count)
+    _ = positions.initialize(from: function.inputs.map { layout.position(of: $0) })
+    // With room for one word at least, so that there is an address.
+    input = .allocate(capacity: function.inputs.count + 1)
+    input.initialize(repeating: 0, count: function.inputs.count + 1)
+    outputCount = function.outputs.count
+    output = .allocate(capacity: outputCount + 1)
+    output.initialize(repeating: 0, count: outputCount + 1)
+  }
+
+  deinit {
+    positions.deallocate()
+    input.deallocate()
+    output.deallocate()
+  }
+
+  private func fetch(_ row: Words) {
+    for index in 0..<positions.count { input[index] = row[positions[index]] }
+  }
+
+  /// Computes the words for a binding; they stay until the next call.
+  func apply(_ row: Words) -> Result<UnsafePointer<UInt64>, RowError> {
+    fetch(row)
+    if let error = bound.apply(UnsafePointer(input), output) { return .failure(error) }
+    return .success(UnsafePointer(output))
+  }
+
+  /// Computes a list, an element at a time.
+  func expand(_ row: Words, _ body: (UnsafePointer<UInt64>) -> Void) -> RowError? {
+    fetch(row)
+    return bound.expand(UnsafePointer(input), body)
+  }
+}
+
+/// Row errors as records: by number, since a record is words.
+final class ErrorTable {
+  /// Whether something failed that cannot, and left no complaint.
+  var isInDoubt = false
+  private var numbers: [RowError: UInt64] = [:]
+  private let cell: UnsafeMutablePointer<UInt64>
+
+  init() {
+    cell = .allocate(capacity: 1)
+    cell.initialize(to: 0)
+  }
+
+  deinit { cell.deallocate() }
+
+  /// The record of an error, valid until the next is asked for.
+  func record(of error: RowError) -> Words {
+    let number = numbers[error] ?? UInt64(numbers.count)
+    numbers[error] = number
+    cell.pointee = number
+    return Words(UnsafePointer(cell), count: 1)
+  }
+}
+
+/// What is made of each row by itself: rows, and complaints on the side.
+protocol Stage: AnyObject {
+  func process<T: Timestamp>(_ row: Words, _ out: inout Expansion<Words, Words, T, Int>)
+}
+
+/// What happens to a binding on its way: conditions, one after the other, and what is made of those that pass them all.
+final class RowStage: Stage {
+  enum Product {
+    /// Some of the words; none for one word that is always 0.
+    case project([Int])
+    case function(BindingFunction)
+    /// Some of the words, and then those of each element of a list.
+    case list(BindingFunction, keep: [Int])
+  }
+
+  private let conditions: [BindingFunction]
+  private let product: Product
+  private let errors: ErrorTable
+  private let scratch: UnsafeMutablePointer<UInt64>
+  /// Of what comes out.
+  let width: Int
+
+  init(_ conditions: [BindingFunction], _ product: Product, _ errors: ErrorTable) {
+    self.conditions = conditions
+    self.product = product
+    self.errors = errors
+    switch product {
+    case .project(let positions): width = max(positions.count, 1)
+    case .function(let function): width = max(function.outputCount, 1)
+    case .list(let function, let keep): width = max(keep.count + function.outputCount, 1)
+    }
+    scratch = .allocate(capacity: width)
+    scratch.initialize(repeating: 0, count: width)
+  }
+
+  deinit { scratch.deallocate() }
+
+  func process<T: Timestamp>(_ row: Words, _ out: inout Expansion<Words, Words, T, Int>) {
+    for condition in conditions {
+      switch condition.apply(row) {
+      case .success(let word): if word[0] == 0 { return }
+      case .failure(let error): return out.appendAside(errors.record(of: error))
+      }
+    }
+    switch product {
+    case .project(let positions):
+      var index = 0
+      while index < positions.count {
+        scratch[index] = row[positions[index]]
+        index += 1
+      }
+      out.append(Words(UnsafePointer(scratch), count: width))
+    case .function(let function):
+      switch function.apply(row) {
+      case .success(let words): out.append(Words(words, count: width))
+      case .failure(let error): out.appendAside(errors.record(of: error))
+      }
+    case .list(let function, let keep):
+      for (index, position) in keep.enumerated() { scratch[index] = row[position] }
+      // All elements or the error: what was handed out before an error came counts nowhere.
+      var elements: [UInt64] = []
+      let error = function.expand(row) { element in
+        elements.append(contentsOf: UnsafeBufferPointer(start: element, count: function.outputCount))
+      }
+      if let error { return out.appendAside(errors.record(of: error)) }
+      for start in stride(from: 0, to: elements.count, by: max(function.outputCount, 1)) {
+        for index in 0..<function.outputCount { scratch[keep.count + index] = elements[start + index] }
+        out.append(Words(UnsafePointer(scratch), count: width))
+      }
+    }
+  }
+}
+
+/// Makes the key and the value under which a binding is arranged.
+final class KeyStage {
+  private let keys: [BindingFunction]
+  /// How many first words are the key, where no function makes it.
+  private let plainKeyWidth: Int
+  private let keep: [Int]
+  private let errors: ErrorTable
+  private let keyScratch: UnsafeMutablePointer<UInt64>
+  private let valueScratch: UnsafeMutablePointer<UInt64>
+  private let keyWidth: Int
+  private let valueWidth: Int
+
+  /// - Parameter keep: the positions that make the value. Without any the value is one word, 0; so is the key without functions.
+  convenience init(_ keys: [BindingFunction], keep: [Int], _ errors: ErrorTable) {
+    self.init(keys, plainKeyWidth: 0, keep: keep, errors)
+  }
+
+  convenience init(keyWidth: Int, keep: [Int], _ errors: ErrorTable) {
+    self.init([], plainKeyWidth: keyWidth, keep: keep, errors)
+  }
+
+  private init(_ keys: [BindingFunction], plainKeyWidth: Int, keep: [Int], _ errors: ErrorTable) {
+    self.keys = keys
+    self.plainKeyWidth = plainKeyWidth
+    self.keep = keep
+    self.errors = errors
+    keyWidth = max(keys.reduce(plainKeyWidth) { $0 + $1.outputCount }, 1)
+    valueWidth = max(keep.count, 1)
+    keyScratch = .allocate(capacity: keyWidth)
+    keyScratch.initialize(repeating: 0, count: keyWidth)
+    valueScratch = .allocate(capacity: valueWidth)
+    valueScratch.initialize(repeating: 0, count: valueWidth)
+  }
+
+  deinit {
+    keyScratch.deallocate()
+    valueScratch.deallocate()
+  }
+
+  func process<T: Timestamp>(_ row: Words, _ out: inout Expansion<Pair<Words, Words>, Words, T, Int>) {
+    var next = 0
+    for key in keys {
+      switch key.apply(row) {
+      case .success(let words):
+        for index in 0..<key.outputCount { keyScratch[next + index] = words[index] }
+        next += key.outputCount
+      case .failure(let error): return out.appendAside(errors.record(of: error))
+      }
+    }
+    for index in 0..<plainKeyWidth { keyScratch[index] = row[index] }
+    for index in 0..<keep.count { valueScratch[index] = row[keep[index]] }
+    out.append(
+      Pair(Words(UnsafePointer(keyScratch), count: keyWidth), Words(UnsafePointer(valueScratch), count: valueWidth)))
+  }
+}
+
+/// Puts the words of two rows beside each other.
+final class Splice {
+  private let first: Int
+  private let second: Int
+  private let scratch: UnsafeMutablePointer<UInt64>
+
+  /// - Parameters: how many words of each count.
+  init(_ first: Int, _ second: Int) {
+    self.first = first
+    self.second = second
+    scratch = .allocate(capacity: max(first + second, 1))
+    scratch.initialize(repeating: 0, count: max(first + second, 1))
+  }
+
+  deinit { scratch.deallocate() }
+
+  /// Valid until the next call.
+  func callAsFunction(_ a: Words, _ b: Words) -> Words {
+    var index = 0
+    while index < first {
+      scratch[index] = a[index]
+      index += 1
+    }
+    index = 0
+    while index < second {
+      scratch[first + index] = b[index]
+      index += 1
+    }
+    return Words(UnsafePointer(scratch), count: max(first + second, 1))
+  }
+}
