@@ -30,10 +30,11 @@ public final class Scope<Time: Timestamp> {
   @inlinable init(control: Control<Time.Epoch>) {
     self.control = control
     agreement = control.membership.map { Agreement($0) }
-    control.teardown.append { [weak self] in
+    // A loop's scope may be gone before its turn, with the one around; its agreement is held by its own peers.
+    control.teardown.append { [weak self, agreement] in
       self?.operators.removeAll()
       self?.meetings.removeAll()
-      self?.agreement?.peers.removeAll()
+      agreement?.peers.removeAll()
     }
   }
 
