@@ -11,12 +11,12 @@ extension Multiset where Time: EpochTime, Diff == Int {
   /// The results are the same as without; what a step costs is at most about what loading costs.
   ///
   /// - Parameter share: It is made anew where the changes of a step are more than the records divided by this. For loops
-  ///   20 is near the best. Operators without loops gain nothing.
+  ///   50 is near the best. Operators without loops gain nothing.
   /// - Precondition: The function makes the same operators whenever it is called. There is one worker, and no
   ///   checkpoint is made: what is inside is not part of it.
   /// - Complexity: As the function; and a trace of the collection and one of the result.
   @inlinable public func rebuilding<Result: Record>(
-    whenChangesExceedOneIn share: Int = 20,
+    whenChangesExceedOneIn share: Int = 50,
     _ body: @escaping (Multiset<Data, Time, Int>) -> Multiset<Result, Time, Int>
   ) -> Multiset<Result, Time, Int> {
     precondition(scope.control.membership == nil, "one worker alone knows how much changes")

@@ -95,8 +95,9 @@ extension Batch {
 
   /// The batch as bytes.
   ///
-  /// - Complexity: O(1): nothing is copied.
+  /// - Complexity: O(1) if it has been searched, else O(keys): nothing is copied.
   public var image: BatchImage {
+    prepareSearches()
     let columns = self.columns
     var header: [UInt64] = [
       BatchImage.magic, Self.typeSizes, UInt64(columns.keyCount), UInt64(columns.rowCount), columns.leastRadix,
@@ -201,7 +202,7 @@ extension Batch {
       commonTime: UnsafeRawPointer(base).loadUnaligned(fromByteOffset: 8 * BatchImage.fixedWords, as: Time.self),
       commonDifference: UnsafeRawPointer(base).loadUnaligned(
         fromByteOffset: 8 * (BatchImage.fixedWords + timeWords), as: Diff.self),
-      keyCount: keyCount, rowCount: rowCount, withDirectory: false)
+      keyCount: keyCount, rowCount: rowCount)
     columns.leastRadix = words[4]
     columns.mostRadix = words[5]
     columns.directoryShift = words[6]

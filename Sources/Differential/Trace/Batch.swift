@@ -25,7 +25,7 @@
   @inlinable init(
     keys: Column<Key>, offsets: UnsafeMutablePointer<UInt32>?, values: Column<Value>,
     times: UnsafeMutablePointer<Time>?, differences: UnsafeMutablePointer<Diff>?, commonTime: Time,
-    commonDifference: Diff, keyCount: Int, rowCount: Int, withDirectory: Bool = true
+    commonDifference: Diff, keyCount: Int, rowCount: Int
   ) {
     self.keys = keys
     self.offsets = offsets
@@ -40,7 +40,6 @@
     leastRadix = 0
     mostRadix = 0
     directoryShift = 0
-    if withDirectory { makeDirectory() }
   }
 
   /// Below this many keys a search by halving touches one or two cache lines anyway.
@@ -111,7 +110,7 @@
       (
         UnsafeMutableRawPointer(keys.slots), offsets.map { UnsafeMutableRawPointer($0) },
         UnsafeMutableRawPointer(values.slots), times.map { UnsafeMutableRawPointer($0) },
-        differences.map { UnsafeMutableRawPointer($0) }, directory.map { UnsafeMutableRawPointer($0) }
+        differences.map { UnsafeMutableRawPointer($0) }
       ), arenas: arenas)
   }
 
@@ -176,14 +175,16 @@
 /// and looks its types up by name, which costs more than making a small batch does.
 @usableFromInline final class ColumnMemory {
   @usableFromInline typealias Column = UnsafeMutableRawPointer?
-  @usableFromInline let columns: (Column, Column, Column, Column, Column, Column)
+  @usableFromInline let columns: (Column, Column, Column, Column, Column)
+  /// Made at the first search.
+  @usableFromInline var directory: Column = nil
   /// The contents of records that are views.
   @usableFromInline let arenas: [UnsafeMutableRawPointer]
   /// Who owns what is not owned here.
   @usableFromInline let owner: AnyObject?
 
   @inlinable init(
-    _ columns: (Column, Column, Column, Column, Column, Column), arenas: [UnsafeMutableRawPointer] = []
+    _ columns: (Column, Column, Column, Column, Column), arenas: [UnsafeMutableRawPointer] = []
   ) {
     self.columns = columns
     self.arenas = arenas
@@ -192,7 +193,7 @@
 
   /// Owns nothing but a reference to the owner of the columns.
   @inlinable init(heldBy owner: AnyObject) {
-    columns = (nil, nil, nil, nil, nil, nil)
+    columns = (nil, nil, nil, nil, nil)
     arenas = []
     self.owner = owner
   }
@@ -204,13 +205,13 @@
     columns.2?.deallocate()
     columns.3?.deallocate()
     columns.4?.deallocate()
-    columns.5?.deallocate()
+    directory?.deallocate()
   }
 }
 
 /// A sorted, consolidated run of updates that never changes, shared by the traces and operators that read it.
 public final class Batch<Key: Record, Value: Record, Time: Timestamp, Diff: Difference> {
-  @usableFromInline let columns: BatchColumns<Key, Value, Time, Diff>
+  @usableFromInline var columns: BatchColumns<Key, Value, Time, Diff>
 
   @usableFromInline let memory: ColumnMemory
 
@@ -226,6 +227,15 @@ public final class Batch<Key: Record, Value: Record, Time: Timestamp, Diff: Diff
   @inlinable init(_ columns: BatchColumns<Key, Value, Time, Diff>, heldBy owner: AnyObject) {
     self.columns = columns
     memory = ColumnMemory(heldBy: owner)
+  }
+
+  /// Makes the directory of the keys if there is none: before the first search. Many batches are merged before one.
+  @inlinable func prepareSearches() {
+    guard columns.directory == nil, columns.keyCount >= BatchColumns<Key, Value, Time, Diff>.directoryLimit else {
+      return
+    }
+    columns.makeDirectory()
+    memory.directory = columns.directory.map { UnsafeMutableRawPointer($0) }
   }
 
   /// How many distinct keys there are.

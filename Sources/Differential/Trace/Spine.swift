@@ -42,7 +42,7 @@
   @usableFromInline var fresh: [B] = []
   /// Batches of another spine that this one shows.
   @usableFromInline var shown: [B] = []
-  /// The columns of all batches, settled ones first.
+  /// The columns of all batches, settled ones first; those not ready are to be put there.
   @usableFromInline var table: UnsafeMutablePointer<Columns>
   @usableFromInline var tableCapacity = 16
   @usableFromInline var settledCount = 0
@@ -63,16 +63,45 @@
     table.deallocate()
   }
 
-  /// Every batch, settled ones first.
+  /// Every batch, settled ones first, ready to be searched.
   @inlinable var all: UnsafeBufferPointer<Columns> {
-    UnsafeBufferPointer(start: table, count: settledCount + freshCount)
+    if !isReady { prepareSettled() }
+    if !isFreshReady { prepareFresh() }
+    return UnsafeBufferPointer(start: table, count: settledCount + freshCount)
   }
 
-  /// The batches from before the current activation.
-  @inlinable var settled: UnsafeBufferPointer<Columns> { UnsafeBufferPointer(start: table, count: settledCount) }
+  /// The batches from before the current activation, ready to be searched.
+  @inlinable var settled: UnsafeBufferPointer<Columns> {
+    if !isReady { prepareSettled() }
+    return UnsafeBufferPointer(start: table, count: settledCount)
+  }
+
+  /// Whether the batches are in the table with their directories. Nobody looks before the first search.
+  @usableFromInline var isReady = true
+  @usableFromInline var isFreshReady = true
+
+  @inlinable @inline(never) func prepareSettled() {
+    isReady = true
+    for slot in slots {
+      slot.older.prepareSearches()
+      slot.newer?.prepareSearches()
+    }
+    for batch in shown { batch.prepareSearches() }
+    fillTable()
+  }
+
+  @inlinable @inline(never) func prepareFresh() {
+    isFreshReady = true
+    for (index, batch) in fresh.enumerated() {
+      batch.prepareSearches()
+      table[settledCount + index] = batch.columns
+    }
+  }
 
   /// How many updates are held.
-  @inlinable var rowCount: Int { all.reduce(0) { $0 + $1.rowCount } }
+  @inlinable var rowCount: Int {
+    slots.reduce(0) { $0 + $1.rowCount } + shown.reduce(0) { $0 + $1.rowCount } + fresh.reduce(0) { $0 + $1.rowCount }
+  }
 
   /// Every settled batch, the oldest first, with how many rows have been inserted since it was made.
   @usableFromInline var batches: [(batch: B, age: Int)] {
@@ -99,8 +128,8 @@
     freshCount = 0
     settledCount = 0
     reserve(batches.count)
-    for (index, batch) in batches.enumerated() { (table + index).initialize(to: batch.columns) }
     settledCount = batches.count
+    isReady = false
   }
 
   /// Adds a batch as fresh.
@@ -109,6 +138,7 @@
     reserve(settledCount + freshCount + 1)
     (table + settledCount + freshCount).initialize(to: batch.columns)
     freshCount += 1
+    isFreshReady = false
   }
 
   @inlinable func reserve(_ count: Int) {
@@ -131,9 +161,19 @@
   }
 
   @inlinable func rebuildTable() {
-    reserve(2 * slots.count)
+    isReady = false
+    reserve(2 * slots.count + freshCount)
+    settledCount = slots.reduce(0) { $0 + ($1.newer == nil ? 1 : 2) }
+  }
+
+  /// Puts the columns of the settled batches in the table, whose size does not change.
+  @inlinable func fillTable() {
     let table = self.table
     var count = 0
+    for batch in shown {
+      table[count] = batch.columns
+      count += 1
+    }
     for slot in slots {
       table[count] = slot.older.columns
       count += 1
@@ -142,7 +182,6 @@
         count += 1
       }
     }
-    settledCount = count
   }
 
   @inlinable func insert(_ batch: B) {

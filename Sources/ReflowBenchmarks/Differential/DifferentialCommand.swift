@@ -10,7 +10,7 @@ struct DifferentialCommand: ParsableCommand {
       Cases over graphs (n= nodes, m= edges, graph=uniform|rmat): reach, bfs, cc, cc_at, scc, scc_at, kcore (k=8), \
       pagerank (rounds=20). Further algorithms over graphs: degrees, closure, triangles, sssp, generations, recommend. \
       batches=1:5000,1000:500 runs 5000 epochs of 1 change, then 500 of 1000. multi=1 gives each \
-      change a time of its own. rebuild=20 makes scc anew where a twentieth of the edges changes.
+      change a time of its own. rebuild=50 makes scc anew where a fiftieth of the edges changes.
       Tables: table runs every workload and puts the figures beside those of the Rust implementation (only=count,join, \
       workers=2); large compares epochs of many changes with loading; work counts what one change touches, by algorithm.
       """)

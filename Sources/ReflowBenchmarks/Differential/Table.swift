@@ -116,7 +116,7 @@ func runLarge(_ arguments: WorkloadArguments) throws {
   ]
   for words in [
     "count k=1M m=1M", "join k=1M m=1M", "bfs n=100k m=200k", "cc_at n=100k m=200k", "scc_at n=100k m=200k",
-    "scc_at n=100k m=200k rebuild=20",
+    "scc_at n=100k m=200k rebuild=50",
   ] {
     let name = String(words.prefix { $0 != " " })
     guard only.isEmpty || only.contains(name) else { continue }
