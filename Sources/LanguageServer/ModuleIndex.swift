@@ -59,6 +59,9 @@ struct ModuleIndex {
   /// `x` in `exec(x)` or `make("m.rf", x)`: the name of an argument as well.
   private(set) var shorthandArguments: [TokenIndex: Owner] = [:]
 
+  /// The declarations of the module itself, not those of blocks.
+  let topLevel: Set<DeclarationID>
+
   var tree: SyntaxTree { module.tree }
 
   /// - Complexity: O(nodes of the module).
@@ -66,6 +69,7 @@ struct ModuleIndex {
     self.module = module
     self.path = path
     self.lines = lines
+    topLevel = Set(module.tree.module.params + module.tree.module.declarations)
     roles = Array(repeating: nil, count: module.tree.tokens.count)
     for index in tree.types.indices { addType(TypeSyntaxID(index: Int32(index))) }
     for index in tree.patterns.indices { addPattern(PatternID(index: Int32(index))) }

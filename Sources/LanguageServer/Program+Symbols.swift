@@ -77,8 +77,9 @@ extension Program {
 
   // MARK: Origins
 
-  /// How many steps from name to declaration are followed: programs take a few, and nothing else bounds them.
-  private static let fuel = 32
+  /// How many steps from name to declaration are followed. Programs take a few; members of members could take a number that doubles
+  /// with every two steps.
+  private static let fuel = 24
 
   /// Where the struct or module that an expression stands for is written down, as far as names lead there.
   func origin(of id: ExpressionID, in index: ModuleIndex) -> Origin? { origin(of: id, in: index, fuel: Self.fuel) }
@@ -238,7 +239,7 @@ extension ModuleIndex {
   func topLevelDeclaration(ofBindingAt token: TokenIndex) -> DeclarationID? {
     switch sites[token] {
     case .declaration(let id)?, .part(of: let id)?:
-      tree.module.declarations.contains(id) || tree.module.params.contains(id) ? id : nil
+      topLevel.contains(id) ? id : nil
     case .parameter?, .output?, .pattern?, nil: nil
     }
   }
