@@ -90,15 +90,18 @@ struct Layout {
       // What a comment at the end of the line says never breaks the code before it.
       if atom.comment != nil, place == upper - 1, place > lower { return true }
       if place > lower, atom.hasSpace { column += 1 }
+      // Of a template or a raw string of several lines the first line counts, and the last with what follows: those between are
+      // as long as they are, wherever they begin.
+      var isFirstLine = true
       for byte in atom.text {
         if byte == UInt8(ascii: "\n") {
-          if column > Self.width { return false }
+          if isFirstLine, column > Self.width { return false }
+          isFirstLine = false
           column = 0
         } else if byte & 0xC0 != 0x80 {
           column += 1
         }
       }
-      // The text of a template or a raw string is as long as it is.
       if column > Self.width { return false }
     }
     return true

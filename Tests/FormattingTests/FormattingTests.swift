@@ -135,6 +135,24 @@ import Testing
     #expect(try Self.formatted(once) == once)
   }
 
+  @Test func `a long line in the middle of a template breaks nothing before it`() throws {
+    let long = String(repeating: "word ", count: 40)
+    let text = "func F(a, b file) = exec() (out file) {\"\n  \(long)\n\"}\n"
+    #expect(try Self.formatted(text) == text)
+  }
+
+  @Test func `the projects of the fixtures are in the style`() throws {
+    let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("fixtures")
+    for name in ["quickstart", "variants", "cproject", "tables"] {
+      let place = fixtures.appendingPathComponent(name)
+      for file in try FileManager.default.contentsOfDirectory(atPath: place.path) where file.hasSuffix(".rf") {
+        let text = try String(contentsOf: place.appendingPathComponent(file), encoding: .utf8)
+        #expect(try Self.formatted(text) == text, "\(name)/\(file)")
+      }
+    }
+  }
+
   @Test func `a program with an error of syntax is not formatted`() {
     guard case .unreadable(let diagnostics) = format(SourceFile(name: "a.rf", text: "val x = (1")) else {
       Issue.record("formatted")
