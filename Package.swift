@@ -28,7 +28,10 @@ let package = Package(
     .target(name: "Pictures", dependencies: ["Diagnostics"]),
     .target(name: "Differential"),
     .target(
-      name: "Tables", dependencies: ["BuildGraph", "Language", "Differential", .product(name: "BigInt", package: "BigInt")]),
+      name: "Tables",
+      dependencies: [
+        "BuildGraph", "Language", "Differential", .product(name: "BigInt", package: "BigInt"), "CZlib", "CZstd",
+      ]),
 
     // The doors, and the loop that goes through them.
     .target(name: "Ports", dependencies: ["BuildGraph", "Diagnostics"]),
@@ -54,7 +57,8 @@ let package = Package(
     .executableTarget(
       name: "reflow",
       dependencies: [
-        "BuildGraph", "Diagnostics", "Formatting", "Language", "LanguageServer", "Engine", "Scheduling", "Ports", "Driver",
+        "BuildGraph", "Diagnostics", "Formatting", "Language", "LanguageServer", "Engine", "Scheduling", "Ports",
+        "Driver",
         "Watching",
         "Storage",
         "LinuxSystem", "Console", "Pictures", "Queries", "Configuration", "CLinux",
@@ -70,6 +74,8 @@ let package = Package(
     // System libraries and shims.
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(
       name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-O2"])], linkerSettings: [.linkedLibrary("xxhash")]
     ),
@@ -91,7 +97,8 @@ let package = Package(
       name: "LinuxSystemTests", dependencies: ["LinuxSystem", "Ports", "BuildGraph", "Diagnostics", "CLinux"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "BuildGraph", "Diagnostics"]),
-    .testTarget(name: "TablesTests", dependencies: ["Tables", "Language", "BuildGraph"]),
+    .testTarget(
+      name: "TablesTests", dependencies: ["Tables", "Language", "BuildGraph", "Diagnostics", "CSQLite"]),
     .testTarget(name: "PicturesTests", dependencies: ["Pictures"]),
     .testTarget(name: "DifferentialTests", dependencies: ["Differential"]),
     .testTarget(name: "EndToEndTests", dependencies: ["reflow"]),

@@ -5,14 +5,16 @@ extension Digest {
   ///
   /// - Complexity: O(bytes).
   package init(hashing bytes: [UInt8]) {
-    self = bytes.withUnsafeBytes { Digest(hashing: $0) }
+    self = bytes.withUnsafeBufferPointer { Digest(hashing: $0) }
   }
 
-  /// XXH3-128 of bytes in memory.
-  package init(hashing buffer: UnsafeRawBufferPointer) {
+  /// XXH3-128 of bytes in place.
+  ///
+  /// - Complexity: O(bytes).
+  package init(hashing bytes: UnsafeBufferPointer<UInt8>) {
     // XXH3 wants a valid address even for no bytes.
     let hash =
-      buffer.baseAddress.map { XXH3_128bits($0, buffer.count) }
+      bytes.baseAddress.map { XXH3_128bits($0, bytes.count) }
       ?? withUnsafeBytes(of: UInt8(0)) { XXH3_128bits($0.baseAddress!, 0) }
     self.init(high: hash.high64, low: hash.low64)
   }

@@ -162,6 +162,32 @@ import Testing
     #expect(try Self.rows(table, "a,\"b\r\n\nc") == ["a,\"b", "", "c"])
   }
 
+  // A record each, as gzip and zstd pack them.
+  private static let gzipped: [[UInt8]] = [
+    [
+      31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 75, 212, 201, 227, 170, 208, 49, 228, 2, 0, 116, 131, 100, 176, 8, 0, 0, 0,
+    ], [31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 212, 49, 226, 2, 0, 225, 50, 129, 11, 4, 0, 0, 0],
+  ]
+  private static let zstandard: [[UInt8]] = [
+    [
+      0x28, 0xB5, 0x2F, 0xFD, 0x04, 0x68, 0x41, 0x00, 0x00, 0x61, 0x2C, 0x6E, 0x0A, 0x78, 0x2C, 0x31, 0x0A, 0x25, 0x35,
+      0xBC, 0xF3,
+    ], [0x28, 0xB5, 0x2F, 0xFD, 0x04, 0x68, 0x21, 0x00, 0x00, 0x79, 0x2C, 0x32, 0x0A, 0xE3, 0x3C, 0x82, 0xBF],
+  ]
+
+  @Test(arguments: [gzipped, zstandard])
+  func whatIsPackedIsUnpacked(_ members: [[UInt8]]) throws {
+    let table = Self.table(Self.pair)
+    #expect(try Self.read(table, members[0]).rows == ["x|1"])
+    #expect(try Self.read(table, members[0] + members[1]).rows == ["x|1", "y|2"])
+    for count in 8..<members[0].count {
+      #expect(throws: ReadingError.self, "\(count) bytes") { try Self.read(table, Array(members[0].prefix(count))) }
+    }
+    var damaged = members[0]
+    damaged[damaged.count - 6] ^= 0x55
+    #expect(throws: ReadingError.self) { try Self.read(table, damaged) }
+  }
+
   @Test func noBytesMakeAReaderCrash() {
     var generator = SplitMix(state: 3)
     let alphabet = Array("a,n1\"\n\r\t\\{}[]:e-.u0\u{FEFF}".utf8)

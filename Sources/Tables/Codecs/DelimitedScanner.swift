@@ -4,82 +4,93 @@ import Language
 /// Records of CSV (RFC 4180) and TSV.
 ///
 /// Fields are looked at in place. Only a field with quotes or escapes inside is copied, to one buffer.
-struct DelimitedScanner {
+struct DelimitedScanner: ~Copyable {
   private let bytes: UnsafeBufferPointer<UInt8>
   /// Where the next record begins, between records.
   private(set) var position: Int
   private let separator: UInt8
   private let hasQuotes: Bool
-  private var buffer: [UInt8] = []
+  /// The text of the field that was read last, without quotes and escapes, unless there is a fault. It points into the bytes or
+  /// into `buffer`.
+  private var text: UnsafeBufferPointer<UInt8>
+  private var textOffset = 0
+  /// Whether it is in the bytes.
+  private var stays = true
+  private var fault: Malformation?
+  private var buffer: UnsafeMutableBufferPointer<UInt8>
 
   init(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, separator: UInt8) {
     self.bytes = bytes
     self.separator = separator
     position = start
     hasQuotes = separator == 0x2C
+    text = UnsafeBufferPointer(rebasing: bytes[..<0])
+    buffer = .allocate(capacity: 256)
   }
+
+  deinit { buffer.deallocate() }
 
   /// What stands behind a field.
   private enum Stop { case separator, record, file }
 
-  mutating func readAll(_ table: FileTable, _ sink: inout RowSink) throws(Malformation) {
-    try readRecords(readHeader(table, sink.fileColumns), &sink) { _, _ in true }
-  }
-
   /// Goes behind the header, if there is one.
   ///
-  /// - Returns: for each field of a record the column that it is; -1 for those that nobody asks for.
-  mutating func readHeader(_ table: FileTable, _ columns: [Int]) throws(Malformation) -> [Int] {
-    guard table.hasHeader, skipBlankLines() else { return columns }
-    return try header(table, columns)
-  }
-
-  /// Reads records, and asks behind each whether to go on.
-  mutating func readRecords(
-    _ targets: [Int], _ sink: inout RowSink, _ goesOn: (Int, borrowing RowSink) -> Bool
-  ) throws(Malformation) {
-    while skipBlankLines() {
-      let start = position
-      var field = 0
-      var stop = Stop.separator
-      while stop == .separator {
-        let target = field < targets.count ? targets[field] : -1
-        stop = readField(isOnly: targets.count == 1) { text, offset in
-          if target >= 0 { sink.set(target, text, at: offset) }
-        } failed: { offset, message in
-          sink.fail(offset, message)
-        }
-        field += 1
-      }
-      if field != targets.count { sink.fail(start, "the record has \(field) fields and not \(targets.count)") }
-      try sink.finishRecord()
-      guard goesOn(position, sink) else { return }
-    }
-  }
-
-  private mutating func header(_ table: FileTable, _ columns: [Int]) throws(Malformation) -> [Int] {
+  /// - Parameter isEnd: whether the file ends with the bytes. If it does not, a header that ends with them is not read.
+  /// - Returns: for each field of a record the column that it is, -1 for those that nobody asks for; nil without a header.
+  mutating func readHeader(_ table: FileTable, _ columns: [Int], isEnd: Bool) throws(Malformation) -> [Int]? {
+    guard skipBlankLines() else { return nil }
     let start = position
     var targets: [Int] = []
     var found: Set<Int> = []
     var problem: Malformation?
     var stop = Stop.separator
     while stop == .separator {
-      stop = readField(isOnly: false) { text, offset in
-        let name = ByteString(bytes: Array(text))
-        let matching = columns.filter { table.names[$0] == name }
-        if let column = matching.first, !found.insert(column).inserted, problem == nil {
-          problem = Malformation(offset: offset, message: "the header has '\(name.display)' twice")
-        }
-        targets.append(matching.first ?? -1)
-      } failed: { offset, message in
-        if problem == nil { problem = Malformation(offset: offset, message: message) }
+      stop = readField(isOnly: false)
+      if let fault, problem == nil { problem = fault }
+      let name = ByteString(bytes: Array(text))
+      let matching = columns.filter { table.names[$0] == name }
+      if let column = matching.first, !found.insert(column).inserted, problem == nil {
+        problem = Malformation(offset: textOffset, message: "the header has '\(name.display)' twice")
       }
+      targets.append(matching.first ?? -1)
+    }
+    if stop == .file, !isEnd {
+      position = start
+      return nil
     }
     if let problem { throw problem }
     if let missing = columns.first(where: { !found.contains($0) }) {
       throw Malformation(offset: start, message: "the header has no '\(table.names[missing].display)'")
     }
     return targets
+  }
+
+  /// Reads records up to the end of the bytes.
+  ///
+  /// - Parameter isEnd: whether the file ends there too. If it does not, a record that ends with the bytes is not read, and the
+  ///   position is where it begins.
+  mutating func readRecords(_ targets: [Int], isEnd: Bool, _ sink: inout RowSink) throws(Malformation) {
+    let isOnly = targets.count == 1
+    while skipBlankLines() {
+      let start = position
+      var field = 0
+      var stop = Stop.separator
+      while stop == .separator {
+        stop = readField(isOnly: isOnly)
+        if let fault {
+          sink.fail(fault.offset, fault.message)
+        } else if field < targets.count, targets[field] >= 0 {
+          sink.set(targets[field], text, at: textOffset, stays: stays)
+        }
+        field += 1
+      }
+      if stop == .file, !isEnd {
+        position = start
+        return sink.forgetRecord()
+      }
+      if field != targets.count { sink.fail(start, "the record has \(field) fields and not \(targets.count)") }
+      try sink.finishRecord()
+    }
   }
 
   /// - Returns: whether there is a record.
@@ -96,15 +107,16 @@ struct DelimitedScanner {
     return false
   }
 
-  /// Hands out the text of the field at the position, and goes behind it.
+  /// Reads the field at the position, and goes behind it.
   ///
   /// - Parameter isOnly: whether records have one field; then TSV writes an empty string as `""`, since blank lines are skipped.
   @inline(__always)
-  private mutating func readField(
-    isOnly: Bool, _ body: (UnsafeBufferPointer<UInt8>, Int) -> Void, failed: (Int, String) -> Void
-  ) -> Stop {
+  private mutating func readField(isOnly: Bool) -> Stop {
+    if fault != nil { fault = nil }
+    stays = true
     let start = position
-    if hasQuotes, start < bytes.count, bytes[start] == 0x22 { return readQuoted(body, failed) }
+    textOffset = start
+    if hasQuotes, start < bytes.count, bytes[start] == 0x22 { return readQuoted() }
     let raw = UnsafeRawBufferPointer(bytes)
     var end = start
     var isPlain = true
@@ -135,17 +147,15 @@ struct DelimitedScanner {
     position = end + (stop == .file ? 0 : 1)
     var textEnd = end
     if stop != .separator, textEnd > start, bytes[textEnd - 1] == 0x0D { textEnd -= 1 }
-    let text = UnsafeBufferPointer(rebasing: bytes[start..<textEnd])
+    text = UnsafeBufferPointer(rebasing: bytes[start..<textEnd])
     if isPlain {
       if isOnly, !hasQuotes, text.count == 2, text[0] == 0x22, text[1] == 0x22 {
-        body(UnsafeBufferPointer(rebasing: bytes[start..<start]), start)
-      } else {
-        body(text, start)
+        text = UnsafeBufferPointer(rebasing: bytes[start..<start])
       }
     } else if hasQuotes {
-      failed(start, "a quote inside a field that does not begin with one")
+      fault = Malformation(offset: start, message: "a quote inside a field that does not begin with one")
     } else {
-      unescape(text, start, body, failed)
+      unescape(start)
     }
     return stop
   }
@@ -157,31 +167,30 @@ struct DelimitedScanner {
     return (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080
   }
 
-  private mutating func readQuoted(
-    _ body: (UnsafeBufferPointer<UInt8>, Int) -> Void, _ failed: (Int, String) -> Void
-  ) -> Stop {
+  /// Makes room for so many bytes of a field.
+  private mutating func reserve(_ count: Int) {
+    guard buffer.count < count else { return }
+    buffer.deallocate()
+    buffer = .allocate(capacity: count * 2)
+  }
+
+  private mutating func readQuoted() -> Stop {
     let start = position
-    var piece = start + 1
-    var end = piece
-    buffer.removeAll(keepingCapacity: true)
+    var end = start + 1
+    var pairs = 0
     while true {
       while end < bytes.count, bytes[end] != 0x22 { end += 1 }
       if end == bytes.count {
-        failed(start, "the quote is not closed")
+        fault = Malformation(offset: start, message: "the quote is not closed")
         position = end
         return .file
       }
       guard end + 1 < bytes.count, bytes[end + 1] == 0x22 else { break }
-      buffer.append(contentsOf: bytes[piece...end])
+      pairs += 1
       end += 2
-      piece = end
     }
-    if buffer.isEmpty {
-      body(UnsafeBufferPointer(rebasing: bytes[piece..<end]), start)
-    } else {
-      buffer.append(contentsOf: bytes[piece..<end])
-      buffer.withUnsafeBufferPointer { body($0, start) }
-    }
+    text = UnsafeBufferPointer(rebasing: bytes[start + 1..<end])
+    if pairs > 0 { unpair() }
     position = end + 1
     if position == bytes.count { return .file }
     if bytes[position] == separator {
@@ -194,56 +203,74 @@ struct DelimitedScanner {
       position += 1
       return .record
     }
-    failed(position, "text behind a closing quote")
+    fault = Malformation(offset: position, message: "text behind a closing quote")
     while position < bytes.count, bytes[position] != 0x0A { position += 1 }
-    position = min(bytes.count, position + 1)
-    return position == bytes.count ? .file : .record
+    if position == bytes.count { return .file }
+    position += 1
+    return .record
   }
 
-  private mutating func unescape(
-    _ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ body: (UnsafeBufferPointer<UInt8>, Int) -> Void,
-    _ failed: (Int, String) -> Void
-  ) {
-    buffer.removeAll(keepingCapacity: true)
+  /// Of two quotes leaves one.
+  private mutating func unpair() {
+    reserve(text.count)
+    var count = 0
     var index = 0
     while index < text.count {
-      if text[index] != 0x5C {
-        buffer.append(text[index])
-        index += 1
-        continue
-      }
-      switch index + 1 < text.count ? text[index + 1] : 0 {
-      case 0x74: buffer.append(0x09)
-      case 0x6E: buffer.append(0x0A)
-      case 0x72: buffer.append(0x0D)
-      case 0x5C: buffer.append(0x5C)
-      case 0x22: buffer.append(0x22)
-      case _: return failed(start + index, "a backslash is followed by t, n, r, \\ or a quote")
-      }
-      index += 2
+      buffer[count] = text[index]
+      count += 1
+      index += text[index] == 0x22 ? 2 : 1
     }
-    buffer.withUnsafeBufferPointer { body($0, start) }
+    text = UnsafeBufferPointer(rebasing: buffer[..<count])
+    stays = false
+  }
+
+  private mutating func unescape(_ start: Int) {
+    reserve(text.count)
+    var count = 0
+    var index = 0
+    while index < text.count {
+      var byte = text[index]
+      if byte == 0x5C {
+        switch index + 1 < text.count ? text[index + 1] : 0 {
+        case 0x74: byte = 0x09
+        case 0x6E: byte = 0x0A
+        case 0x72: byte = 0x0D
+        case 0x5C: byte = 0x5C
+        case 0x22: byte = 0x22
+        case _:
+          fault = Malformation(
+            offset: start + index, message: "a backslash is followed by t, n, r, \\ or a quote")
+          return
+        }
+        index += 1
+      }
+      buffer[count] = byte
+      count += 1
+      index += 1
+    }
+    text = UnsafeBufferPointer(rebasing: buffer[..<count])
+    stays = false
   }
 }
 
 /// Lines of text, each a string.
 enum LineScanner {
-  /// - Returns: where it stopped.
-  @discardableResult static func readAll(
-    _ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, _ sink: inout RowSink,
-    _ goesOn: (Int, borrowing RowSink) -> Bool = { _, _ in true }
+  /// - Parameter isEnd: whether the file ends with the bytes. If it does not, a line without an end is not read.
+  /// - Returns: where the first line begins that was not read.
+  static func readAll(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, isEnd: Bool, _ sink: inout RowSink
   ) throws(Malformation) -> Int {
     guard let column = sink.fileColumns.first else { return bytes.count }
     var position = start
     while position < bytes.count {
       var end = position
       while end < bytes.count, bytes[end] != 0x0A { end += 1 }
+      if end == bytes.count, !isEnd { return position }
       var textEnd = end
       if textEnd > position, end < bytes.count, bytes[textEnd - 1] == 0x0D { textEnd -= 1 }
       sink.set(column, UnsafeBufferPointer(rebasing: bytes[position..<textEnd]), at: position)
       try sink.finishRecord()
       position = min(end + 1, bytes.count)
-      guard goesOn(position, sink) else { break }
     }
     return position
   }

@@ -16,16 +16,18 @@ struct JSONScanner {
     position = start
   }
 
-  /// Reads records, and asks behind each whether to go on.
-  mutating func readAll(
-    _ table: FileTable, _ sink: inout RowSink, _ goesOn: (Int, borrowing RowSink) -> Bool = { _, _ in true }
-  ) throws(Malformation) {
+  /// Reads lines up to the end of the bytes.
+  ///
+  /// - Parameter isEnd: whether the file ends there too. If it does not, a line without an end is not read, and the position is
+  ///   where it begins.
+  mutating func readAll(_ table: FileTable, isEnd: Bool, _ sink: inout RowSink) throws(Malformation) {
     let columns = sink.fileColumns
     var isSet = [Bool](repeating: false, count: table.columns.count)
     while position < bytes.count {
       end = position
       while end < bytes.count, bytes[end] != 0x0A { end += 1 }
-      let next = end + 1
+      if end == bytes.count, !isEnd { return }
+      let next = min(end + 1, bytes.count)
       skipBlanks()
       if position < end {
         for column in columns { isSet[column] = false }
@@ -38,8 +40,7 @@ struct JSONScanner {
         }
         try sink.finishRecord()
       }
-      position = min(next, bytes.count)
-      guard goesOn(position, sink) else { return }
+      position = next
     }
   }
 

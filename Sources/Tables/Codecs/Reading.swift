@@ -31,36 +31,74 @@ package struct TableReader {
     self.strings = strings
   }
 
-  /// Reads a whole part, and appends its rows.
+  /// Reads a whole part, and appends its rows. What is packed by gzip or zstd is unpacked first.
   ///
   /// - Parameter path: the part's relative path, for the column that holds it and for errors.
-  /// - Throws: the first malformed record, unless these are dropped; a header that lacks a column.
+  /// - Throws: the first malformed record, unless these are dropped; a header that lacks a column; damage of what is packed.
   /// - Complexity: O(bytes), without allocation but for strings that are new.
   package func read(
     _ bytes: UnsafeBufferPointer<UInt8>, path: ByteString, into reading: inout Reading
   ) throws(ReadingError) {
-    let start = Self.start(of: bytes)
-    var sink = RowSink(table, strings, path, reading)
-    do throws(Malformation) {
-      switch table.format {
-      case .csv, .tsv:
-        var scanner = DelimitedScanner(bytes, start, separator: table.format == .csv ? 0x2C : 0x09)
-        try scanner.readAll(table, &sink)
-      case .jsonl:
-        var scanner = JSONScanner(bytes, start)
-        try scanner.readAll(table, &sink)
-      case .lines: try LineScanner.readAll(bytes, start, &sink)
+    guard !Compression.isPacked(bytes) else {
+      let plain = try Self.unpacked(bytes, path)
+      return try plain.withUnsafeBufferPointer { (plain) throws(ReadingError) in
+        try readPlain(plain, path, &reading)
       }
+    }
+    try readPlain(bytes, path, &reading)
+  }
+
+  private func readPlain(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ path: ByteString, _ reading: inout Reading
+  ) throws(ReadingError) {
+    // Taken out, so that its memory has one owner and grows in place.
+    var taken = Reading(table)
+    swap(&taken, &reading)
+    var sink = RowSink(table, strings, path, taken)
+    taken = Reading(table)
+    var state = ScanState(table)
+    do throws(Malformation) {
+      _ = try scan(bytes, from: 0, &state, isEnd: true, &sink)
     } catch {
       throw Self.error(error, bytes, path)
     }
     reading = sink.reading
   }
 
-  /// Behind the mark of the byte order.
-  static func start(of bytes: UnsafeBufferPointer<UInt8>) -> Int {
-    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
-    return bytes.starts(with: mark) ? mark.count : 0
+  /// Reads the records of some bytes, and the header if it is still to come.
+  ///
+  /// - Parameter isEnd: whether the file ends with the bytes. If not, a record that they end in is left.
+  /// - Returns: where the record begins that was left.
+  func scan(
+    _ bytes: UnsafeBufferPointer<UInt8>, from start: Int, _ state: inout ScanState, isEnd: Bool, _ sink: inout RowSink
+  ) throws(Malformation) -> Int {
+    var start = start
+    if state.isStart, bytes.count > 0 {
+      let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+      if bytes.starts(with: mark) { start = mark.count }
+      state.isStart = false
+    }
+    defer { sink.flush() }
+    switch table.format {
+    case .csv, .tsv:
+      var scanner = DelimitedScanner(bytes, start, separator: table.format == .csv ? 0x2C : 0x09)
+      if state.targets == nil { state.targets = try scanner.readHeader(table, sink.fileColumns, isEnd: isEnd) }
+      if let targets = state.targets { try scanner.readRecords(targets, isEnd: isEnd, &sink) }
+      return scanner.position
+    case .jsonl:
+      var scanner = JSONScanner(bytes, start)
+      try scanner.readAll(table, isEnd: isEnd, &sink)
+      return scanner.position
+    case .lines: return try LineScanner.readAll(bytes, start, isEnd: isEnd, &sink)
+    }
+  }
+
+  static func unpacked(_ bytes: UnsafeBufferPointer<UInt8>, _ path: ByteString) throws(ReadingError) -> [UInt8] {
+    do throws(Malformation) {
+      return try Compression.unpacked(bytes)
+    } catch {
+      throw ReadingError(path: path, line: 1, column: 1, message: error.message)
+    }
   }
 
   static func error(
@@ -77,6 +115,23 @@ package struct TableReader {
   }
 }
 
+/// What a reader knows of a file before the next record.
+struct ScanState: Equatable {
+  /// Whether nothing has been read: a mark of the byte order may come.
+  var isStart = true
+  /// For each field of a record the column that it is, or -1; nil while the header is to come.
+  var targets: [Int]?
+
+  init(_ table: FileTable) {
+    if !table.hasHeader { targets = table.fileColumns }
+  }
+}
+
+extension FileTable {
+  /// The columns that are read from the file.
+  var fileColumns: [Int] { columns.indices.filter { $0 != pathColumn && $0 != numberColumn } }
+}
+
 /// What is wrong, and where in the part.
 struct Malformation: Error {
   var offset: Int
@@ -84,40 +139,76 @@ struct Malformation: Error {
 }
 
 /// Takes fields of records and makes rows of them.
-struct RowSink {
+struct RowSink: ~Copyable {
   private(set) var reading: Reading
   private let table: FileTable
   private let strings: StringDictionary
   private let path: UInt64
-  private var row: [UInt64]
-  private var record: Int64 = 0
+  /// The columns that are read from the file.
+  let fileColumns: [Int]
+  // At fixed places: each field looks at them.
+  private let kinds: UnsafeMutableBufferPointer<ColumnKind>
+  private let row: UnsafeMutableBufferPointer<UInt64>
+  /// Records that have ended, with those that came before the sink.
+  private(set) var record: Int
   private var problem: Malformation?
   private var isLeftOut = false
+  /// Strings of rows whose numbers are not known yet.
+  private let pending: UnsafeMutableBufferPointer<StringDictionary.Pending>
+  private var pendingCount = 0
+  /// How many are of rows, and not of the record that has begun.
+  private var pendingOfRows = 0
 
-  init(_ table: FileTable, _ strings: StringDictionary, _ path: ByteString, _ reading: Reading) {
+  /// - Parameter record: how many records of the part come before.
+  init(
+    _ table: FileTable, _ strings: StringDictionary, _ path: ByteString, _ reading: consuming Reading, record: Int = 0
+  ) {
     self.table = table
     self.strings = strings
     self.path = strings.intern(path.bytes)
     self.reading = reading
-    row = [UInt64](repeating: 0, count: table.columns.count)
+    self.record = record
+    fileColumns = table.fileColumns
+    kinds = .allocate(capacity: table.columns.count)
+    _ = kinds.initialize(from: table.columns.map(\.kind))
+    row = .allocate(capacity: table.columns.count)
+    row.initialize(repeating: 0)
+    pending = .allocate(capacity: 256 + 2 * table.columns.count)
   }
 
-  /// The columns that are read from the file.
-  var fileColumns: [Int] {
-    table.columns.indices.filter { $0 != table.pathColumn && $0 != table.numberColumn }
+  deinit {
+    pending.deallocate()
+    kinds.deallocate()
+    row.deallocate()
   }
 
   mutating func fail(_ offset: Int, _ message: String) {
     if problem == nil { problem = Malformation(offset: offset, message: message) }
   }
 
+  /// Numbers the strings that wait for it; to be called before the bytes go away.
+  mutating func flush() {
+    let waiting = UnsafeMutableBufferPointer(rebasing: pending[..<pendingOfRows])
+    reading.rows.words.withUnsafeMutableBufferPointer { strings.intern(waiting, into: $0) }
+    pendingCount = 0
+    pendingOfRows = 0
+  }
+
   /// A field's text, without quotes and escapes.
+  ///
+  /// - Parameter stays: whether the text stays where it is until the sink is flushed.
   @inline(__always)
-  mutating func set(_ column: Int, _ text: UnsafeBufferPointer<UInt8>, at offset: Int) {
-    let kind = table.columns[column].kind
+  mutating func set(_ column: Int, _ text: UnsafeBufferPointer<UInt8>, at offset: Int, stays: Bool = false) {
+    let kind = kinds[column]
     if kind == .string {
       guard Scalars.isUTF8(text) else { return fail(offset, "the text is not UTF-8") }
-      row[column] = strings.intern(text)
+      if stays, pendingCount < pending.count {
+        let place = reading.rows.words.count + column
+        (pending.baseAddress! + pendingCount).initialize(to: StringDictionary.Pending(text, place: place))
+        pendingCount += 1
+      } else {
+        row[column] = strings.intern(text)
+      }
       return
     }
     if text.isEmpty { return setEmpty(column, at: offset) }
@@ -137,7 +228,7 @@ struct RowSink {
 
   /// An empty field, or one that is absent or null.
   mutating func setEmpty(_ column: Int, at offset: Int) {
-    if table.columns[column].kind == .string {
+    if kinds[column] == .string {
       row[column] = strings.intern([])
       return
     }
@@ -159,7 +250,7 @@ struct RowSink {
 
   mutating func failKind(_ column: Int, _ offset: Int) {
     let wanted =
-      switch table.columns[column].kind {
+      switch kinds[column] {
       case .int: "an int of 64 bits"
       case .float: "a finite float"
       case .bool: "true or false"
@@ -168,21 +259,30 @@ struct RowSink {
     fail(offset, "field '\(table.columns[column].name)' is not \(wanted)")
   }
 
+  /// A record that has not ended is read again, with what comes behind it.
+  mutating func forgetRecord() {
+    pendingCount = pendingOfRows
+    problem = nil
+    isLeftOut = false
+  }
+
   /// The end of a record.
+  @inline(__always)
   mutating func finishRecord() throws(Malformation) {
     record += 1
-    defer {
-      problem = nil
-      isLeftOut = false
-    }
-    if let problem {
-      guard table.malformed == .drop else { throw problem }
-      reading.dropped += 1
-      return
-    }
-    if isLeftOut { return }
+    if problem != nil || isLeftOut { return try leaveOut() }
     if let column = table.pathColumn { row[column] = path }
-    if let column = table.numberColumn { row[column] = UInt64(bitPattern: record) }
+    if let column = table.numberColumn { row[column] = UInt64(bitPattern: Int64(record)) }
     reading.rows.words.append(contentsOf: row)
+    pendingOfRows = pendingCount
+    if pendingCount >= 256 { flush() }
+  }
+
+  private mutating func leaveOut() throws(Malformation) {
+    let problem = problem
+    forgetRecord()
+    guard let problem else { return }
+    guard table.malformed == .drop else { throw problem }
+    reading.dropped += 1
   }
 }

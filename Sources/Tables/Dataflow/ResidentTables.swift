@@ -20,6 +20,8 @@ package final class ResidentTables {
   }
 
   package private(set) var work = Work()
+  /// Malformed records that the table that was asked for last leaves out.
+  package private(set) var dropped = 0
   private let strings = StringDictionary()
   private let evaluator: RowEvaluator
   private let roundLimit: Int
@@ -29,7 +31,7 @@ package final class ResidentTables {
   private final class Entry {
     let flow: RelationFlow
     let output: SortedOutput
-    var parts: [FileTable: [ByteString: PartState]] = [:]
+    var parts: [FileTable: [ByteString: ChunkedFile]] = [:]
     var lastUse = 0
 
     init(_ flow: RelationFlow, _ output: SortedOutput) {
@@ -59,6 +61,7 @@ package final class ResidentTables {
       let entry = try self.entry(of: relation)
       let changes = try prepare(entry, files)
       commit(changes, to: entry)
+      dropped = entry.parts.values.reduce(0) { sum, files in files.values.reduce(sum) { $0 + $1.dropped } }
       switch entry.flow.update(while: mayContinue) {
       case .changes(let changes):
         entry.output.apply(changes)
@@ -69,16 +72,13 @@ package final class ResidentTables {
       case .undecided: if !entry.flow.isSound { entries[relation.key] = nil }
       }
     } catch {
-      switch error {
-      case .malformed:
-        // It is not known what has been taken in; and whoever evaluates from nothing says what is wrong.
-        entries[relation.key] = nil
-      case .form: break
-      }
+      // It is not known what has been taken in; and whoever evaluates from nothing says what is wrong.
+      entries[relation.key] = nil
     }
     work.evaluations += 1
     let known = files
     let evaluation = Evaluation(roundLimit: roundLimit) { known[$0] ?? [] }
+    defer { dropped = evaluation.dropped }
     return try evaluation.output(of: relation, form)
   }
 
@@ -101,7 +101,7 @@ package final class ResidentTables {
 
   private struct Change {
     var table: FileTable
-    var parts: [ByteString: PartState]
+    var parts: [ByteString: ChunkedFile]
     var removed: [RowList] = []
     var added: [RowList] = []
     var parsedBytes = 0
@@ -111,7 +111,6 @@ package final class ResidentTables {
   private func prepare(_ entry: Entry, _ files: [Relation.Input: [InputFile]]) throws(Unsupported) -> [Change] {
     var changes: [Change] = []
     for table in entry.flow.tables {
-      let reader = TableReader(table, strings)
       var gone = entry.parts[table] ?? [:]
       var change = Change(table: table, parts: [:])
       for (index, part) in table.parts.enumerated() {
@@ -119,22 +118,20 @@ package final class ResidentTables {
           // The same path may occur in several parts, or several times in one.
           let name = ByteString("\(index)/") + file.path
           guard change.parts[name] == nil else { throw .form("two files of one name") }
-          let old = gone.removeValue(forKey: name)
-          let made: PartChange
+          let known = gone.removeValue(forKey: name) ?? ChunkedFile(table, strings, path: file.path)
           do throws(ReadingError) {
-            made = try file.bytes.withUnsafeBufferPointer { (bytes) throws(ReadingError) in
-              try reader.change(of: old, to: bytes, path: file.path)
+            let made = try file.bytes.withUnsafeBufferPointer { (bytes) throws(ReadingError) in try known.update(bytes)
             }
+            change.removed += made.removed
+            change.added += made.added
           } catch {
             throw .malformed
           }
-          change.parts[name] = made.state
-          change.removed += made.removed
-          change.added += made.added
-          change.parsedBytes += made.parsedBytes
+          change.parts[name] = known
+          change.parsedBytes += known.bytesRead
         }
       }
-      for state in gone.values { change.removed += state.chunks.map(\.rows) }
+      for file in gone.values { change.removed += file.rows }
       changes.append(change)
     }
     return changes
