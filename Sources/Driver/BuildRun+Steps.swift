@@ -110,6 +110,7 @@ extension BuildRun {
 
   func tellEnd(of step: StepID, _ status: BuildEvent.StepStatus) {
     guard let outcome = ended.removeValue(forKey: step)?.outcome, let launch = launches[step] else { return }
+    for remark in outcome.remarks where remarked.insert(remark).inserted { sink.receive(.diagnostic(remark)) }
     var message: String?
     if status == .run, !outcome.undeclaredOutputs.isEmpty {
       message =

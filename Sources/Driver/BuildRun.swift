@@ -76,6 +76,8 @@ final class BuildRun {
   var savedPages: [GraphPage: [UInt8]] = [:]
 
   var learning = Learning()
+  /// What steps have remarked and people were told.
+  var remarked: Set<Diagnostic> = []
   var batch = Batch()
   var uncommitted = Uncommitted()
   var isSyncing = false

@@ -36,9 +36,11 @@ package final class TableRunner: StepRunner {
     let begin = clock.monotonic
     var ending = RunOutcome.Ending.exited(0)
     var outputs: [Artifact] = []
+    var remarks: [Diagnostic] = []
     let result = Result { () throws(TableFailure) in try evaluate(step, request) }
     switch result {
-    case .success(let output):
+    case .success(let (output, dropped)):
+      if dropped > 0 { remarks = [Self.remark(on: dropped, request)] }
       if let output, !isCancelled(request.run) {
         outputs = [try store(output)]
       } else {
@@ -48,10 +50,22 @@ package final class TableRunner: StepRunner {
     }
     let seconds = clock.monotonic - begin
     // It runs in this process, whose memory says nothing of a step's.
-    return RunOutcome(
+    var outcome = RunOutcome(
       ending: ending,
       usage: RunOutcome.Usage(wallSeconds: seconds, cpuSeconds: seconds, peakMemoryBytes: 0, memoryMeasure: .sampled),
       outputs: outputs, isSandboxed: true)
+    outcome.remarks = remarks
+    return outcome
+  }
+
+  /// Says of what the program leaves out how much it is.
+  private static func remark(on dropped: Int, _ request: RunRequest) -> Diagnostic {
+    let names = request.inputs.compactMap { input in
+      if case .source(let path) = input.origin { path.bytes.display } else { nil }
+    }
+    let files = names.isEmpty ? "a table's files" : names.joined(separator: ", ")
+    let records = dropped == 1 ? "1 malformed record is" : "\(dropped) malformed records are"
+    return Diagnostic("table.malformed-dropped", .warning, "\(records) left out of \(files)")
   }
 
   package func cancel(_ run: RunID) {
@@ -72,8 +86,10 @@ package final class TableRunner: StepRunner {
 
   // MARK: Tables
 
-  /// - Returns: nil if it was cancelled on the way.
-  private func evaluate(_ step: TableStep, _ request: RunRequest) throws(TableFailure) -> TableWriter.Output? {
+  /// - Returns: nil if it was cancelled on the way; and how many malformed records were left out.
+  private func evaluate(
+    _ step: TableStep, _ request: RunRequest
+  ) throws(TableFailure) -> (output: TableWriter.Output?, dropped: Int) {
     guard let relation = step.plan.content as? Relation else {
       throw .input("the table's expression is not known; evaluate the program again")
     }
@@ -94,7 +110,8 @@ package final class TableRunner: StepRunner {
       let run = request.run
       return try kept.output(of: relation, step.form, while: { [weak self] in self?.isCancelled(run) == false }, source)
     }
-    return try Evaluation(source).output(of: relation, step.form)
+    let evaluation = Evaluation(source)
+    return (try evaluation.output(of: relation, step.form), evaluation.dropped)
   }
 
   /// The files of an input, ascending by path.
@@ -164,9 +181,12 @@ package final class KeptTables: @unchecked Sendable {
   fileprivate func output(
     of relation: Relation, _ form: TableStep.Form, while mayContinue: @escaping () -> Bool,
     _ source: ResidentTables.Source
-  ) throws(TableFailure) -> TableWriter.Output? {
+  ) throws(TableFailure) -> (output: TableWriter.Output?, dropped: Int) {
     let result = monitor.withLock {
-      Result { () throws(TableFailure) in try tables.output(of: relation, form, while: mayContinue, source) }
+      Result { () throws(TableFailure) in
+        let output = try tables.output(of: relation, form, while: mayContinue, source)
+        return (output, tables.dropped)
+      }
     }
     return try result.get()
   }

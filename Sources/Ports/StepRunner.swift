@@ -169,6 +169,8 @@ package struct RunOutcome: Hashable, Sendable {
   package var depfile: [UInt8]?
   /// The last lines of the log, for messages.
   package var logTail: ByteString
+  /// What people should know though the step succeeded; said once a build, however many steps remark it.
+  package var remarks: [Diagnostic] = []
 
   package init(
     ending: Ending, usage: Usage, outputs: [Artifact] = [], isSandboxed: Bool, undeclaredOutputs: [ByteString] = [],

@@ -45,6 +45,23 @@ import Testing
     #expect(try project.snapshot() == outputs)
   }
 
+  @Test func `records that are left out are counted, once a build`() throws {
+    let project = try Workspace(
+      fixture: nil,
+      [
+        "data.csv": "a\n1\nx\n2\n",
+        "main.rf": """
+        val T = table(file("data.csv"), malformed := "drop") {a int}
+        val Main = {t: T, double: [{a: r.a * 2} | r <- T]}
+        """,
+      ])
+    let build = try project.build()
+    #expect(build.status == 0)
+    #expect(try project.texts() == ["t.csv": "a\n1\n2\n", "double.csv": "a\n2\n4\n"])
+    #expect(
+      build.errors.ranges(of: "1 malformed record is left out of data.csv").count == 1, "\(build.errors)")
+  }
+
   @Test func `a sample sheet drives commands, and a command's output is a table`() throws {
     let project = try Workspace(
       fixture: nil,
