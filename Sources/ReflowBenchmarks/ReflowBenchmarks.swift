@@ -8,6 +8,6 @@ struct ReflowBenchmarks: ParsableCommand {
     abstract: "Measures Reflow beside something run in the same minutes.",
     subcommands: [
       BuildBenchmark.self, WatchBenchmark.self, SimulateCommand.self, KillCommand.self, FullDiskCommand.self,
-      LanguageBenchmark.self, DifferentialCommand.self,
+      LanguageBenchmark.self, DifferentialCommand.self, TablesBenchmark.self, MentionsBenchmark.self,
     ])
 }

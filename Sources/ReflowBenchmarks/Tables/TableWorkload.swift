@@ -1,0 +1,149 @@
+@preconcurrency import Glibc
+
+/// A program of tables, its files, and how others would compute the same.
+enum TableWorkload: String, CaseIterable {
+  /// Two files joined and grouped.
+  case join
+  /// How often each word occurs in a text.
+  case words
+  /// The nodes that one node reaches: rows are edges.
+  case reach
+
+  /// The file that is edited.
+  var file: String {
+    switch self {
+    case .join: "orders.csv"
+    case .words: "text.txt"
+    case .reach: "edges.csv"
+    }
+  }
+
+  var program: String {
+    switch self {
+    case .join:
+      """
+      val Orders = table(file("orders.csv")) {customer, amount int}
+      val Customers = table(file("customers.csv")) {customer int, region string}
+      val Sales = [{region: c.region, amount: o.amount} | o <- Orders, c <- Customers, if o.customer == c.customer]
+      val Main = {result: [{region: g.key, n: len(g.rows), total: sum([r.amount | r <- g.rows])} |
+        g <- group(Sales, func(r {region string}) => r.region)]}
+
+      """
+    case .words:
+      """
+      val strings = make("$/strings")
+      val Lines = table(file("text.txt"), format := "lines") {text string}
+      val Words = [{word: w} | l <- Lines, w <- strings.Fields(l.text)]
+      val Main = {result: [{word: g.key, n: len(g.rows)} | g <- group(Words, func(w {word string}) => w.word)]}
+
+      """
+    case .reach:
+      """
+      val Edges = table(file("edges.csv")) {src, dst int}
+      val Main = {result: fixpoint(table([{node: 1000000}]) {node int}, func(seen table {node int}) =>
+        distinct(seen + [{node: e.dst} | s <- seen, e <- Edges, if e.src == s.node]))}
+
+      """
+    }
+  }
+
+  /// What prints the same table by DuckDB, in Python.
+  var duckdb: String {
+    let query =
+      switch self {
+      case .join:
+        """
+        SELECT region, count(*) AS n, sum(amount)::BIGINT AS total FROM 'orders.csv' JOIN 'customers.csv' USING (customer) \
+        GROUP BY region ORDER BY region
+        """
+      case .words:
+        """
+        SELECT word, count(*) AS n FROM (SELECT unnest(string_split(line, ' ')) AS word FROM \
+        read_csv('text.txt', columns={'line': 'VARCHAR'}, delim='|', header=false, quote='')) GROUP BY word ORDER BY word
+        """
+      case .reach:
+        """
+        WITH RECURSIVE e AS MATERIALIZED (SELECT * FROM 'edges.csv'), r(node) AS (SELECT 1000000::BIGINT UNION \
+        SELECT e.dst FROM r JOIN e ON e.src = r.node) SELECT node FROM r ORDER BY node
+        """
+      }
+    return "import duckdb; duckdb.sql('SET threads=1'); duckdb.sql(\"COPY (\(query)) TO 'peer.csv' (HEADER)\")"
+  }
+
+  /// The same by polars; nil where it has no such thing.
+  var polars: String? {
+    switch self {
+    case .join:
+      """
+      import polars as p
+      o, c = p.scan_csv('orders.csv'), p.scan_csv('customers.csv')
+      t = o.join(c, on='customer').group_by('region').agg(p.len().alias('n'), p.col('amount').sum().alias('total'))
+      t.sort('region').collect().write_csv('peer.csv')
+      """
+    case .words:
+      """
+      import polars as p
+      t = p.scan_csv('text.txt', has_header=False, new_columns=['word'], quote_char=None, separator='|')
+      t = t.select(p.col('word').str.split(' ').explode()).group_by('word').agg(p.len().alias('n'))
+      t.sort('word').collect().write_csv('peer.csv')
+      """
+    case .reach: nil
+    }
+  }
+
+  private var header: String {
+    switch self {
+    case .join: "customer,amount\n"
+    case .words: ""
+    case .reach: "src,dst\n"
+    }
+  }
+
+  /// A record; all of a workload are of one length, so that one can be written over another.
+  private func record(_ rows: Int, _ generator: inout SplitMix64) -> String {
+    func number(below bound: Int) -> Int { 1_000_000 + Int(generator.below(UInt64(max(1, bound)))) }
+    switch self {
+    case .join: return "\(number(below: rows / 10)),\(number(below: 9_000))\n"
+    case .words:
+      // Few words are frequent: a bound that is itself drawn.
+      return (0..<10).map { _ in "w\(number(below: Int(generator.below(200_000)) + 1))" }.joined(separator: " ") + "\n"
+    case .reach: return "\(number(below: rows / 3)),\(number(below: rows / 3))\n"
+    }
+  }
+
+  /// Writes the program and its files.
+  func write(rows: Int, in folder: String) {
+    Scratch.write(program, to: "\(folder)/main.rf")
+    var generator = SplitMix64(seed: 1)
+    Self.write(to: "\(folder)/\(file)", header) { index in index < rows ? record(rows, &generator) : nil }
+    guard self == .join else { return }
+    let customers = max(1, rows / 10)
+    Self.write(to: "\(folder)/customers.csv", "customer,region\n") { index in
+      index < customers ? "\(1_000_000 + index),region\(generator.below(1_000))\n" : nil
+    }
+  }
+
+  private static func write(to path: String, _ header: String, _ record: (Int) -> String?) {
+    guard let file = fopen(path, "w") else { preconditionFailure("cannot write \(path)") }
+    defer { fclose(file) }
+    fputs(header, file)
+    var index = 0
+    while let text = record(index) {
+      fputs(text, file)
+      index += 1
+    }
+  }
+
+  /// Writes other records over some, wherever they fall.
+  func edit(_ count: Int, rows: Int, seed: UInt64, in folder: String) {
+    var generator = SplitMix64(seed: seed)
+    guard let file = fopen("\(folder)/\(file)", "r+") else { preconditionFailure("cannot edit \(file)") }
+    defer { fclose(file) }
+    for _ in 0..<count {
+      let text = record(rows, &generator)
+      let index = Int(generator.below(UInt64(rows)))
+      fseek(file, header.utf8.count + index * text.utf8.count, SEEK_SET)
+      fputs(text, file)
+    }
+  }
+}

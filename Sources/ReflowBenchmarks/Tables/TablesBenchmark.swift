@@ -1,0 +1,110 @@
+import ArgumentParser
+@preconcurrency import Glibc
+
+/// Programs of tables: a first build, and builds after edits, beside others that compute the same from nothing.
+struct TablesBenchmark: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tables",
+    abstract: "Joins, word counts and reachability, first and after edits; beside DuckDB and polars.",
+    discussion: """
+      Workloads: join (orders with customers, grouped by region), words (how often each occurs), reach (the nodes that one reaches). An \
+      edit writes other records over random ones. 'reflow' is a process for each build, 'watch' a watch that answers it. The peers are \
+      used where the Python that is named has them, with one thread, and run anew each time; each result is compared with reflow's, byte by byte.
+      """)
+
+  @Option(help: "How many rows the edited file has.")
+  var rows = 10_000_000
+  @Option(help: "join, words or reach; repeat for several.")
+  var workload: [String] = TableWorkload.allCases.map(\.rawValue)
+  @Option(help: "How many records an edit changes; repeat for several.")
+  var changes = [1, 1_000, 100_000]
+  @Option(help: "reflow, watch, duckdb, polars; repeat for several.")
+  var tool = ["reflow", "watch", "duckdb", "polars"]
+  @Option(help: "Edits of each size; the median counts.")
+  var rounds = 3
+  @Option(help: "A Python with duckdb and polars.")
+  var python = "python3"
+  @Option(help: "The reflow binary to measure.")
+  var reflow: String?
+  @Option(help: "Where to work; emptied first.")
+  var folder = "/tmp/reflow-bench-tables"
+
+  func validate() throws {
+    for name in workload where TableWorkload(rawValue: name) == nil { throw ValidationError("no workload \(name)") }
+  }
+
+  func run() throws {
+    let binary = reflow ?? BuildBenchmark.besideThisBinary("reflow")
+    guard access(binary, X_OK) == 0 else {
+      throw ValidationError("no reflow binary at \(binary); build it, or name it with --reflow")
+    }
+    print("workload  tool     phase      wall s      CPU s       peak MiB")
+    for workload in workload.compactMap({ TableWorkload(rawValue: $0) }) {
+      for name in tool { measure(workload, name, binary) }
+    }
+  }
+
+  private func measure(_ workload: TableWorkload, _ tool: String, _ binary: String) {
+    guard let command = command(workload, tool, binary) else { return }
+    Scratch.removeAll(folder)
+    Scratch.makeFolder(folder)
+    workload.write(rows: rows, in: folder)
+    var watch: pid_t?
+    defer { if let watch { ChildProcess.kill(watch) } }
+    let build = [binary, "build", "-q"]
+    let first = ChildProcess.run(tool == "watch" ? build : command, in: folder)
+    guard first.status == 0 else { return print("\(workload.rawValue): \(tool) failed") }
+    if tool == "watch" {
+      watch = ChildProcess.start(command, in: folder)
+      // Until it answers.
+      for _ in 0..<6_000 where access("\(folder)/.reflow/socket", F_OK) != 0 { usleep(10_000) }
+      _ = ChildProcess.run(build, in: folder)
+    } else {
+      report(workload, tool, "first", [first])
+    }
+    for count in changes {
+      var runs: [ChildRun] = []
+      for round in 0..<rounds {
+        workload.edit(count, rows: rows, seed: UInt64(count * 31 + round), in: folder)
+        let run = ChildProcess.run(tool == "watch" ? build : command, in: folder)
+        guard run.status == 0 else { return print("\(workload.rawValue): \(tool) failed after an edit") }
+        runs.append(run)
+      }
+      report(workload, tool, "\(count)", runs)
+    }
+    // The same file by both ways.
+    guard tool == "duckdb" || tool == "polars" else { return }
+    guard ChildProcess.run(build, in: folder).status == 0 else { return print("\(workload.rawValue): reflow failed") }
+    let same = ChildProcess.run(["cmp", "out/result.csv", "peer.csv"], in: folder).status == 0
+    if !same { print("\(workload.rawValue): \(tool) and reflow differ") }
+  }
+
+  private func command(_ workload: TableWorkload, _ tool: String, _ binary: String) -> [String]? {
+    switch tool {
+    case "reflow": return [binary, "build", "-q"]
+    case "watch": return [binary, "watch", "-q"]
+    case "duckdb", "polars":
+      guard ChildProcess.run([python, "-c", "import \(tool)"], in: "/").status == 0 else {
+        print("\(workload.rawValue): \(python) has no \(tool)")
+        return nil
+      }
+      return (tool == "duckdb" ? workload.duckdb : workload.polars).map { [python, "-c", $0] }
+    case _: return nil
+    }
+  }
+
+  private func report(_ workload: TableWorkload, _ tool: String, _ phase: String, _ runs: [ChildRun]) {
+    func median(_ value: (ChildRun) -> Double) -> String {
+      let sorted = runs.map(value).sorted()
+      let thousandths = Int((sorted[sorted.count / 2] * 1000).rounded())
+      let fraction = String(thousandths % 1000)
+      return "\(thousandths / 1000)." + String(repeating: "0", count: 3 - fraction.utf8.count) + fraction
+    }
+    let cells = [
+      workload.rawValue, tool, phase, median(\.wallSeconds), median(\.cpuSeconds),
+      median { Double($0.peakKibibytes) / 1024 },
+    ]
+    let widths = [10, 9, 11, 12, 12, 8]
+    print(zip(cells, widths).map { $0 + String(repeating: " ", count: max(1, $1 - $0.utf8.count)) }.joined())
+  }
+}
