@@ -33,7 +33,7 @@ import Testing
         }
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").dropFirst()
         #expect(
-          lines.map { $0.replacing(",", with: "|") }.sorted() == oracle.rows(query.sql),
+          lines.map { String($0).replacing(",", with: "|") }.sorted() == oracle.rows(query.sql),
           "\(query.name) in round \(round) of\n\(program)")
       }
       // A row goes and some come.
