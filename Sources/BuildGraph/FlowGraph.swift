@@ -205,11 +205,11 @@ package struct Step: Hashable, Sendable {
 /// Append-only: an evaluation that goes on adds to it, and ids stay valid. Equal things get equal ids, so two places of a
 /// program that say the same share one step.
 package struct FlowGraph: Sendable {
-  package private(set) var sources: [Source] = []
-  package private(set) var steps: [Step] = []
-  package private(set) var literals: [ByteString] = []
+  package private(set) var sources = Chunked<Source>()
+  package private(set) var steps = Chunked<Step>()
+  package private(set) var literals = Chunked<ByteString>()
   /// Each ascending by name, names distinct.
-  package private(set) var assemblies: [[Member]] = []
+  package private(set) var assemblies = Chunked<[Member]>()
 
   package struct Member: Hashable, Sendable {
     package var name: ByteString
@@ -231,15 +231,27 @@ package struct FlowGraph: Sendable {
   private var stepIDs: [Digest: StepID] = [:]
   private var literalIDs: [ByteString: LiteralID] = [:]
   private var assemblyIDs: [[Member]: AssemblyID] = [:]
+  /// Templates of steps, so that equal ones are kept once: most programs have few, without what they interpolate.
+  private var templates: Set<[Exec.Fragment]> = []
+  private static let keptTemplates = 256
 
   package init() {}
 
   /// A part of a graph that was complete: nothing is added to it, so that equal things need not be found.
   package init(sources: [Source], steps: [Step], literals: [ByteString], assemblies: [[Member]]) {
-    self.sources = sources
-    self.steps = steps
-    self.literals = literals
-    self.assemblies = assemblies
+    self.sources = Chunked(sources)
+    self.steps = Chunked(steps)
+    self.literals = Chunked(literals)
+    self.assemblies = Chunked(assemblies)
+  }
+
+  /// To be called where nothing more will be added: forgets what that takes.
+  package mutating func complete() {
+    sourceIDs = [:]
+    stepIDs = [:]
+    literalIDs = [:]
+    assemblyIDs = [:]
+    templates = []
   }
 
   package mutating func addSource(_ source: Source) -> SourceID {
@@ -259,9 +271,22 @@ package struct FlowGraph: Sendable {
       return id
     }
     let id = StepID(index: UInt32(steps.count))
-    steps.append(step)
+    steps.append(sharingTemplate(step))
     stepIDs[key] = id
     return id
+  }
+
+  private mutating func sharingTemplate(_ step: Step) -> Step {
+    guard case .exec(var exec) = step.work else { return step }
+    if let index = templates.firstIndex(of: exec.template) {
+      exec.template = templates[index]
+    } else {
+      if templates.count < Self.keptTemplates { templates.insert(exec.template) }
+      return step
+    }
+    var step = step
+    step.work = .exec(exec)
+    return step
   }
 
   private static func name(of work: Step.Work) -> Digest {

@@ -72,13 +72,16 @@ package enum GraphSection: UInt8, Hashable, Sendable, CaseIterable {
 /// then the values. One value can be read without the others.
 package struct ListPage {
   package static func encode(count: Int, _ value: (Int, inout BinaryWriter) -> Void) -> [UInt8] {
-    var values = BinaryWriter(reserving: count * 128)
-    var page = BinaryWriter(reserving: count * 132)
-    page.write(UInt16(count))
+    var values = BinaryWriter(reserving: count * 256)
+    var ends: [UInt32] = []
+    ends.reserveCapacity(count)
     for index in 0..<count {
       value(index, &values)
-      page.write(UInt32(values.bytes.count))
+      ends.append(UInt32(values.bytes.count))
     }
+    var page = BinaryWriter(reserving: 2 + count * 4 + values.bytes.count)
+    page.write(UInt16(count))
+    for end in ends { page.write(end) }
     page.append(values.bytes)
     return page.bytes
   }

@@ -19,7 +19,7 @@ package enum Reason: Hashable, Sendable {
   }
 
   case neverBuilt
-  case inputChanged(Change)
+  indirect case inputChanged(Change)
   case commandChanged(Set<CommandKey.Part>)
   /// It was built with exactly these inputs, but what it made is no longer in the cache.
   case resultGone

@@ -14,8 +14,7 @@ package struct BuildOptions {
   package var configuration: Digest
   /// Files outside the program that shape it, such as `reflow.toml`; whether they exist or not.
   package var configurationFiles: [Path]
-  package var jobs: Int
-  package var pools: [Pool]
+  private var capacity: Capacity
   package var keepsGoing: Bool
   package var isDryRun: Bool
   package var explains: Bool
@@ -39,8 +38,9 @@ package struct BuildOptions {
 
   package init(
     program: String, targets: [String] = ["Main"], configuration: Digest = Digest(high: 0, low: 0),
-    configurationFiles: [Path] = [], jobs: Int,
-    pools: [Pool], keepsGoing: Bool = false, isDryRun: Bool = false,
+    configurationFiles: [Path] = [],
+    jobs: Int, pools: [Pool], keepsGoing: Bool = false,
+    isDryRun: Bool = false,
     explains: Bool = false, isForced: Bool = false, sandbox: SandboxMode = .auto, logLimitBytes: Int64 = 64 << 20,
     evaluatesAlways: Bool = false, checksDeterminism: Bool = false
   ) {
@@ -49,8 +49,7 @@ package struct BuildOptions {
     self.targets = targets
     self.configuration = configuration
     self.configurationFiles = configurationFiles
-    self.jobs = jobs
-    self.pools = pools
+    capacity = Capacity { (jobs, pools) }
     self.keepsGoing = keepsGoing
     self.isDryRun = isDryRun
     self.explains = explains
@@ -168,4 +167,21 @@ extension BuildOptions {
   }
 
   package static func owner(program: String, target: String) -> ByteString { ByteString("\(target) of \(program)") }
+}
+
+extension BuildOptions {
+  /// What there is to run steps with; found out when somebody asks for the first time.
+  fileprivate final class Capacity {
+    private let find: () -> (jobs: Int, pools: [Pool])
+    lazy var found = find()
+
+    init(_ find: @escaping () -> (jobs: Int, pools: [Pool])) { self.find = find }
+  }
+
+  /// Steps at once.
+  package var jobs: Int { capacity.found.jobs }
+  package var pools: [Pool] { capacity.found.pools }
+
+  /// Lets jobs and pools be found out where something has to run: to know what a machine has means to read a dozen files.
+  package mutating func discover(_ find: @escaping () -> (jobs: Int, pools: [Pool])) { capacity = Capacity(find) }
 }

@@ -36,7 +36,7 @@ extension BuildRun {
       case .folder: unplaced = unplaced.filter { !$0.isAt(orBelow: path) }
       }
       // What is being read may have been read before the change, or after.
-      if records[id] == nil { suspects.insert(id) } else { stale.append(id) }
+      if record(of: id) == nil { suspects.insert(id) } else { stale.append(id) }
     }
     changes.leave(new.filter { unplaced.contains($0.path) })
     heard += paths.subtracting(unplaced).sorted()
@@ -59,7 +59,7 @@ extension BuildRun {
       return path
     }
     return listings.keys.contains { place($0).map(change.path.isAt(orBelow:)) ?? false }
-      || looks.keys.contains { place($0) == change.path } || unread.contains { place($0) == change.path }
+      || looked.contains { place($0) == change.path } || unread.contains { place($0) == change.path }
   }
 
   /// Whether a file of the program has not been touched since it was read: it was only closed by somebody who could have written to it.
@@ -72,7 +72,7 @@ extension BuildRun {
   /// Reads sources that were read already.
   func readAgain(_ ids: [SourceID]) {
     let checks = ids.compactMap { id in
-      records[id].map { StepJob.Check(id: id, source: graph.sources[Int(id.index)], record: $0) }
+      record(of: id).map { StepJob.Check(id: id, source: graph.sources[Int(id.index)], record: $0) }
     }
     guard !checks.isEmpty else { return }
     let reader = reader

@@ -61,7 +61,7 @@ extension BuildRun {
       }
     }
     for (id, (path, look)) in zip(mapped, zip(paths, world.fileSystem.look(at: paths))) {
-      looks[id] = look
+      setLook(look, of: id)
       let kind = graph.sources[Int(id.index)].kind
       switch (look, kind) {
       case (.file, .file), (.folder, .folder): pending.append(.sourceLooked(id, failure: nil))

@@ -11,7 +11,7 @@ extension BuildRun {
   func begin(_ plan: PartialPlan) {
     graph = plan.graph
     known = plan.known
-    looks = plan.looks
+    for (id, look) in plan.looks { setLook(look, of: id) }
     listings = plan.listings
     for id in listings.keys { listingTimes[id] = plan.listedAt }
     let header = plan.persisted.header
@@ -23,16 +23,12 @@ extension BuildRun {
     for line in printed { sink.receive(.printed(line)) }
     for id in plan.replies.keys.sorted() {
       let reply = plan.replies[id]!
-      records[id] = reply.record
+      setRecord(reply.record, of: id)
       remember(reply.news)
     }
     isEvaluated = true
     entries = plan.entries
-    pending.append(
-      .graphExtended(
-        GraphExtension(
-          sources: graph.sources[...], steps: graph.steps[...], literals: graph.literals[...],
-          assemblies: graph.assemblies[...], frames: plan.frames)))
+    pending.append(.graphExtended(GraphExtension(graph, frames: plan.frames)))
     if !plan.settled.isEmpty { pending.append(.settled(plan.settled)) }
     pending.append(.outputsDeclared(plan.entries))
   }
@@ -54,32 +50,36 @@ extension BuildRun {
   }
 
   func remember(_ news: [(path: Path, observation: Observation)]) {
-    for (path, observation) in news where known[path] != observation {
-      known[path] = observation
-      note(.setSource(path, observation))
-    }
+    for (path, observation) in news where known[path] != observation { note(.setSource(path, observation)) }
   }
 
   // MARK: The graph for the next build
 
-  /// Notes the graph with its new states.
+  /// Saves the graph of a whole evaluation.
   ///
   /// - Returns: its header; nil where there is none that would be of use.
-  func recordGraph(wantedSteps: Int) -> GraphHeader? {
-    if let plan { return recordStates(plan) }
+  func saveGraph(wantedSteps: Int) throws(SystemError) -> GraphHeader? {
     let sayings = SnapshotSummary(
       isComplete: true, serial: 0, definition: Digest(high: 0, low: 0), steps: wantedSteps, printed: printed,
       diagnostics: sayings)
-    var recorder = GraphRecorder(graph, outputs: entries)
-    guard recorder.record(&engine, needs: needs) else { return nil }
-    let header = recorder.addHeader(
-      serial: nextSerial, wantedSteps: wantedSteps, programFiles: programFiles, layouts: layouts,
-      sayings: sayings.encoded)
-    note(.setGraph(key: options.snapshotKey, pages: recorder.pages))
+    let recorder = GraphRecorder(graph, outputs: entries, needs: needs)
+    guard recorder.isWhole(engine) else { return nil }
+    var header: GraphHeader?
+    try store.saveGraph(key: options.snapshotKey) { write throws(SystemError) in
+      let summary = try recorder.record(&engine, write)
+      let new = recorder.header(
+        summary, serial: nextSerial, wantedSteps: wantedSteps, programFiles: programFiles, layouts: layouts,
+        sayings: sayings.encoded)
+      try write(.header, new.encoded)
+      header = new
+    }
     return header
   }
 
-  private func recordStates(_ plan: PartialPlan) -> GraphHeader? {
+  /// Notes the new states of a part.
+  ///
+  /// - Returns: the graph's header; nil where there is none that would be of use.
+  func recordStates(_ plan: PartialPlan) -> GraphHeader? {
     var states: [GraphNode: NodeState] = [:]
     for (index, id) in plan.sourceIDs.enumerated() {
       if let artifact = engine.artifact(of: .source(SourceID(index: UInt32(index)))) {
@@ -143,7 +143,7 @@ extension BuildRun {
       guard case .path(let path) = graph.sources[Int(id.index)].place else { continue }
       let place = SnapshotPlace(root: .source(path.root), path: path.bytes)
       // What other sources have below a folder stays, where this one is about names only.
-      if case .folder = records[id] {
+      if case .folder? = record(of: id) {
         patch.forgotten.append(place)
       } else if listings[id] != nil {
         patch.forgottenFolders.append(place)

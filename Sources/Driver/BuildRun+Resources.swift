@@ -37,7 +37,7 @@ extension BuildRun {
   }
 
   /// The seconds that new steps are expected to take; nil where nothing is known of any.
-  func expectedSeconds(of steps: ArraySlice<Step>) -> [Double]? {
+  func expectedSeconds(of steps: Slice<Chunked<Step>>) -> [Double]? {
     learn(kinds: Set(steps.map(\.name)))
     guard learning.histories.values.contains(where: { $0 != nil }) else { return nil }
     return steps.map { (learning.histories[$0.name] ?? nil)?.expectedSeconds ?? 1 }
@@ -76,7 +76,11 @@ extension BuildRun {
   }
 
   /// Fills in what a pool has to know.
-  func place(_ request: inout RunRequest, _ placement: Scheduler.Placement, _ launch: Launch, _ exec: Exec) {
+  ///
+  /// - Parameter sources: what the step can read.
+  func place(
+    _ request: inout RunRequest, _ placement: Scheduler.Placement, _ launch: Launch, _ exec: Exec, _ sources: [SourceID]
+  ) {
     request.pool = options.pools[placement.pool].name
     request.resources.cpu = placement.demand.cpu
     request.resources.memory = placement.demand.memory
@@ -85,8 +89,8 @@ extension BuildRun {
     request.label = engine.label(of: launch.step)
     // A narrowed key says less than all that it reads, and a copy of a run must be a run.
     if exec.depfile == nil, exec.repetition == 0, !exec.nondeterministic { request.key = launch.key }
-    for id in launch.sources {
-      guard let changed = records[id]?.changedNanoseconds else { continue }
+    for id in sources {
+      guard let changed = record(of: id)?.changedNanoseconds else { continue }
       request.inputsChangedAt = max(request.inputsChangedAt, changed)
     }
   }

@@ -126,24 +126,10 @@ extension BuildRun {
   ///
   /// - Parameter isIncluded: which sources are meant.
   func snapshotEntries(of isIncluded: (SourceID) -> Bool) -> [SnapshotEntry]? {
-    var entries: [SnapshotRoot: [ByteString: SnapshotExpectation]] = [:]
-    // Two sources may share a path (a folder and a file in it), and one may have been read again after an edit: then
-    // something was made of the older content.
-    var isConsistent = true
+    var entries: [SnapshotEntry] = []
+    entries.reserveCapacity(looks.count + records.count + published.count)
     func add(_ path: Path, _ expectation: SnapshotExpectation) {
-      if let old = entries[.source(path.root), default: [:]].updateValue(expectation, forKey: path.bytes),
-        !agree(old, expectation)
-      {
-        isConsistent = false
-      }
-    }
-    func agree(_ a: SnapshotExpectation, _ b: SnapshotExpectation) -> Bool {
-      switch (a, b) {
-      case (.file(let a, _), .file(let b, _)): return a == b
-      case (.folder(let a, _), .folder(let b, _)): return a == b
-      case (.missing, .missing): return true
-      case (.file, _), (.folder, _), (.missing, _): return false
-      }
+      entries.append(SnapshotEntry(root: .source(path.root), path: path.bytes, expectation: expectation))
     }
     func add(_ path: Path, _ observation: Observation) {
       add(path, .file(observation.hint, rehash: observation.isTrusted ? nil : observation.artifact.digest))
@@ -169,7 +155,8 @@ extension BuildRun {
       guard case .path(let path) = graph.sources[Int(id.index)].place else { continue }
       guard add(path, listing, listingTimes[id] ?? 0) else { return nil }
     }
-    for (id, record) in records where isIncluded(id) {
+    for (index, record) in records.enumerated() {
+      guard let record, isIncluded(SourceID(index: UInt32(index))) else { continue }
       switch record {
       case .file(let path, let observation): add(path, observation)
       case .folder(let path, let folder):
@@ -187,11 +174,29 @@ extension BuildRun {
       }
       add(path, expectation)
     }
-    guard isConsistent else { return nil }
-    for output in published { entries[.output, default: [:]][output.path] = output.expectation }
-    return entries.keys.sorted().flatMap { root in
-      entries[root]!.sorted { $0.key < $1.key }.map { SnapshotEntry(root: root, path: $0.key, expectation: $0.value) }
+    for output in published {
+      entries.append(SnapshotEntry(root: .output, path: output.path, expectation: output.expectation))
     }
+    entries.sort { ($0.root, $0.path) < ($1.root, $1.path) }
+    return Self.merged(entries)
+  }
+
+  /// Each path once. Two sources may share one (a folder and a file in it), and one may have been read again after an edit: then
+  /// something was made of the older content, and nil is the answer.
+  private static func merged(_ sorted: [SnapshotEntry]) -> [SnapshotEntry]? {
+    var entries = sorted
+    var count = 0
+    for entry in sorted {
+      if count > 0, entries[count - 1].path == entry.path, entries[count - 1].root == entry.root {
+        guard let both = entries[count - 1].expectation.and(entry.expectation) else { return nil }
+        entries[count - 1].expectation = both
+      } else {
+        entries[count] = entry
+        count += 1
+      }
+    }
+    entries.removeLast(entries.count - count)
+    return entries
   }
 
   /// What a file of the program must look like; nil where it may have changed since it was read.
@@ -200,6 +205,19 @@ extension BuildRun {
     case .missing: return .missing
     case .file(let hint): return hint.hasRested(before: loadedAt) ? .file(hint, rehash: nil) : nil
     case .folder, .special, .refused: return nil
+    }
+  }
+}
+
+extension SnapshotExpectation {
+  /// What both expect, as little trusted as by either; nil where they contradict each other.
+  fileprivate func and(_ other: SnapshotExpectation) -> SnapshotExpectation? {
+    switch (self, other) {
+    case (.file(let a, let rehash), .file(let b, let other)): a == b ? .file(a, rehash: rehash ?? other) : nil
+    case (.folder(let a, let isTrusted), .folder(let b, let other)):
+      a == b ? .folder(a, isTrusted: isTrusted && other) : nil
+    case (.missing, .missing): .missing
+    case (.file, _), (.folder, _), (.missing, _): nil
     }
   }
 }

@@ -34,7 +34,9 @@ extension BuildRun {
       let step = placement.step
       learning.placements[step] = placement
       let work = graph.steps[Int(step.index)].work
-      guard let launch = launches[step], let exec = graph.steps[Int(step.index)].command else { continue }
+      guard let launch = launches[step], let exec = graph.steps[Int(step.index)].command,
+        let reads = engine.reads(of: step)
+      else { continue }
       let run = try store.nextRun()
       runs[step] = (run, world.clock.now)
       let label = engine.label(of: step)
@@ -42,12 +44,12 @@ extension BuildRun {
         .stepStarted(step: Self.name(launch.key), label: label, reason: launch.reason.description))
       if options.explains { explain(step, launch.key, label) }
       var request = RunRequest(
-        launch, work, exec: exec, staging: engine.staging(of: step, exec), run: run, options: options)
-      place(&request, placement, launch, exec)
+        reads, work, exec: exec, staging: engine.staging(of: step, exec), run: run, options: options)
+      place(&request, placement, launch, exec, reads.sources)
       let job = StepJob(
         step: step, request: request,
-        checks: launch.sources.compactMap { id in
-          records[id].map { StepJob.Check(id: id, source: graph.sources[Int(id.index)], record: $0) }
+        checks: reads.sources.compactMap { id in
+          record(of: id).map { StepJob.Check(id: id, source: graph.sources[Int(id.index)], record: $0) }
         },
         repetition: try repetition(of: work))
       start(job)

@@ -47,8 +47,12 @@ final class BuildRun {
   /// When each listing was begun, nanoseconds since 1970.
   var listingTimes: [SourceID: Int64] = [:]
   var published: [(path: ByteString, expectation: SnapshotExpectation)] = []
-  var records: [SourceID: SourceRecord] = [:]
+  /// What was read, by index of the source.
+  private(set) var records: [SourceRecord?] = []
+  /// What was seen of sources that nobody has read.
   var looks: [SourceID: Look] = [:]
+  /// Sources of which the evaluation was told whether they are there.
+  private(set) var looked: Set<SourceID> = []
   var listings: [SourceID: FolderListing] = [:]
   var known: [Path: Observation] = [:]
   /// Sources that changed while they were being read.
@@ -253,7 +257,8 @@ final class BuildRun {
         next += 1
         for effect in engine.handle(event) { try perform(effect) }
       }
-      pending.removeAll(keepingCapacity: true)
+      // Once there are as many events as sources; their room is better used otherwise.
+      pending.removeAll(keepingCapacity: pending.count < 1_000)
       guard !mustRestart, !answers.isEmpty, !isEvaluated, !isEvaluationOver else { return }
       advanceEvaluation()
     }
@@ -278,6 +283,7 @@ final class BuildRun {
     case .done(let outputs, let lines, let diagnostics):
       isEvaluated = true
       self.program = nil
+      graph.complete()
       printed = lines
       entries = outputs
       for diagnostic in diagnostics { say(diagnostic) }
@@ -313,11 +319,7 @@ final class BuildRun {
     )
     guard now != seen else { return }
     pending.append(
-      .graphExtended(
-        GraphExtension(
-          sources: graph.sources[seen.sources...], steps: graph.steps[seen.steps...],
-          literals: graph.literals[seen.literals...], assemblies: graph.assemblies[seen.assemblies...],
-          seconds: expectedSeconds(of: graph.steps[seen.steps...]))))
+      .graphExtended(GraphExtension(graph, seconds: expectedSeconds(of: graph.steps[seen.steps...]))))
     lookForUnplaceable(from: seen.steps)
     seen = now
     if now.steps != lastPlanned {
@@ -351,13 +353,35 @@ final class BuildRun {
   }
 
   func take(_ reply: SourceReader.Reply, isFirst: Bool) {
-    records[reply.id] = reply.record
+    setRecord(reply.record, of: reply.id)
     if reply.record == nil { unread.insert(reply.id) }
     remember(reply.news)
     if let plan { check(reply, plan) }
     guard isFirst else { return }
     pending.append(.sourceObserved(reply.id, reply.observation))
     checkSuspect(reply.id)
+  }
+
+  /// What was read of a source; nil where it was not read or could not be.
+  func record(of id: SourceID) -> SourceRecord? {
+    Int(id.index) < records.count ? records[Int(id.index)] : nil
+  }
+
+  func setRecord(_ record: SourceRecord?, of id: SourceID) {
+    if records.count <= Int(id.index) {
+      records += repeatElement(nil, count: max(graph.sources.count, Int(id.index) + 1) - records.count)
+    }
+    records[Int(id.index)] = record
+    // Of a file that is as it was when it was looked at the record says all; else both are kept, and no snapshot is written.
+    if case .file(_, let observation)? = record, looks[id] == .file(observation.hint) {
+      looks[id] = nil
+      if looks.isEmpty { looks = [:] }
+    }
+  }
+
+  func setLook(_ look: Look, of id: SourceID) {
+    looks[id] = look
+    looked.insert(id)
   }
 
   func take(_ end: StepJob.Ended) throws(SystemError) {
@@ -382,6 +406,7 @@ final class BuildRun {
           ending: end.outcome.setback.map { overcome($0, end) } ?? end.outcome.report,
           isSandboxed: end.outcome.isSandboxed, changes: changes,
           depfile: end.outcome.depfile)))
+    learning.placements[end.step] = nil
   }
 
   func record(of launch: Launch, _ run: RunID, _ startedAt: Double, _ outcome: RunOutcome) -> RunRecord {
@@ -522,8 +547,13 @@ final class BuildRun {
             status: status, steps: tally.steps, run: tally.run, cached: tally.cached, failed: tally.failed,
             seconds: world.clock.monotonic - startedAt)))
       let isUseful = isPublished && !hasFailedAnswers && !hasUnfitInput && (status == .succeeded || status == .failed)
-      let header = isUseful ? recordGraph(wantedSteps: tally.steps) : nil
+      var header = isUseful ? plan.flatMap(recordStates) : nil
       try flush()
+      if isUseful, plan == nil {
+        header = try saveGraph(wantedSteps: tally.steps)
+        // The snapshot takes as much room again, and nobody asks the engine any more.
+        engine = BuildEngine()
+      }
       writeSnapshot(header, isComplete: status == .succeeded, steps: tally.steps)
     }
     // What was made is as good as any: it is kept, and only the ending tells.

@@ -1,18 +1,27 @@
 import BuildGraph
+import Diagnostics
 import Engine
 import Ports
 
-/// Lays out the graph of a whole evaluation for the state. See <doc:PersistedGraph>.
-struct GraphRecorder: ~Copyable {
+/// Lays out the graph of a whole evaluation for the state, page by page. See <doc:PersistedGraph>.
+struct GraphRecorder {
+  /// What the header says of the pages.
+  struct Summary {
+    var definition: Digest
+    var staleSteps: [StepID]
+  }
+
   private let graph: FlowGraph
   private let outputs: [OutputEntry]
+  /// By position of the node, ascending.
+  private let entriesOf: PathTable
+  private let needsOf: [Int: [RecordedNeed]]
+  private let edges: Edges
   /// Where the nodes of each kind begin among all nodes, by number of the kind.
   private let bases: [Int]
-  private let nodeCount: Int
-  private(set) var pages: [GraphPage: [UInt8]] = [:]
-  private(set) var staleSteps: [StepID] = []
 
-  init(_ graph: FlowGraph, outputs: [OutputEntry]) {
+  /// - Complexity: O(nodes and edges).
+  init(_ graph: FlowGraph, outputs: [OutputEntry], needs: [RecordedNeed]) {
     self.graph = graph
     self.outputs = outputs.sorted { $0.path < $1.path }
     var bases: [Int] = []
@@ -22,7 +31,12 @@ struct GraphRecorder: ~Copyable {
       count += Self.count(of: kind, in: graph)
     }
     self.bases = bases
-    nodeCount = count
+    func position(_ node: GraphNode) -> Int { bases[Int(node.kind.rawValue)] + Int(node.index) }
+    var needsOf: [Int: [RecordedNeed]] = [:]
+    for need in needs { needsOf[position(GraphNode(need.reference)), default: []].append(need) }
+    self.needsOf = needsOf
+    entriesOf = PathTable(self.outputs, nodeCount: count) { position(GraphNode($0.reference)) }
+    edges = Edges(graph, nodeCount: count, position: position)
   }
 
   private static func count(of kind: GraphNodeKind, in graph: FlowGraph) -> Int {
@@ -36,40 +50,65 @@ struct GraphRecorder: ~Copyable {
 
   private func position(_ node: GraphNode) -> Int { bases[Int(node.kind.rawValue)] + Int(node.index) }
 
-  /// - Returns: false where the graph is of no use for the next build: not all that was wanted is known.
-  /// - Complexity: O(nodes and edges).
-  mutating func record(_ engine: inout BuildEngine, needs: [RecordedNeed]) -> Bool {
-    var needsOf: [Int: [RecordedNeed]] = [:]
-    for need in needs { needsOf[position(GraphNode(need.reference)), default: []].append(need) }
-    var entriesOf = [[ByteString]](repeating: [], count: nodeCount)
-    for entry in outputs { entriesOf[position(GraphNode(entry.reference))].append(entry.path) }
-    let edges = Edges(graph, nodeCount: nodeCount) { position($0) }
+  /// Whether the graph is of use for the next build: not where a step that is wanted reads a source that was never read.
+  func isWhole(_ engine: borrowing BuildEngine) -> Bool {
+    for index in 0..<UInt32(graph.sources.count) {
+      let id = SourceID(index: index)
+      if engine.artifact(of: .source(id)) != nil { continue }
+      for case .step(let step) in edges.dependents(of: position(.source(id))) where engine.state(of: step) != .unwanted
+      {
+        return false
+      }
+    }
+    return true
+  }
 
+  /// Writes all pages but the header.
+  ///
+  /// - Complexity: O(nodes and edges); one page is in memory at a time.
+  func record(_ engine: inout BuildEngine, _ write: GraphPageWriter) throws(SystemError) -> Summary {
+    var digest = DigestManifest()
+    func writeDefinition(_ page: GraphPage, _ bytes: [UInt8]) throws(SystemError) {
+      digest.write(.ordinal, Int(page.section.rawValue))
+      digest.write(.identity, Digest(hashing: bytes))
+      try write(page, bytes)
+    }
+    try addIndexes(writeDefinition)
+    try each { first, count throws(SystemError) in
+      var contents: [NodeDefinition.Content] = []
+      for offset in 0..<count { contents.append(content(first.advanced(by: offset), &engine)) }
+      let start = position(first)
+      let bytes = ListPage.encode(count: count) { offset, writer in
+        let position = start + offset
+        NodeDefinition(
+          content: contents[offset], dependents: edges.dependents(of: position), entries: entriesOf.paths(of: position),
+          needs: needsOf[position] ?? []
+        ).encode(into: &writer)
+      }
+      try writeDefinition(.definition(of: first), bytes)
+    }
+    var staleSteps: [StepID] = []
+    try each { first, count throws(SystemError) in
+      var states: [NodeState] = []
+      for offset in 0..<count {
+        let node = first.advanced(by: offset)
+        let state = state(of: node, engine)
+        if case .step(let id) = node, state == .stale { staleSteps.append(id) }
+        states.append(state)
+      }
+      try write(.state(of: first), ListPage.encode(count: count) { states[$0].encode(into: &$1) })
+    }
+    return Summary(definition: digest.finish(), staleSteps: staleSteps)
+  }
+
+  /// Visits the first node of each page, and how many there are on it.
+  private func each(_ body: (GraphNode, Int) throws(SystemError) -> Void) throws(SystemError) {
     for kind in GraphNodeKind.allCases {
       let count = Self.count(of: kind, in: graph)
       for start in stride(from: 0, to: count, by: Int(GraphPage.nodesPerPage)) {
-        let end = min(count, start + Int(GraphPage.nodesPerPage))
-        let first = GraphNode(kind, UInt32(start))
-        var states: [NodeState] = []
-        for index in start..<end {
-          guard let state = state(of: GraphNode(kind, UInt32(index)), &engine, edges) else { return false }
-          states.append(state)
-        }
-        pages[.state(of: first)] = ListPage.encode(count: end - start) { states[$0].encode(into: &$1) }
-        var contents: [NodeDefinition.Content] = []
-        for index in start..<end { contents.append(content(GraphNode(kind, UInt32(index)), &engine)) }
-        let base = bases[Int(kind.rawValue)]
-        pages[.definition(of: first)] = ListPage.encode(count: end - start) { offset, writer in
-          let position = base + start + offset
-          NodeDefinition(
-            content: contents[offset], dependents: edges.dependents(of: position), entries: entriesOf[position],
-            needs: needsOf[position] ?? []
-          ).encode(into: &writer)
-        }
+        try body(GraphNode(kind, UInt32(start)), min(count - start, Int(GraphPage.nodesPerPage)))
       }
     }
-    addIndexes()
-    return true
   }
 
   private func content(_ node: GraphNode, _ engine: inout BuildEngine) -> NodeDefinition.Content {
@@ -81,25 +120,16 @@ struct GraphRecorder: ~Copyable {
     }
   }
 
-  /// Nil where a step that is wanted reads a source that was never read.
-  private mutating func state(of node: GraphNode, _ engine: inout BuildEngine, _ edges: borrowing Edges) -> NodeState? {
+  private func state(of node: GraphNode, _ engine: borrowing BuildEngine) -> NodeState {
     switch node {
-    case .literal(let id): return engine.artifact(of: .literal(id)).map { .known($0) } ?? .unwanted
-    case .assembly(let id): return engine.artifact(of: .assembly(id)).map { .known($0) } ?? .unwanted
-    case .source(let id):
-      if let artifact = engine.artifact(of: .source(id)) { return .known(artifact) }
-      for case .step(let step) in edges.dependents(of: position(node)) where engine.state(of: step) != .unwanted {
-        return nil
-      }
-      return .unwanted
-    case .step(let id):
-      let state = engine.state(of: id)
-      if state == .stale { staleSteps.append(id) }
-      return state
+    case .literal(let id): engine.artifact(of: .literal(id)).map { .known($0) } ?? .unwanted
+    case .assembly(let id): engine.artifact(of: .assembly(id)).map { .known($0) } ?? .unwanted
+    case .source(let id): engine.artifact(of: .source(id)).map { .known($0) } ?? .unwanted
+    case .step(let id): engine.state(of: id)
     }
   }
 
-  private mutating func addIndexes() {
+  private func addIndexes(_ write: GraphPageWriter) throws(SystemError) {
     var directory = GraphDirectory()
     var paths: [IndexedPath] = []
     for (index, source) in graph.sources.enumerated() {
@@ -110,53 +140,69 @@ struct GraphRecorder: ~Copyable {
     for (number, start) in stride(from: 0, to: paths.count, by: GraphPage.pathsPerPage).enumerated() {
       let part = paths[start..<min(paths.count, start + GraphPage.pathsPerPage)]
       directory.paths.append(part.first!.path)
-      pages[GraphPage(.paths, UInt32(number))] = ListPage.encode(count: part.count) {
-        part[start + $0].encode(into: &$1)
-      }
+      let bytes = ListPage.encode(count: part.count) { part[start + $0].encode(into: &$1) }
+      try write(GraphPage(.paths, UInt32(number)), bytes)
     }
     for (number, start) in stride(from: 0, to: outputs.count, by: GraphPage.pathsPerPage).enumerated() {
       let part = outputs[start..<min(outputs.count, start + GraphPage.pathsPerPage)]
       directory.entries.append(part.first!.path)
-      pages[GraphPage(.entries, UInt32(number))] = ListPage.encode(count: part.count) {
-        part[start + $0].encode(into: &$1)
-      }
+      let bytes = ListPage.encode(count: part.count) { part[start + $0].encode(into: &$1) }
+      try write(GraphPage(.entries, UInt32(number)), bytes)
     }
-    pages[.directory] = directory.encoded
+    try write(.directory, directory.encoded)
   }
 
-  /// A digest of all that the program says, and nothing that was observed.
-  private var definition: Digest {
-    var manifest = DigestManifest()
-    for page in pages.keys.sorted() {
-      switch page.section {
-      case .header, .sourceStates, .literalStates, .assemblyStates, .stepStates: continue
-      case .directory, .paths, .entries, .sourceDefinitions, .literalDefinitions, .assemblyDefinitions,
-        .stepDefinitions:
-        manifest.write(.ordinal, Int(page.section.rawValue))
-        manifest.write(.identity, Digest(hashing: pages[page]!))
-      }
-    }
-    return manifest.finish()
-  }
-
-  /// Completes the pages by a header.
-  mutating func addHeader(
-    serial: Int64, wantedSteps: Int, programFiles: [Path], layouts: [ProgramLayout], sayings: [UInt8]
+  func header(
+    _ summary: Summary, serial: Int64, wantedSteps: Int, programFiles: [Path], layouts: [ProgramLayout],
+    sayings: [UInt8]
   ) -> GraphHeader {
     var definition = DigestManifest()
-    definition.write(.identity, self.definition)
+    definition.write(.identity, summary.definition)
     for path in programFiles { definition.write(.path, path.bytes) }
-    let header = GraphHeader(
+    return GraphHeader(
       serial: serial, definition: definition.finish(),
       counts: GraphNodeKind.allCases.map { UInt32(Self.count(of: $0, in: graph)) }, wantedSteps: wantedSteps,
-      programFiles: programFiles, programs: layouts.map(PlacedProgram.init), staleSteps: staleSteps, sayings: sayings)
-    pages[.header] = header.encoded
-    return header
+      programFiles: programFiles, programs: layouts.map(PlacedProgram.init), staleSteps: summary.staleSteps,
+      sayings: sayings)
+  }
+}
+
+extension GraphNode {
+  /// A node of the same kind, so many further on.
+  fileprivate func advanced(by count: Int) -> GraphNode { GraphNode(kind, index + UInt32(count)) }
+}
+
+/// Which output entries are made of each node, in one table.
+private struct PathTable {
+  private var order: [(position: UInt32, entry: UInt32)]
+  private let entries: [OutputEntry]
+
+  /// - Parameter entries: ascending by path.
+  init(_ entries: [OutputEntry], nodeCount: Int, position: (OutputEntry) -> Int) {
+    self.entries = entries
+    order = entries.indices.map { (UInt32(position(entries[$0])), UInt32($0)) }
+    order.sort { $0 < $1 }
+  }
+
+  /// - Complexity: O(log entries).
+  func paths(of position: Int) -> [ByteString] {
+    var low = 0
+    var high = order.count
+    while low < high {
+      let middle = (low + high) / 2
+      if Int(order[middle].position) < position { low = middle + 1 } else { high = middle }
+    }
+    var paths: [ByteString] = []
+    while low < order.count, Int(order[low].position) == position {
+      paths.append(entries[Int(order[low].entry)].path)
+      low += 1
+    }
+    return paths
   }
 }
 
 /// Who depends on each node, in one table.
-private struct Edges: ~Copyable {
+private struct Edges {
   private var starts: [UInt32]
   private var targets: [GraphNode]
 

@@ -7,8 +7,15 @@ import Ports
 /// knows which are ours.
 struct Publisher {
   let run: BuildRun
+  /// Whose all outputs are, where they are of one owner.
+  private let onlyOwner: ByteString?
 
-  init(_ run: BuildRun) { self.run = run }
+  init(_ run: BuildRun) {
+    self.run = run
+    onlyOwner = run.options.targets == ["Main"] ? run.options.owner(of: "") : nil
+  }
+
+  private func owner(of path: ByteString) -> ByteString { onlyOwner ?? run.options.owner(of: path) }
 
   private var tree: any OutputTree { run.world.outputs }
 
@@ -20,7 +27,7 @@ struct Publisher {
     let looks = try looks(desired: desired, claims: claims)
     let options = run.options
     let publication = Publication(
-      desired: desired, kept: missing.map(\.path), owner: options.owner(of:),
+      desired: desired, kept: missing.map(\.path), owner: owner(of:),
       owners: Set(options.targets.map { BuildOptions.owner(program: options.program, target: $0) }),
       claims: claims.byPath, looks: looks.content, isForced: options.isForced)
     reportStale(missing, claims)
@@ -113,10 +120,9 @@ struct Publisher {
           if case .object = origin {} else { run.hasNewObjects = true }
           try materializer.materialize(artifact, origin)
         }
-        let owner = run.options.owner(of: output.path)
-        intents.append(Intent(path: output.path, owner: owner, old: old, new: output.artifact))
+        intents.append(Intent(path: output.path, owner: owner(of: output.path), old: old, new: output.artifact))
       case .remove(let path, let old):
-        intents.append(Intent(path: path, owner: run.options.owner(of: path), old: old, new: nil))
+        intents.append(Intent(path: path, owner: owner(of: path), old: old, new: nil))
       case .displace, .adopt, .forget: continue
       }
     }
@@ -124,7 +130,11 @@ struct Publisher {
     if intents.count > Self.outputsWorthFlushingBefore { try run.flush() }
     // An intent names contents to compare with, and no object: it needs no flush of objects.
     if !intents.isEmpty { try run.store.commit([.setIntents(intents)]) }
-    for action in actions { try perform(action, &hints) }
+    for action in actions {
+      try perform(action, &hints)
+      // The intents say what is ours until the last of it is committed.
+      if run.batch.changes.count >= Batch.changesToWait { try run.flush() }
+    }
     if !intents.isEmpty { run.note(.removeIntents(intents.map(\.path))) }
   }
 
@@ -159,7 +169,7 @@ struct Publisher {
     run.note(
       .setOutput(
         OwnedOutput(
-          path: output.path, owner: run.options.owner(of: output.path), artifact: output.artifact, hint: hint)))
+          path: output.path, owner: owner(of: output.path), artifact: output.artifact, hint: hint)))
   }
 
   /// Intents that a crash left are finished by now, one way or the other.

@@ -168,26 +168,11 @@ package final class ResidentBuild {
     var changes = changes
     var more: Set<GraphNode> = []
     for attempt in 0...restartLimit {
-      let startedAt = Int64(world.clock.now * 1e9)
-      var work: BuildRun.Work?
-      if let changes, mayUsePart, let plan = try plan(changes, more, world, store, now: startedAt, sink) {
-        work = .part(plan)
+      let part = mayUsePart ? changes : nil
+      guard let run = try begin(part, more, world, store, interruption, feed, sink) else {
+        return BuildEvent.Summary(status: .invalid, steps: 0, run: 0, cached: 0, failed: 0, seconds: 0)
       }
-      if work == nil {
-        mayUsePart = false
-        switch load() {
-        case .failed(let diagnostics):
-          for diagnostic in diagnostics { sink.receive(.diagnostic(diagnostic)) }
-          return BuildEvent.Summary(status: .invalid, steps: 0, run: 0, cached: 0, failed: 0, seconds: 0)
-        case .loaded(let program): work = .program(program)
-        }
-      }
-      guard let work else { break }
-      let run = BuildRun(
-        options, world: world, store: store, work: work, loadedAt: startedAt, interruption: interruption,
-        changes: feed, sink: sink)
-      run.nextSerial = max(try lastSerial(store), basis?.serial ?? 0) + 1
-      run.defersSnapshot = isWatching
+      if run.plan == nil { mayUsePart = false }
       do throws(SystemError) {
         let ending = try run.perform(mayRestart: attempt < restartLimit)
         let heard = ChangedPaths(sources: run.heard)
@@ -212,6 +197,34 @@ package final class ResidentBuild {
       }
     }
     throw SystemError(.other, "the inputs keep changing while they are read; try again when they rest")
+  }
+
+  /// A run over the part that changes concern, or over the whole program. It alone owns what it works on: an evaluation is as large
+  /// as all that follows, and goes when it is done.
+  ///
+  /// - Returns: nil where the program is wrong; that was said.
+  private func begin(
+    _ changes: ChangedPaths?, _ more: Set<GraphNode>, _ world: World, _ store: any Store, _ interruption: Interruption,
+    _ feed: ChangeFeed?, _ sink: any EventSink
+  ) throws(SystemError) -> BuildRun? {
+    let startedAt = Int64(world.clock.now * 1e9)
+    func run(_ work: consuming BuildRun.Work) throws(SystemError) -> BuildRun {
+      let run = BuildRun(
+        options, world: world, store: store, work: work, loadedAt: startedAt, interruption: interruption,
+        changes: feed, sink: sink)
+      run.nextSerial = max(try lastSerial(store), basis?.serial ?? 0) + 1
+      run.defersSnapshot = isWatching
+      return run
+    }
+    if let changes, let plan = try plan(changes, more, world, store, now: startedAt, sink) {
+      return try run(.part(plan))
+    }
+    switch load() {
+    case .failed(let diagnostics):
+      for diagnostic in diagnostics { sink.receive(.diagnostic(diagnostic)) }
+      return nil
+    case .loaded(let program): return try run(.program(program))
+    }
   }
 
   /// The part of the last build's graph that changes concern; nil where the program must be evaluated.

@@ -61,8 +61,8 @@ extension StepJob {
 }
 
 extension RunRequest {
-  /// - Parameter exec: The step's command, staged as `launch` says.
-  init(_ launch: Launch, _ work: Step.Work, exec: Exec, staging: Staging, run: RunID, options: BuildOptions) {
+  /// - Parameter exec: The step's command, staged as `reads` says.
+  init(_ reads: Launch.Reads, _ work: Step.Work, exec: Exec, staging: Staging, run: RunID, options: BuildOptions) {
     let script = staging.script(of: exec)
     // An image may hold another shell and other commands: what runs there is the runtime's business.
     let words = exec.image == nil ? DirectCommand.words(of: script) : nil
@@ -70,7 +70,7 @@ extension RunRequest {
     if case .table(let table) = work { command = .table(table) }
     self.init(
       run: run, command: command,
-      inputs: launch.inputs.map {
+      inputs: reads.inputs.map {
         Input(stagedPath: $0.stagedPath, kind: $0.kind, origin: Origin($0.origin))
       },
       outputs: zip(exec.outputs, staging.outputs).map {

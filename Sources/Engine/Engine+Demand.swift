@@ -126,6 +126,8 @@ extension BuildEngine {
     case .step(let step):
       guard !isBarrier(step), let exec = exec(of: step) else { return }
       let command = graph.plan(of: step, exec: exec).command.digest
+      // Many keys are computed before the first step is launched.
+      graph.forgetPlan(of: step)
       setKey(Keys.derivation(command: command, inputs: exec.inputs.map { derivationKey(of: $0.reference) }), of: node)
     case .manifest(let step, let output):
       setKey(derivationKey(of: .output(step, output)), of: node)

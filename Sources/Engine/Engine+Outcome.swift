@@ -80,7 +80,7 @@ extension BuildEngine {
 
   /// The declared outputs that could not be made in this run; what lies there stays.
   package var missingOutputs: [OutputEntry] {
-    progress.outputs.filter { desired(for: $0) == nil }
+    progress.outputs.filter { !canMake($0) }
   }
 
   /// All that the output tree should hold of what could be made, in order of the entries.
@@ -88,6 +88,11 @@ extension BuildEngine {
   /// - Complexity: O(files in the tree).
   package var desiredOutputs: [DesiredOutput] {
     progress.outputs.flatMap { desired(for: $0) ?? [] }
+  }
+
+  private func canMake(_ entry: OutputEntry) -> Bool {
+    guard let artifact = artifact(of: entry.reference), origin(of: entry.reference) != nil else { return false }
+    return artifact.kind == .file || manifest(of: artifact) != nil
   }
 
   private func desired(for entry: OutputEntry) -> [DesiredOutput]? {

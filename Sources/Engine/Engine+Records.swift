@@ -13,10 +13,10 @@ extension BuildEngine {
     }
     let reads = readSet?.paths
     let now = trace(of: step, exec, reads: reads, contentKey: contentKey)
-    let isNew = progress[step].trace?.contentKey != contentKey
+    let isNew = progress.traces[step]?.contentKey != contentKey
     // Of a cached step with a depfile the set that it read is not at hand; its last trace is as good.
     let trace = isNew && (exec.depfile == nil || reads != nil) ? now : nil
-    if trace != nil { progress[step].trace = trace }
+    if let trace { progress.traces[step] = trace }
     guard result != nil || derivation != nil || trace != nil || readSet != nil else { return }
     effects.append(
       .record(
@@ -29,17 +29,40 @@ extension BuildEngine {
   ///
   /// Without it a later reason would be told against a state that is no longer the last.
   mutating func recordTrace(of step: StepID, _ exec: Exec, _ hit: DerivationHit) {
-    let plan = graph.plan(of: step, exec: exec)
-    let inputs = exec.inputs.indices.filter { plan.staging.slots[$0] == $0 }.map {
-      StepTrace.Input(path: plan.staging.inputs[$0], digest: hit.inputs[$0])
-    }
-    let trace = StepTrace(contentKey: hit.contentKey, command: plan.command, inputs: inputs)
-    progress[step].trace = trace
+    let trace = trace(of: step, exec, derivedFrom: hit.inputs, contentKey: hit.contentKey)
     effects.append(
       .record(
         Record(
           step: step, contentKey: hit.contentKey, result: nil, isSandboxed: hit.isSandboxed, derivation: nil,
           readSet: nil, trace: trace, identity: graph.identities[Int(step.index)])))
+  }
+
+  private mutating func trace(
+    of step: StepID, _ exec: Exec, derivedFrom digests: [Digest], contentKey: Digest
+  ) -> StepTrace {
+    let plan = graph.plan(of: step, exec: exec)
+    let inputs = exec.inputs.indices.filter { plan.staging.slots[$0] == $0 }.map {
+      StepTrace.Input(path: plan.staging.inputs[$0], digest: digests[$0])
+    }
+    return StepTrace(contentKey: contentKey, command: plan.command, inputs: inputs)
+  }
+
+  /// Forgets what a step that is done was like: all of that can be told again from what it read.
+  mutating func forgetTrace(of step: StepID) {
+    if exec(of: step)?.depfile == nil { progress.traces[step] = nil }
+  }
+
+  /// Before a step that is done is begun anew: what it was like, so that its reason can be told.
+  mutating func recallTrace(of step: StepID) {
+    guard progress[step].state == .done, progress[step].hasTrace, progress.traces[step] == nil,
+      let exec = exec(of: step), exec.depfile == nil, let key = progress[step].contentKey
+    else { return }
+    if let digests = progress[step].derivedFrom {
+      progress.traces[step] = trace(of: step, exec, derivedFrom: digests, contentKey: key)
+    } else {
+      progress.traces[step] = trace(of: step, exec, reads: nil, contentKey: key)
+    }
+    graph.forgetPlan(of: step)
   }
 
   /// What the step is like now: of a step with a depfile by what it read, if that is known, else by what it read last time.
@@ -54,7 +77,7 @@ extension BuildEngine {
     }
     if exec.depfile != nil {
       let known = Set(inputs.map(\.path))
-      let paths = reads ?? progress[step].trace?.inputs.map(\.path).filter { !known.contains($0) } ?? []
+      let paths = reads ?? progress.traces[step]?.inputs.map(\.path).filter { !known.contains($0) } ?? []
       for path in paths where !known.contains(path) {
         let digest = staged(path, of: step, exec).map(Keys.derivation(of:)) ?? Digest(high: 0, low: 0)
         inputs.append(StepTrace.Input(path: path, digest: digest))
@@ -109,7 +132,7 @@ extension BuildEngine {
 
   /// K2 with the folders as they are now.
   mutating func narrowedKey(of step: StepID, reads: [ByteString]) -> Digest {
-    guard let exec = exec(of: step), let declared = progress[step].declaredKey else {
+    guard let exec = exec(of: step), let declared = progress.declaredKeys[step] else {
       return Digest(high: 0, low: 0)
     }
     let names = exec.inputs.filter { $0.kind == .folder }.compactMap { artifact(of: $0.reference) }

@@ -1,4 +1,4 @@
-import BuildGraph
+package import BuildGraph
 
 /// A step's way from its key to its result. See <doc:BuildStates>.
 extension BuildEngine {
@@ -25,7 +25,7 @@ extension BuildEngine {
     let node = graph.stepNodes[Int(step.index)]
     guard progress[step].state == .lookingUpDerivation, progress[node].key == answer.key else { return }
     if progress.settled[step] != nil { return foundSettled(answer) }
-    progress[step].trace = answer.trace
+    progress.traces[step] = answer.trace
     progress[step].hasTrace = true
     guard let hit = answer.hit, let exec = exec(of: step), hit.outputs.count == exec.outputs.count,
       hit.inputs.count == exec.inputs.count, hit.isSandboxed || !options.isStrict,
@@ -84,9 +84,10 @@ extension BuildEngine {
         inputs.append(artifact)
       }
       let command = graph.plan(of: step, exec: exec).command.digest
+      defer { graph.forgetPlan(of: step) }
       if exec.depfile != nil {
         let key = Keys.declared(command: command, files: inputs.filter { $0.kind == .file })
-        progress[step].declaredKey = key
+        progress.declaredKeys[step] = key
         progress[step].contentKey = key
         transition(step, to: .lookingUpReadSets)
         effects.append(.loadReadSets(step, key: key))
@@ -112,7 +113,7 @@ extension BuildEngine {
   }
 
   mutating func found(_ step: StepID, key: Digest, readSets: [[ByteString]]) {
-    guard progress[step].state == .lookingUpReadSets, progress[step].declaredKey == key else { return }
+    guard progress[step].state == .lookingUpReadSets, progress.declaredKeys[step] == key else { return }
     lookUpResult(of: step, keys: readSets.map { narrowedKey(of: step, reads: $0) })
   }
 
@@ -121,7 +122,7 @@ extension BuildEngine {
     guard progress[step].state == .lookingUpResult, let exec = exec(of: step) else { return }
     if exec.depfile == nil, answer.keys.first != progress[step].contentKey { return }
     if !progress[step].hasTrace {
-      progress[step].trace = answer.trace
+      progress.traces[step] = answer.trace
       progress[step].hasTrace = true
     }
     if case .result(let key, let outputs, let isSandboxed) = answer.found, outputs.count == exec.outputs.count {
@@ -140,7 +141,7 @@ extension BuildEngine {
 
   private mutating func reason(for step: StepID, _ exec: Exec) -> Reason {
     let now = trace(of: step, exec, reads: nil, contentKey: progress[step].contentKey!)
-    return now.reason(since: progress[step].trace) { staged in
+    return now.reason(since: progress.traces[step]) { staged in
       humanName(ofStaged: staged, step: step, exec)
     }
   }
@@ -157,23 +158,30 @@ extension BuildEngine {
     }
     if progress.hasStopped { return transition(step, to: .cancelled) }
     guard let exec = exec(of: step) else { return }
+    for input in exec.inputs where origin(of: input.reference) == nil {
+      return fail(step, .refused(message: missingMember(input.reference)))
+    }
+    progress[step].attempts += 1
+    transition(step, to: .queued)
+    // It may wait long for its turn, with many others.
+    graph.forgetPlan(of: step)
+    effects.append(.launch(Launch(step: step, key: key, reason: reason, rank: graph.ranks[Int(step.index)])))
+  }
+
+  /// What a launched step reads; nil where it runs nothing.
+  ///
+  /// - Complexity: O(inputs).
+  package mutating func reads(of step: StepID) -> Launch.Reads? {
+    guard let exec = exec(of: step) else { return nil }
     let staging = graph.plan(of: step, exec: exec).staging
     var inputs: [Launch.Input] = []
     var sources: Set<SourceID> = []
     for (index, input) in exec.inputs.enumerated() where staging.slots[index] == index {
-      guard let origin = origin(of: input.reference) else {
-        return fail(step, .refused(message: missingMember(input.reference)))
-      }
+      guard let origin = origin(of: input.reference) else { return nil }
       collectSources(of: input.reference, into: &sources)
       inputs.append(Launch.Input(stagedPath: staging.inputs[index], kind: input.kind, origin: origin))
     }
-    progress[step].attempts += 1
-    transition(step, to: .queued)
-    effects.append(
-      .launch(
-        Launch(
-          step: step, key: key, reason: reason, inputs: inputs, sources: sources.sorted(),
-          rank: graph.ranks[Int(step.index)])))
+    return Launch.Reads(inputs: inputs, sources: sources.sorted())
   }
 
   /// Fails a step whose result nobody has, though its inputs are not made yet.
@@ -208,9 +216,9 @@ extension BuildEngine {
     case .failed(let isTemporary):
       // The original's three attempts for what says that it is temporary; beyond that the program's word.
       let attempts = 1 + max(exec.retries, isTemporary ? 3 : 0)
-      if progress[step].attempts < attempts, !progress.hasStopped {
+      if Int(progress[step].attempts) < attempts, !progress.hasStopped {
         effects.append(.discarded(step))
-        launch(step, .retry(attempt: progress[step].attempts + 1, of: attempts))
+        launch(step, .retry(attempt: Int(progress[step].attempts) + 1, of: attempts))
       } else {
         fail(step, .ran)
       }
@@ -225,7 +233,7 @@ extension BuildEngine {
   private mutating func finish(_ step: StepID, _ exec: Exec, _ report: RunReport) {
     var readSet: Record.ReadSet?
     var key = progress[step].contentKey!
-    if exec.depfile != nil, let declared = progress[step].declaredKey {
+    if exec.depfile != nil, let declared = progress.declaredKeys[step] {
       switch reads(in: report.depfile, of: step, exec) {
       case .success(let paths):
         readSet = Record.ReadSet(declaredKey: declared, paths: paths)
@@ -248,7 +256,7 @@ extension BuildEngine {
   ) {
     // A run that was cancelled for a change, and has ended so, is no sign of an input that keeps changing.
     if !isCancelled { progress[step].reruns += 1 }
-    guard progress[step].reruns <= options.rerunLimit else {
+    guard Int(progress[step].reruns) <= options.rerunLimit else {
       return fail(step, .inputKeepsChanging(name: name))
     }
     effects.append(.discarded(step))

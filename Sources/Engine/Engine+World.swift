@@ -150,6 +150,8 @@ extension BuildEngine {
   }
 
   mutating func declare(_ entries: [OutputEntry]) {
+    // An evaluation that declares its outputs is done.
+    graph.complete()
     progress.outputs = entries
     for entry in entries {
       let node = entry.kind == .folder ? graph.manifestNode(of: entry.reference) : graph.node(of: entry.reference)
@@ -172,6 +174,7 @@ extension BuildEngine {
       for dependent in graph.dependents[node.position] where seen.insert(dependent).inserted { queue.append(dependent) }
     }
     affected.sort()
+    for node in affected { if case .step(let step) = graph.kinds[node.position] { recallTrace(of: step) } }
     var demanded: [NodeID] = []
     var keyDemanded: [NodeID] = []
     for node in affected {

@@ -46,6 +46,9 @@ package struct BuildEngine: ~Copyable {
   var wantedDerivations: [DerivationLookup] = []
   var wantedResults: [ResultLookup] = []
 
+  /// Queues that were once longer give their room back.
+  private static let keptCapacity = 1_000
+
   package init(options: Options = Options()) { self.options = options }
 
   /// Takes note of what happened and says what to do about it.
@@ -112,7 +115,7 @@ package struct BuildEngine: ~Copyable {
       case .failed(let node): spreadFailure(of: node)
       }
     }
-    work.removeAll(keepingCapacity: true)
+    work.removeAll(keepingCapacity: work.count < Self.keptCapacity)
   }
 
   private mutating func flush() -> [Effect] {
@@ -137,6 +140,7 @@ package struct BuildEngine: ~Copyable {
     switch state {
     case .done:
       graph.forgetPlan(of: step)
+      forgetTrace(of: step)
       progress[node].resolution = .resolved
       work.append(.resolved(node))
     case .failed:

@@ -107,34 +107,24 @@ package enum ExportEnding: Hashable, Sendable {
   case wouldWrite
 }
 
-/// What a program has said since the last time; ids go on from there.
+/// All that a program has said so far; what it said before comes first.
 package struct GraphExtension: Sendable {
-  package var sources: ArraySlice<Source>
-  package var steps: ArraySlice<Step>
-  package var literals: ArraySlice<ByteString>
-  package var assemblies: ArraySlice<[FlowGraph.Member]>
+  package var sources: Chunked<Source>
+  package var steps: Chunked<Step>
+  package var literals: Chunked<ByteString>
+  package var assemblies: Chunked<[FlowGraph.Member]>
   /// One for each of the steps, where these are a part of a graph whose whole they were computed from; nil to compute them here.
   package var frames: [StepFrame]?
-  /// The seconds that each of the steps is expected to take; nil where nobody knows, and each counts as one.
+  /// The seconds that each of the steps that are new is expected to take; nil where nobody knows, and each counts as one.
   package var seconds: [Double]?
 
-  package init(
-    sources: ArraySlice<Source>, steps: ArraySlice<Step>, literals: ArraySlice<ByteString> = [],
-    assemblies: ArraySlice<[FlowGraph.Member]> = [], frames: [StepFrame]? = nil, seconds: [Double]? = nil
-  ) {
-    self.sources = sources
-    self.steps = steps
-    self.literals = literals
-    self.assemblies = assemblies
+  package init(_ graph: FlowGraph, frames: [StepFrame]? = nil, seconds: [Double]? = nil) {
+    sources = graph.sources
+    steps = graph.steps
+    literals = graph.literals
+    assemblies = graph.assemblies
     self.frames = frames
     self.seconds = seconds
-  }
-
-  /// All of a graph.
-  package init(_ graph: FlowGraph) {
-    self.init(
-      sources: graph.sources[...], steps: graph.steps[...], literals: graph.literals[...],
-      assemblies: graph.assemblies[...])
   }
 }
 
@@ -204,7 +194,7 @@ package enum ContentOrigin: Hashable, Sendable {
   }
 }
 
-/// A step that must run, and all that running it takes beyond its ``Exec``.
+/// A step that must run. What it reads then is ``BuildEngine/reads(of:)``.
 package struct Launch: Hashable, Sendable {
   package struct Input: Hashable, Sendable {
     package var stagedPath: ByteString
@@ -218,22 +208,24 @@ package struct Launch: Hashable, Sendable {
     }
   }
 
+  /// What a step reads; asked for when it begins, since many may wait.
+  package struct Reads: Hashable, Sendable {
+    package var inputs: [Input]
+    /// The sources that it can read, to be looked at again when it has ended.
+    package var sources: [SourceID]
+  }
+
   package var step: StepID
   /// Names the step in events and logs.
   package var key: Digest
   package var reason: Reason
-  package var inputs: [Input]
-  /// The sources that it can read, to be looked at again when it has ended.
-  package var sources: [SourceID]
   /// Seconds of the longest chain of steps that waits for it, itself included.
   package var rank: Double
 
-  package init(step: StepID, key: Digest, reason: Reason, inputs: [Input], sources: [SourceID], rank: Double) {
+  package init(step: StepID, key: Digest, reason: Reason, rank: Double) {
     self.step = step
     self.key = key
     self.reason = reason
-    self.inputs = inputs
-    self.sources = sources
     self.rank = rank
   }
 }

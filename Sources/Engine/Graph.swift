@@ -35,10 +35,10 @@ struct Graph {
   private(set) var dependencies: [[NodeID]] = []
   private(set) var dependents: [[NodeID]] = []
 
-  private(set) var sources: [Source] = []
-  private(set) var steps: [Step] = []
-  private(set) var literals: [ByteString] = []
-  private(set) var assemblies: [[FlowGraph.Member]] = []
+  private(set) var sources = Chunked<Source>()
+  private(set) var steps = Chunked<Step>()
+  private(set) var literals = Chunked<ByteString>()
+  private(set) var assemblies = Chunked<[FlowGraph.Member]>()
 
   private(set) var sourceNodes: [NodeID] = []
   private(set) var stepNodes: [NodeID] = []
@@ -49,7 +49,8 @@ struct Graph {
   /// The name that a step keeps while its command and the contents of its inputs change.
   private(set) var identities: [Digest] = []
   private var identityCounts: [Digest: Int] = [:]
-  private var plans: [Plan?] = []
+  /// Of the steps that somebody is at work on.
+  private var plans: [StepID: Plan] = [:]
   private var labels = Labels()
   /// What each step is expected to take.
   private var seconds: [Double] = []
@@ -70,30 +71,26 @@ struct Graph {
   mutating func extend(by more: GraphExtension) {
     let firstStep = steps.count
     let firstAssembly = assemblies.count
-    for source in more.sources {
-      sourceNodes.append(addNode(.source(SourceID(index: UInt32(sources.count)))))
-      sources.append(source)
+    (sources, literals, steps, assemblies) = (more.sources, more.literals, more.steps, more.assemblies)
+    for index in sourceNodes.count..<sources.count {
+      sourceNodes.append(addNode(.source(SourceID(index: UInt32(index)))))
     }
-    for literal in more.literals {
-      literalNodes.append(addNode(.literal(LiteralID(index: UInt32(literals.count)))))
-      literals.append(literal)
+    for index in literalNodes.count..<literals.count {
+      literalNodes.append(addNode(.literal(LiteralID(index: UInt32(index)))))
     }
-    for step in more.steps {
-      stepNodes.append(addNode(.step(StepID(index: UInt32(steps.count)))))
-      steps.append(step)
-      plans.append(nil)
-      seconds.append(more.seconds.map { max($0[seconds.count - firstStep], 1e-3) } ?? 1)
+    for index in firstStep..<steps.count {
+      stepNodes.append(addNode(.step(StepID(index: UInt32(index)))))
+      seconds.append(more.seconds.map { max($0[index - firstStep], 1e-3) } ?? 1)
     }
     if let frames = more.frames {
       labels.extend(by: frames.map(\.label))
       identities += frames.map(\.identity)
       ranks += frames.map(\.rank)
     } else {
-      labels.extend(by: more.steps, sources: sources)
+      labels.extend(by: steps[firstStep...], sources: sources)
     }
-    for assembly in more.assemblies {
-      assemblyNodes.append(addNode(.assembly(AssemblyID(index: UInt32(assemblies.count)))))
-      assemblies.append(assembly)
+    for index in firstAssembly..<assemblies.count {
+      assemblyNodes.append(addNode(.assembly(AssemblyID(index: UInt32(index)))))
     }
     for index in firstAssembly..<assemblies.count {
       connect(assemblyNodes[index], to: assemblies[index].map(\.reference))
@@ -188,17 +185,23 @@ struct Graph {
   }
 
   mutating func plan(of step: StepID, exec: Exec) -> Plan {
-    if let plan = plans[Int(step.index)] { return plan }
+    if let plan = plans[step] { return plan }
     let staging = Staging(exec) { baseName(of: $0) }
     var command = CommandKey(exec, staging: staging)
     if case .table(let table) = steps[Int(step.index)].work { command = CommandKey(table) }
     let plan = Plan(staging: staging, command: command)
-    plans[Int(step.index)] = plan
+    plans[step] = plan
     return plan
   }
 
   /// Makes room: a plan is large, and computed again where it is wanted again.
-  mutating func forgetPlan(of step: StepID) { plans[Int(step.index)] = nil }
+  mutating func forgetPlan(of step: StepID) { plans[step] = nil }
+
+  /// Forgets what adding to the graph takes.
+  mutating func complete() {
+    identityCounts = [:]
+    labels.complete()
+  }
 
   /// What people call a step.
   mutating func label(of step: StepID) -> String { labels.label(of: step, named: steps[Int(step.index)].name) }

@@ -26,7 +26,7 @@ struct Labels {
   private var used: [String: Int] = [:]
 
   /// - Complexity: O(what is new).
-  mutating func extend(by steps: ArraySlice<Step>, sources: [Source]) {
+  mutating func extend(by steps: Slice<Chunked<Step>>, sources: Chunked<Source>) {
     for step in steps {
       let inputs = step.inputs
       namesakes[step.name, default: Namesakes(inputs: inputs)].note(inputs)
@@ -35,6 +35,9 @@ struct Labels {
     for step in steps { subjects.append(subject(of: step, sources)) }
   }
 
+  /// Forgets what further steps would be told apart by.
+  mutating func complete() { for name in namesakes.keys { namesakes[name]?.inputs = [] } }
+
   /// Takes labels as they were given out before.
   mutating func extend(by given: [String]) {
     labels += given
@@ -42,7 +45,7 @@ struct Labels {
   }
 
   /// The base name of the first source behind a step's inputs, those first that others of its name do not have.
-  private func subject(of step: Step, _ sources: [Source]) -> ByteString? {
+  private func subject(of step: Step, _ sources: Chunked<Source>) -> ByteString? {
     let inputs = step.inputs
     let differing = namesakes[step.name]?.differing ?? []
     for position in differing.sorted() where position < inputs.count {
@@ -52,7 +55,7 @@ struct Labels {
     return nil
   }
 
-  private func subject(of reference: ArtifactReference, _ sources: [Source]) -> ByteString? {
+  private func subject(of reference: ArtifactReference, _ sources: Chunked<Source>) -> ByteString? {
     switch reference {
     case .source(let id):
       guard case .path(let path) = sources[Int(id.index)].place else { return nil }

@@ -61,18 +61,16 @@ enum StepState: Hashable {
 struct StepProgress {
   var state: StepState = .idle
   var contentKey: Digest?
-  /// K1 of a step with a depfile.
-  var declaredKey: Digest?
   var outputs: [Artifact] = []
   var isSandboxed = false
   /// The inputs that the derivation entry was made with, where that is how the step was resolved.
   var derivedFrom: [Digest]?
   /// Set when a derivation entry turned out to hold for other inputs.
   var ignoresDerivation = false
-  var trace: StepTrace?
+  /// Whether its trace was asked for.
   var hasTrace = false
-  var attempts = 0
-  var reruns = 0
+  var attempts: Int32 = 0
+  var reruns: Int32 = 0
 }
 
 /// What has been learned of the world in this run.
@@ -104,6 +102,10 @@ struct Progress {
   var settled: [StepID: SettledStep] = [:]
   /// Why some steps will be launched, where that is known before they are looked up.
   var reasons: [StepID: Reason] = [:]
+  /// What steps were like when they were last brought up to date, until they are so again; of those with a depfile also then.
+  var traces: [StepID: StepTrace] = [:]
+  /// K1 of steps with a depfile.
+  var declaredKeys: [StepID: Digest] = [:]
   var reportedSources: Set<SourceID> = []
   var failedSteps = 0
   var runSteps = 0

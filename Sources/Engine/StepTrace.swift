@@ -33,45 +33,31 @@ extension StepTrace {
   private static let version: UInt8 = 1
 
   package var encoded: [UInt8] {
-    var result: [UInt8] = [Self.version]
-    result.reserveCapacity(140 + inputs.count * 48)
-    func append(_ digest: Digest) {
-      withUnsafeBytes(of: digest.high.littleEndian) { result.append(contentsOf: $0) }
-      withUnsafeBytes(of: digest.low.littleEndian) { result.append(contentsOf: $0) }
-    }
-    append(contentKey)
-    for part in command.parts { append(part) }
+    var writer = BinaryWriter(reserving: 140 + inputs.count * 48)
+    writer.write(Self.version)
+    writer.write(contentKey)
+    for part in command.parts { writer.write(part) }
     for input in inputs {
-      append(input.digest)
-      withUnsafeBytes(of: UInt32(input.path.count).littleEndian) { result.append(contentsOf: $0) }
-      result += input.path.bytes
+      writer.write(input.digest)
+      writer.write(input.path)
     }
-    return result
+    return writer.bytes
   }
 
   /// Nil where the bytes are damaged or of another version.
   package init?(encoded bytes: [UInt8]) {
-    var offset = 1
-    func number(_ count: Int) -> UInt64? {
-      guard offset + count <= bytes.count else { return nil }
-      defer { offset += count }
-      return bytes[offset..<offset + count].reversed().reduce(0) { $0 << 8 | UInt64($1) }
-    }
-    func digest() -> Digest? {
-      guard let high = number(8), let low = number(8) else { return nil }
-      return Digest(high: high, low: low)
-    }
-    guard bytes.first == Self.version, let key = digest() else { return nil }
+    var reader = BinaryReader(bytes)
+    guard reader.readUInt8() == Self.version, let key = reader.readDigest() else { return nil }
     var parts: [Digest] = []
+    parts.reserveCapacity(CommandKey.Part.allCases.count)
     for _ in CommandKey.Part.allCases {
-      guard let part = digest() else { return nil }
+      guard let part = reader.readDigest() else { return nil }
       parts.append(part)
     }
     var inputs: [Input] = []
-    while offset < bytes.count {
-      guard let value = digest(), let count = number(4), Int(count) <= bytes.count - offset else { return nil }
-      inputs.append(Input(path: ByteString(bytes: Array(bytes[offset..<offset + Int(count)])), digest: value))
-      offset += Int(count)
+    while !reader.isAtEnd {
+      guard let value = reader.readDigest(), let path = reader.readByteString() else { return nil }
+      inputs.append(Input(path: path, digest: value))
     }
     self.init(contentKey: key, command: CommandKey(parts: parts), inputs: inputs)
   }

@@ -161,6 +161,9 @@ package enum StoreChange: Sendable {
   case removeGraph(key: Digest)
 }
 
+/// Takes one page of a graph.
+package typealias GraphPageWriter = (GraphPage, [UInt8]) throws(SystemError) -> Void
+
 /// The state in `.reflow/reflow.db`. Only the coordinator has one; calls come from one thread.
 package protocol Store: AnyObject {
   /// Grows with each committed transaction that changes anything.
@@ -187,6 +190,12 @@ package protocol Store: AnyObject {
   func builds(limit: Int) throws(SystemError) -> [BuildRecord]
   /// Those of the pages that are there. Read them by ``PersistedGraph``.
   func graphPages(of key: Digest, _ pages: [GraphPage]) throws(SystemError) -> [GraphPage: [UInt8]]
+  /// Replaces a graph in a transaction of its own, as ``StoreChange/setGraph(key:pages:)`` does, without holding all of it.
+  ///
+  /// - Parameter body: writes each page once; may be called again, where the state had to be begun anew.
+  func saveGraph(
+    key: Digest, _ body: (GraphPageWriter) throws(SystemError) -> Void
+  ) throws(SystemError)
   /// The keys of the graphs that are kept, the most recently saved first.
   func graphKeys() throws(SystemError) -> [Digest]
 
@@ -204,4 +213,14 @@ package protocol Store: AnyObject {
 
 extension Store {
   package func refresh() throws(SystemError) {}
+}
+
+extension Store {
+  package func saveGraph(
+    key: Digest, _ body: (GraphPageWriter) throws(SystemError) -> Void
+  ) throws(SystemError) {
+    var pages: [GraphPage: [UInt8]] = [:]
+    try body { page, bytes throws(SystemError) in pages[page] = bytes }
+    try commit([.setGraph(key: key, pages: pages)])
+  }
 }

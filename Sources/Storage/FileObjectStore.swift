@@ -12,10 +12,15 @@ import Synchronization
 package final class FileObjectStore: ObjectStore {
   /// What this process has found out, so that it need not look again. Nobody removes objects while the state lock is ours.
   private struct Knowledge {
-    /// There, and of the right size.
+    /// There, and of the right size; files that are verified are not in it.
     var present: Set<Artifact> = []
     /// Hashed, or made by this process.
     var verified: Set<Artifact> = []
+
+    func isPresent(_ artifact: Artifact) -> Bool {
+      // What is known of a folder's manifest says nothing of its files.
+      present.contains(artifact) || artifact.kind == .file && verified.contains(artifact)
+    }
     /// Taken in since the last flush; nil where they are too many to be flushed one by one.
     var unflushed: Set<Artifact>? = []
     /// Trees that this process made or looked through.
@@ -42,7 +47,7 @@ package final class FileObjectStore: ObjectStore {
   // MARK: - Looking
 
   package func contains(_ artifact: Artifact) -> Bool {
-    if knowledge.withLock({ $0.present.contains(artifact) }) { return true }
+    if isPresent(artifact) { return true }
     switch artifact.kind {
     case .file:
       guard let status = try? look(at: artifact), status.kind == .file, status.hint.size == artifact.size else {
@@ -144,7 +149,7 @@ package final class FileObjectStore: ObjectStore {
   // MARK: - Knowledge
 
   func isVerified(_ artifact: Artifact) -> Bool { knowledge.withLock { $0.verified.contains(artifact) } }
-  func isPresent(_ artifact: Artifact) -> Bool { knowledge.withLock { $0.present.contains(artifact) } }
+  func isPresent(_ artifact: Artifact) -> Bool { knowledge.withLock { $0.isPresent(artifact) } }
   func notePresent(_ artifact: Artifact) { knowledge.withLock { _ = $0.present.insert(artifact) } }
 
   /// An object that no row may name before it was flushed. One that was there already may have been left by a build that was killed.
@@ -159,11 +164,7 @@ package final class FileObjectStore: ObjectStore {
   private static let objectsToFlushOneByOne = 16
 
   func noteVerified(_ artifact: Artifact) {
-    knowledge.withLock {
-      $0.verified.insert(artifact)
-      // What is known of a folder's manifest says nothing of its files.
-      if artifact.kind == .file { $0.present.insert(artifact) }
-    }
+    knowledge.withLock { _ = $0.verified.insert(artifact) }
   }
 
   func isTreeKnown(_ digest: Digest) -> Bool { knowledge.withLock { $0.trees.contains(digest) } }

@@ -1,6 +1,6 @@
 package import BuildGraph
 package import Diagnostics
-import Ports
+package import Ports
 
 /// Graphs, page by page. See <doc:StoreFormat>, "Graphs".
 extension SQLiteStore {
@@ -66,12 +66,26 @@ extension SQLiteStore {
 
   // MARK: - Changes
 
+  package func saveGraph(
+    key: Digest, _ body: (GraphPageWriter) throws(SystemError) -> Void
+  ) throws(SystemError) {
+    try commit { generation throws(SystemError) in try set(graph: key, generation: generation, body) }
+  }
+
   func set(graph pages: [GraphPage: [UInt8]], for key: Digest, generation: Int64) throws(SystemError) {
+    try set(graph: key, generation: generation) { write throws(SystemError) in
+      for page in pages.keys.sorted() { try write(page, pages[page]!) }
+    }
+  }
+
+  /// Writes the pages that are not there as they are given, and removes those that are not given.
+  private func set(
+    graph key: Digest, generation: Int64, _ body: (GraphPageWriter) throws(SystemError) -> Void
+  ) throws(SystemError) {
     let id: Int64
     if let known = try graphID(of: key) {
       id = known
       try touch(id, generation)
-      try removePages(of: id, except: pages)
     } else {
       id = try database.integer("SELECT coalesce(max(id), 0) + 1 FROM graph")
       let statement = try database.prepare(
@@ -82,17 +96,19 @@ extension SQLiteStore {
       try statement.run()
       try forgetGraphs()
     }
-    let known = try seals(of: id)
+    var known = try seals(of: id)
     let statement = try database.prepare("INSERT OR REPLACE INTO graphPage VALUES (?1, ?2)")
-    for page in pages.keys.sorted() {
-      let sealed = RowSeal.seal(pages[page]!, seed: Self.seed(key, page))
+    try body { page, bytes throws(SystemError) in
+      let sealed = RowSeal.seal(bytes, seed: Self.seed(key, page))
       let row = Self.pageID(id, page)
-      if let old = known[row], old.elementsEqual(sealed.suffix(8)) { continue }
-      if known[row] != nil { try retire(row, replacedBy: pages[page], after: previousBuild()) }
+      let old = known.removeValue(forKey: row)
+      if let old, old.elementsEqual(sealed.suffix(8)) { return }
+      if old != nil { try retire(row, replacedBy: bytes, after: previousBuild()) }
       statement.bind(row, at: 1)
       statement.bind(sealed, at: 2)
       try statement.run()
     }
+    try remove(pages: known.keys.sorted())
   }
 
   func update(graph pages: [GraphPage: [UInt8]], for key: Digest, generation: Int64) throws(SystemError) {
@@ -145,10 +161,9 @@ extension SQLiteStore {
     return seals
   }
 
-  private func removePages(of id: Int64, except pages: [GraphPage: [UInt8]]) throws(SystemError) {
-    let kept = Set(pages.keys.map { Self.pageID(id, $0) })
+  private func remove(pages rows: [Int64]) throws(SystemError) {
     let statement = try database.prepare("DELETE FROM graphPage WHERE id = ?1")
-    for row in try seals(of: id).keys.sorted() where !kept.contains(row) {
+    for row in rows {
       try retire(row, replacedBy: nil, after: previousBuild())
       statement.bind(row, at: 1)
       try statement.run()

@@ -115,18 +115,6 @@ package final class SQLiteStore: Store {
   /// ours lies is durable when this returns; others are atomic, and a power failure may take back the last ones.
   package func commit(_ changes: [StoreChange]) throws(SystemError) {
     guard !changes.isEmpty else { return }
-    try markOpen()
-    do throws(SystemError) {
-      try commitOnce(changes)
-    } catch {
-      guard error.code == .damaged else { throw error }
-      try rebuild(because: error)
-      try commitOnce(changes)
-    }
-    if logBytes > Self.logBytesAtCommit { try? database.checkpoint() }
-  }
-
-  private func commitOnce(_ changes: [StoreChange]) throws(SystemError) {
     let durably = changes.contains { change in
       // What replaces or removes something of ours is known as ours by the row of the output, whatever becomes of the intent.
       if case .setIntents(let intents) = change {
@@ -135,9 +123,28 @@ package final class SQLiteStore: Store {
         false
       }
     }
+    try commit(durably: durably) { generation throws(SystemError) in
+      for change in changes { try apply(change, generation: generation) }
+    }
+  }
+
+  /// Makes what `body` does one transaction, that of the next generation.
+  func commit(durably: Bool = false, _ body: (Int64) throws(SystemError) -> Void) throws(SystemError) {
+    try markOpen()
+    do throws(SystemError) {
+      try commitOnce(durably: durably, body)
+    } catch {
+      guard error.code == .damaged else { throw error }
+      try rebuild(because: error)
+      try commitOnce(durably: durably, body)
+    }
+    if logBytes > Self.logBytesAtCommit { try? database.checkpoint() }
+  }
+
+  private func commitOnce(durably: Bool, _ body: (Int64) throws(SystemError) -> Void) throws(SystemError) {
     let next = generation + 1
     try database.transaction(durably: durably) { () throws(SystemError) in
-      for change in changes { try apply(change, generation: next) }
+      try body(next)
       let statement = try database.prepare("UPDATE state SET generation = ?1")
       statement.bind(next, at: 1)
       try statement.run()

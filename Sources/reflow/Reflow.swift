@@ -46,6 +46,7 @@ enum Main {
     var words = Array(CommandLine.arguments.dropFirst())
     // What the shells' completions call: known to them alone, and never with a word of complaint.
     if words.first == WordCompletion.commandName { return WordCompletion.answer(Array(words.dropFirst())) }
+    if try runPlainBuild(words) { return }
     try checkName(of: words.first)
     let commands: [any ProgramCommand.Type] = [
       BuildCommand.self, WatchCommand.self, TestCommand.self, EvalCommand.self, StatusCommand.self,
@@ -64,6 +65,19 @@ enum Main {
       // `--help`, say.
       try command.run()
     }
+  }
+
+  /// Runs a build that has none but the commonest options: what is typed all day is understood without the parser's tables, which
+  /// cost as much as looking at a thousand files.
+  ///
+  /// - Returns: false where it is something else, right or wrong.
+  private static func runPlainBuild(_ words: [String]) throws -> Bool {
+    guard words.first == "build" else { return false }
+    let arguments = ProgramArguments(
+      Array(words.dropFirst()), options: BuildCommand.programOptions, shortOptionsWithValue: ["j"])
+    guard arguments.incomplete == nil, let command = BuildCommand(plain: arguments.own) else { return false }
+    try command.run(arguments)
+    return true
   }
 
   /// A misspelt command is told from a wrong argument, with what was probably meant.

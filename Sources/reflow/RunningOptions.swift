@@ -29,6 +29,21 @@ struct RunningOptions: ParsableArguments {
   @Option(help: "Where steps run: local.")
   var executor = "local"
 
+  /// As if no option were given.
+  mutating func setDefaults() {
+    jobs = nil
+    keepGoing = false
+    sandbox = nil
+    root = nil
+    events = nil
+    trace = nil
+    quiet = false
+    verbose = false
+    explain = false
+    predict = false
+    executor = "local"
+  }
+
   mutating func validate() throws {
     if let jobs, !(1...4096).contains(jobs) { throw ValidationError("--jobs takes a number from 1 to 4096") }
     if let sandbox, SandboxMode(rawValue: sandbox) == nil {

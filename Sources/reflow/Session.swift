@@ -151,7 +151,7 @@ struct Session {
   }
 
   func buildOptions(_ request: Request, mode: SandboxMode) -> BuildOptions {
-    let jobs = options.jobs ?? workspace.settings.jobs ?? Machine.cores
+    let given = options.jobs ?? workspace.settings.jobs
     var identity = DigestManifest()
     identity.write(.value, Reflow.configuration.version)
     identity.write(.path, outputFolder)
@@ -163,16 +163,19 @@ struct Session {
     var buildOptions = BuildOptions(
       program: (workspace.relative(request.program) ?? ByteString(request.program)).display, targets: request.targets,
       configuration: identity.finish(), configurationFiles: [Path(ByteString(workspace.configurationName))],
-      jobs: jobs,
-      pools: [
-        Pool(
-          name: "local", jobs: jobs, cpu: Double(max(jobs, Machine.cores)), memory: Machine.memoryBytes,
-          disk: Machine.freeBytes(onDiskOf: workspace.root) ?? .max, cpuFeatures: Machine.cpuFeatures)
-      ],
+      jobs: given ?? 1, pools: [],
       keepsGoing: options.keepGoing || workspace.settings.keepGoing, isDryRun: isDryRun, explains: options.explain,
       isForced: isForced, sandbox: mode, logLimitBytes: workspace.settings.logLimitBytes,
       evaluatesAlways: request.evaluatesAlways, checksDeterminism: checksDeterminism)
     buildOptions.predicts = options.predict
+    let root = workspace.root
+    buildOptions.discover {
+      let jobs = given ?? Machine.cores
+      let local = Pool(
+        name: "local", jobs: jobs, cpu: Double(max(jobs, Machine.cores)), memory: Machine.memoryBytes,
+        disk: Machine.freeBytes(onDiskOf: root) ?? .max, cpuFeatures: Machine.cpuFeatures)
+      return (jobs, [local])
+    }
     return buildOptions
   }
 

@@ -36,6 +36,39 @@ struct BuildCommand: ProgramCommand {
       .init(name: "out", takesValue: true),
     ]
 
+  init() {}
+
+  /// A build with no options but the commonest; nil for whatever else there is, right or wrong.
+  init?(plain words: [String]) {
+    var running = RunningOptions()
+    running.setDefaults()
+    var program: String?
+    var rest = words[...]
+    while let word = rest.popFirst() {
+      switch word {
+      case "-q", "--quiet": running.quiet = true
+      case "-v", "--verbose": running.verbose = true
+      case "-k", "--keep-going": running.keepGoing = true
+      case "--explain": running.explain = true
+      case "--sandbox=auto", "--sandbox=strict", "--sandbox=off": running.sandbox = String(word.dropFirst(10))
+      case "-j", "--jobs":
+        guard let text = rest.popFirst(), let jobs = Int(text) else { return nil }
+        running.jobs = jobs
+      case _:
+        guard !word.hasPrefix("-"), program == nil else { return nil }
+        program = word
+      }
+    }
+    guard (try? running.validate()) != nil else { return nil }
+    self.running = running
+    self.program = program ?? "main.rf"
+    dryRun = false
+    target = []
+    force = false
+    checkDeterminism = false
+    out = nil
+  }
+
   func run(_ arguments: ProgramArguments) throws {
     let workspace = try Workspace(root: running.root)
     if arguments.wantsHelp { return try workspace.printHelp(of: program) }
