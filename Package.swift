@@ -48,6 +48,7 @@ let package = Package(
     // Adapters: only the executables import them.
     .target(name: "Storage", dependencies: ["BuildGraph", "Diagnostics", "Ports", "CSQLite", "CXXHash", "CLinux"]),
     .target(name: "LinuxSystem", dependencies: ["BuildGraph", "Diagnostics", "Ports", "CXXHash", "CLinux"]),
+    .target(name: "Slurm", dependencies: ["BuildGraph", "Diagnostics", "Ports", "Scheduling"]),
     .target(name: "Console", dependencies: ["BuildGraph", "Diagnostics", "Ports"]),
     .target(
       name: "Configuration",
@@ -61,7 +62,7 @@ let package = Package(
         "Driver",
         "Watching",
         "Storage",
-        "LinuxSystem", "Console", "Pictures", "Queries", "Configuration", "CLinux",
+        "LinuxSystem", "Slurm", "Console", "Pictures", "Queries", "Configuration", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -95,6 +96,8 @@ let package = Package(
     .testTarget(name: "StorageTests", dependencies: ["Storage", "Ports", "BuildGraph", "Diagnostics", "CSQLite"]),
     .testTarget(
       name: "LinuxSystemTests", dependencies: ["LinuxSystem", "Ports", "BuildGraph", "Diagnostics", "CLinux"]),
+    .testTarget(name: "QueriesTests", dependencies: ["Queries", "BuildGraph"]),
+    .testTarget(name: "SlurmTests", dependencies: ["Slurm", "Scheduling", "Ports", "BuildGraph"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "BuildGraph", "Diagnostics"]),
     .testTarget(

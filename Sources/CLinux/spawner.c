@@ -94,7 +94,7 @@ static void refuse(int socket, int error, const char *what) {
   reflow_write_exactly(socket, what, strlen(what) + 1);
 }
 
-static void start_sandbox_worker(int socket, int with_network) {
+static void start_sandbox_worker(int socket, int with_network, int group) {
   int gate[2];
   if (pipe2(gate, O_CLOEXEC)) return refuse(socket, errno, "a pipe");
   unsigned long namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | (with_network ? 0 : CLONE_NEWNET);
@@ -112,7 +112,7 @@ static void start_sandbox_worker(int socket, int with_network) {
     close(gate[1]);
     if (read(gate[0], &go, 1) != 1) _exit(1);
     close(gate[0]);
-    reflow_worker_main(socket, 1);
+    reflow_worker_main(socket, 1, group);
   } else {
     int error = in_user_namespace ? prepare_ids(pid) : 0;
     if (error) {
@@ -126,19 +126,19 @@ static void start_sandbox_worker(int socket, int with_network) {
   close(gate[1]);
 }
 
-static void start_worker(int socket, int kind) {
-  if (kind != REFLOW_WORKER_PLAIN) return start_sandbox_worker(socket, kind == REFLOW_WORKER_SANDBOX_NETWORK);
+static void start_worker(int socket, int kind, int group) {
+  if (kind != REFLOW_WORKER_PLAIN) return start_sandbox_worker(socket, kind == REFLOW_WORKER_SANDBOX_NETWORK, group);
   pid_t pid = fork();
-  if (pid == 0) reflow_worker_main(socket, 0);
+  if (pid == 0) reflow_worker_main(socket, 0, group);
   if (pid < 0) refuse(socket, errno, "a new process");
 }
 
-// A byte that names the kind, with the worker's socket; -1 when our other end is gone.
-static int receive_order(int *socket, char *kind) {
+// A byte that names the kind, with the worker's socket and perhaps its group; -1 when our other end is gone.
+static int receive_order(int *socket, char *kind, int *group) {
   struct iovec data = {kind, 1};
   union {
     struct cmsghdr header;
-    char bytes[CMSG_SPACE(sizeof(int))];
+    char bytes[CMSG_SPACE(2 * sizeof(int))];
   } aside;
   struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &aside, .msg_controllen = sizeof aside};
   ssize_t n;
@@ -147,6 +147,9 @@ static int receive_order(int *socket, char *kind) {
   struct cmsghdr *header = n == 1 ? CMSG_FIRSTHDR(&message) : NULL;
   if (!header || header->cmsg_type != SCM_RIGHTS) return -1;
   memcpy(socket, CMSG_DATA(header), sizeof *socket);
+  *group = -1;
+  if (header->cmsg_len >= CMSG_LEN(2 * sizeof(int)))
+    memcpy(group, CMSG_DATA(header) + sizeof *socket, sizeof *group);
   return 0;
 }
 
@@ -173,11 +176,12 @@ static _Noreturn void spawner_main(void) {
   control = 3;
   syscall(SYS_close_range, 4u, ~0u, 0u);
 
-  int socket;
+  int socket, group;
   char kind;
-  while (receive_order(&socket, &kind) == 0) {
-    start_worker(socket, kind);
+  while (receive_order(&socket, &kind, &group) == 0) {
+    start_worker(socket, kind, group);
     close(socket);
+    if (group >= 0) close(group);
   }
   _exit(0);
 }
@@ -202,7 +206,7 @@ int reflow_spawner_start(void) {
   return 0;
 }
 
-int reflow_spawner_worker(enum reflow_worker_kind kind) {
+int reflow_spawner_worker(enum reflow_worker_kind kind, int group) {
   int ends[2];
   if (control < 0) return -ECHILD;
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) return -errno;
@@ -210,15 +214,18 @@ int reflow_spawner_worker(enum reflow_worker_kind kind) {
   struct iovec data = {&byte, 1};
   union {
     struct cmsghdr header;
-    char bytes[CMSG_SPACE(sizeof(int))];
+    char bytes[CMSG_SPACE(2 * sizeof(int))];
   } aside;
   memset(&aside, 0, sizeof aside);
-  struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &aside, .msg_controllen = sizeof aside};
+  int handed[2] = {ends[1], group};
+  size_t length = (group < 0 ? 1 : 2) * sizeof(int);
+  struct msghdr message = {
+      .msg_iov = &data, .msg_iovlen = 1, .msg_control = &aside, .msg_controllen = CMSG_SPACE(length)};
   struct cmsghdr *header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(header), &ends[1], sizeof(int));
+  header->cmsg_len = CMSG_LEN(length);
+  memcpy(CMSG_DATA(header), handed, length);
   ssize_t n;
   do n = sendmsg(control, &message, MSG_NOSIGNAL);
   while (n < 0 && errno == EINTR);

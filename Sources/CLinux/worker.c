@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "worker.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -21,10 +22,14 @@ enum {
   RING = 64 << 10,         // the end of a log, kept where the middle is dropped
   TAIL = 8 << 10,          // of these, sent back for messages
   END_GRACE_MS = 1000,     // between TERM and KILL
+  LIMIT_SAMPLE_MS = 50,    // between two looks at the memory of a step that has a limit
+  SAMPLE_MS = 500,         // of any other
   LEFTOVER_GRACE_MS = 250, // for what the command left running to end by itself: `> >(gzip > out/x)`
 };
 
 static int socket_fd, in_box;
+// Open on the processes of the control group that steps join, or -1.
+static int group_fd = -1;
 // Where the number of the box's next process may be set: every step is number 2, so that `$$` in a name is the same in every
 // run. -1 where the kernel cannot.
 static int next_pid_fd = -1;
@@ -142,6 +147,8 @@ static int become_step(void *argument) {
   signal(SIGHUP, SIG_DFL);
   setsid();
   int error = 0;
+  // Where it cannot, it runs outside of the group, and what is seen of its memory is what limits it.
+  if (group_fd >= 0 && write(group_fd, "0", 1) < 0) {}
   if (dup2(l->output, 1) < 0 || dup2(l->output, 2) < 0) error = errno;
   if (!error && in_box && chroot("/box")) error = errno;
   if (!error && chdir(l->folder)) error = errno;
@@ -210,6 +217,67 @@ static uint32_t end_leftovers(int with_grace, char *names, size_t size) {
   return count + 1;
 }
 
+// MARK: Memory
+
+struct memory {
+  int64_t own;     // pages that belong to one process, of all of them
+  int64_t shared;  // the most that one of them shares
+};
+
+static void add_memory(struct memory *sum, const char *pid) {
+  char path[64], text[128];
+  snprintf(path, sizeof path, "%s/proc/%s/statm", in_box ? "/box" : "", pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  long long size, resident, shared;
+  if (n <= 0) return;
+  text[n] = 0;
+  if (sscanf(text, "%lld %lld %lld", &size, &resident, &shared) != 3) return;
+  sum->own += resident > shared ? resident - shared : 0;
+  if (shared > sum->shared) sum->shared = shared;
+}
+
+// All that descends from a process, itself included; also what its threads started.
+static void add_tree(struct memory *sum, const char *pid, int depth) {
+  char path[96];
+  if (depth > 32) return;
+  add_memory(sum, pid);
+  snprintf(path, sizeof path, "/proc/%s/task", pid);
+  DIR *threads = opendir(path);
+  if (!threads) return;
+  for (struct dirent *entry; (entry = readdir(threads));) {
+    if (entry->d_name[0] == '.') continue;
+    char file[384], child[16];
+    snprintf(file, sizeof file, "%s/%s/children", path, entry->d_name);
+    FILE *list = fopen(file, "re");
+    while (list && fscanf(list, "%15s", child) == 1) add_tree(sum, child, depth + 1);
+    if (list) fclose(list);
+  }
+  closedir(threads);
+}
+
+// What all processes of the step have now, in bytes.
+static int64_t memory_in_use(void) {
+  struct memory sum = {0, 0};
+  if (in_box) {
+    DIR *all = opendir("/box/proc");
+    if (!all) return 0;
+    for (struct dirent *entry; (entry = readdir(all));) {
+      char first = entry->d_name[0];
+      if (first >= '1' && first <= '9' && strcmp(entry->d_name, "1")) add_memory(&sum, entry->d_name);
+    }
+    closedir(all);
+  } else {
+    FILE *list = list_children();
+    char child[16];
+    while (list && fscanf(list, "%15s", child) == 1) add_tree(&sum, child, 0);
+    if (list) fclose(list);
+  }
+  return (sum.own + sum.shared) * sysconf(_SC_PAGESIZE);
+}
+
 // MARK: A step
 
 static char *buffer;
@@ -228,6 +296,8 @@ static void attend(const struct reflow_plan *plan, struct reflow_report *report,
   static char bytes[RING];
   int64_t deadline = plan->timeout_ms ? now_ns() + plan->timeout_ms * 1000000 : 0;
   int ending = 0, killed = 0;
+  int64_t interval = (plan->memory_limit ? LIMIT_SAMPLE_MS : SAMPLE_MS) * 1000000ll, most = 0;
+  int64_t next_sample = now_ns() + interval;
   struct pollfd polled[3] = {{pidfd, POLLIN, 0}, {socket_fd, POLLIN, 0}, {output, POLLIN, 0}};
   for (;;) {
     int wait_ms = -1;
@@ -235,7 +305,22 @@ static void attend(const struct reflow_plan *plan, struct reflow_report *report,
       int64_t left = (deadline - now_ns() + 999999) / 1000000;
       wait_ms = left < 0 ? 0 : left > 1000000000 ? 1000000000 : (int)left;
     }
+    int64_t until_sample = (next_sample - now_ns() + 999999) / 1000000;
+    if (until_sample < 0) until_sample = 0;
+    if (wait_ms < 0 || until_sample < wait_ms) wait_ms = (int)until_sample;
     int n = poll(polled, 3, wait_ms);
+    if (now_ns() >= next_sample && !ending) {
+      int64_t used = memory_in_use();
+      next_sample = now_ns() + interval;
+      if (used > most) most = used;
+      if (plan->memory_limit && used > plan->memory_limit) {
+        ending = REFLOW_ENDED_MEMORY;
+        report->ending = REFLOW_ENDED_MEMORY;
+        killed = 1;
+      }
+    } else if (ending) {
+      next_sample = now_ns() + 1000000000;
+    }
     if (n < 0 && errno != EINTR) n = 0;
     int wanted = 0;
     if (n == 0 && deadline && now_ns() >= deadline) {
@@ -278,6 +363,10 @@ static void attend(const struct reflow_plan *plan, struct reflow_report *report,
   report->cpu_ns = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000ll +
                    (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ll;
   report->peak_bytes = usage.ru_maxrss * 1024ll;
+  if (most > report->peak_bytes) {
+    report->peak_bytes = most;
+    report->is_sampled = 1;
+  }
   if (!ending) {
     report->ending = WIFEXITED(status) ? REFLOW_ENDED_EXIT : REFLOW_ENDED_SIGNAL;
     report->status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
@@ -412,7 +501,7 @@ static void set_up(const char *payload, size_t length) {
     _exit(0);
 }
 
-_Noreturn void reflow_worker_main(int socket, int boxed) {
+_Noreturn void reflow_worker_main(int socket, int boxed, int group) {
   in_box = boxed;
   prctl(PR_SET_NAME, "reflow-worker");
   if (!boxed) prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -421,9 +510,15 @@ _Noreturn void reflow_worker_main(int socket, int boxed) {
   signal(SIGINT, SIG_IGN);
   signal(SIGHUP, SIG_IGN);
   signal(SIGCHLD, SIG_DFL);
-  if (socket != 3) dup3(socket, 3, O_CLOEXEC);
+  // By way of numbers that neither of them has.
+  int socket_aside = fcntl(socket, F_DUPFD_CLOEXEC, 16), group_aside = group < 0 ? -1 : fcntl(group, F_DUPFD_CLOEXEC, 16);
+  dup3(socket_aside, 3, O_CLOEXEC);
   socket_fd = 3;
-  syscall(SYS_close_range, 4u, ~0u, 0u);
+  if (group_aside >= 0) {
+    dup3(group_aside, 4, O_CLOEXEC);
+    group_fd = 4;
+  }
+  syscall(SYS_close_range, group_aside >= 0 ? 5u : 4u, ~0u, 0u);
 
   struct reflow_frame frame;
   while (reflow_read_exactly(socket_fd, &frame, sizeof frame) == 0) {

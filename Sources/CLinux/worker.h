@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-/// The worker's life. `in_box`: it is process 1 of its own namespaces. Never returns.
-_Noreturn void reflow_worker_main(int socket, int in_box);
+/// The worker's life. `in_box`: it is process 1 of its own namespaces. `group`: see spawner.h. Never returns.
+_Noreturn void reflow_worker_main(int socket, int in_box, int group);
 
 /// Builds the box from SETUP's texts and moves the worker's root to where `/box` is the step's root and `/host` shows what
 /// inputs are bound from. Returns 0 or an errno, with what was tried in `message`.

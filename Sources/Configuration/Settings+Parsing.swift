@@ -39,6 +39,8 @@ extension Settings {
       let path = prefix + name
       if path == "mappings", let mappings = value.table {
         readMappings(mappings, file: file, into: &settings, &diagnostics)
+      } else if path == "executors", let names = value.table {
+        readExecutors(names, file: file, into: &settings, &diagnostics)
       } else if let inner = value.table, keys.contains(where: { $0.name.hasPrefix(path + ".") }) {
         read(inner, prefix: path + ".", file: file, into: &settings, &diagnostics)
       } else if let key = keys.first(where: { $0.name == path }) {
@@ -71,8 +73,22 @@ extension Settings {
     }
   }
 
+  private static func readExecutors(
+    _ table: TOMLTable, file: SourceFile, into settings: inout Settings, _ diagnostics: inout [Diagnostic]
+  ) {
+    for (name, value) in table.map({ ($0, $1) }).sorted(by: { $0.0 < $1.0 }) {
+      guard let executor = value.string, ["local", "slurm"].contains(executor) else {
+        diagnostics.append(
+          Diagnostic(
+            "configuration.invalid-value", "a step's executor is \"local\" or \"slurm\"", at: file.range(ofKey: name)))
+        continue
+      }
+      settings.executors[name] = executor
+    }
+  }
+
   private static func unknown(_ path: String, _ name: String, _ file: SourceFile) -> Diagnostic {
-    let known = keys.map(\.name) + ["mappings"]
+    let known = keys.map(\.name) + ["executors", "mappings"]
     let range = file.range(ofKey: name)
     var diagnostic = Diagnostic("configuration.unknown-key", "unknown key '\(path)'", at: range)
     if let suggestion = Suggestion.nearest(to: path, among: known) {
@@ -124,7 +140,55 @@ extension Settings {
       $1.logLimitBytes = Int64(limit)
       return true
     },
+    Key(name: "executor", expectation: "\"local\" or \"slurm\"") {
+      guard let name = $0.string, ["local", "slurm"].contains(name) else { return false }
+      $1.executor = name
+      return true
+    },
+    Key(name: "slurm.allocations", expectation: "a whole number from 1 to 1000") {
+      guard let count = $0.int, (1...1000).contains(count) else { return false }
+      $1.slurm.allocations = count
+      return true
+    },
+    Key(name: "slurm.cpus", expectation: "a whole number from 1 to 4096") {
+      guard let count = $0.int, (1...4096).contains(count) else { return false }
+      $1.slurm.cpus = count
+      return true
+    },
+    Key(name: "slurm.memory", expectation: "a number of MiB") {
+      guard let mebibytes = $0.int, (16...100_000_000).contains(mebibytes) else { return false }
+      $1.slurm.memoryMebibytes = Int64(mebibytes)
+      return true
+    },
+    text("slurm.partition") { $1.slurm.partition = $0 }, text("slurm.account") { $1.slurm.account = $0 },
+    text("slurm.qos") { $1.slurm.qos = $0 },
+    text("slurm.time") { $1.slurm.time = $0 }, text("slurm.command") { $1.slurm.command = $0 },
+    Key(name: "slurm.arguments", expectation: "a list of arguments of sbatch") {
+      guard let array = $0.array else { return false }
+      let words = array.compactMap { $0.string }
+      guard words.count == array.count else { return false }
+      $1.slurm.arguments = words
+      return true
+    },
+    seconds("slurm.idle") { $1.slurm.idleSeconds = $0 }, seconds("slurm.late") { $1.slurm.lateSeconds = $0 },
+    seconds("slurm.small") { $1.slurm.smallStepSeconds = $0 },
   ]
+
+  private static func text(_ name: String, _ set: @escaping @Sendable (String, inout Settings) -> Void) -> Key {
+    Key(name: name, expectation: "a text") {
+      guard let text = $0.string, !text.isEmpty else { return false }
+      set(text, &$1)
+      return true
+    }
+  }
+
+  private static func seconds(_ name: String, _ set: @escaping @Sendable (Double, inout Settings) -> Void) -> Key {
+    Key(name: name, expectation: "a number of seconds") {
+      guard let seconds = $0.double ?? $0.int.map(Double.init), (0...86_400).contains(seconds) else { return false }
+      set(seconds, &$1)
+      return true
+    }
+  }
 
   private static func absoluteFolders(_ value: any TOMLValueConvertible) -> [ByteString]? {
     guard let array = value.array else { return nil }

@@ -41,6 +41,12 @@ package struct Settings: Hashable, Sendable {
   /// What is kept of a step's log.
   package var logLimitBytes: Int64 = 64 << 20
 
+  /// Where steps run: `local` or `slurm`.
+  package var executor = "local"
+  /// Where steps of some names run, whatever the others do.
+  package var executors: [String: String] = [:]
+  package var slurm = SlurmSettings()
+
   package init() {}
 
   /// The place of a URL among the mappings: which of them, and the path below its folder.
@@ -55,4 +61,30 @@ package struct Settings: Hashable, Sendable {
     }
     return nil
   }
+}
+
+/// What may be said of a Slurm cluster.
+package struct SlurmSettings: Hashable, Sendable {
+  /// How many are held at most.
+  package var allocations = 4
+  /// Cores of an allocation.
+  package var cpus: Int?
+  package var memoryMebibytes: Int64?
+  package var partition: String?
+  package var account: String?
+  package var qos: String?
+  /// As `sbatch --time` takes it.
+  package var time: String?
+  /// Further arguments of `sbatch`.
+  package var arguments: [String] = []
+  /// How long an allocation without work is kept.
+  package var idleSeconds = 10.0
+  /// How long files of a node may take to be seen here.
+  package var lateSeconds = 5.0
+  /// Steps of a kind that is over sooner run on this machine while it has room.
+  package var smallStepSeconds = 0.5
+  /// Where the nodes find Reflow; this program's own file where nothing is said.
+  package var command: String?
+
+  package init() {}
 }

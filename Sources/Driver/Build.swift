@@ -73,6 +73,8 @@ package struct World {
   /// Opens the state; called once, with the lock held, and not at all where nothing changed.
   package var openStore: () throws(SystemError) -> any Store
   package var concurrency: Concurrency
+  /// Pools beyond those of the options: they are looked for where something has to be done only.
+  package var pools: [Pool] = []
 
   package init(
     fileSystem: any FileSystem, objects: any ObjectStore, outputs: any OutputTree, runner: any StepRunner,

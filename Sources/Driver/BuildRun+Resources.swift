@@ -49,7 +49,7 @@ extension BuildRun {
     for index in first..<graph.steps.count {
       let step = StepID(index: UInt32(index))
       guard case .exec(let exec) = graph.steps[index].work, exec.resources != Resources() else { continue }
-      if let message = demand(of: step, exec).refusal(by: options.pools) {
+      if let message = demand(of: step, exec).refusal(by: pools) {
         learning.unplaceable.append((step, message))
       }
     }
@@ -70,7 +70,7 @@ extension BuildRun {
 
   func demand(of step: StepID, _ exec: Exec) -> Demand {
     let history = history(of: step)
-    return Prediction(lowersDeclared: options.predicts, pools: options.pools).demand(
+    return Prediction(lowersDeclared: options.predicts, pools: pools).demand(
       of: exec.resources, history: history, memoryAtLeast: learning.memoryAtLeast[step],
       pools: executors(of: step, history))
   }
@@ -81,11 +81,12 @@ extension BuildRun {
   func place(
     _ request: inout RunRequest, _ placement: Scheduler.Placement, _ launch: Launch, _ exec: Exec, _ sources: [SourceID]
   ) {
-    request.pool = options.pools[placement.pool].name
+    request.pool = pools[placement.pool].name
     request.resources.cpu = placement.demand.cpu
     request.resources.memory = placement.demand.memory
     request.memoryLimit = learning.memoryAtLeast[launch.step] ?? exec.resources.memory
     request.expectedSeconds = history(of: launch.step)?.expectedSeconds
+    request.rank = launch.rank
     request.label = engine.label(of: launch.step)
     // A narrowed key says less than all that it reads, and a copy of a run must be a run.
     if exec.depfile == nil, exec.repetition == 0, !exec.nondeterministic { request.key = launch.key }
@@ -133,7 +134,7 @@ extension BuildRun {
     case .outOfMemory:
       let placed = learning.placements[end.step]
       let had = max(placed?.demand.memory ?? 0, end.request.memoryLimit ?? 0)
-      let more = Prediction(pools: options.pools).memoryAfterDeath(
+      let more = Prediction(pools: pools).memoryAfterDeath(
         had: had, peak: end.outcome.usage.peakMemoryBytes, pools: placed?.demand.pools ?? [])
       guard let more else { return .failed(isTemporary: false) }
       learning.memoryAtLeast[end.step] = more
@@ -174,7 +175,7 @@ extension BuildRun {
       rest.longestChain = max(rest.longestChain, engine.rank(of: step) - min(elapsed, expected))
     }
     sink.receive(
-      .remaining(seconds: rest.seconds(cpu: options.pools.reduce(0) { $0 + $1.cpu }), steps: ahead.count))
+      .remaining(seconds: rest.seconds(cpu: pools.reduce(0) { $0 + $1.cores }), steps: ahead.count))
   }
 }
 

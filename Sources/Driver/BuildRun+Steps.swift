@@ -10,7 +10,7 @@ extension BuildRun {
     guard let exec = graph.steps[Int(launch.step.index)].command else { return }
     launches[launch.step] = launch
     let demand = demand(of: launch.step, exec)
-    if let refusal = demand.refusal(by: options.pools) {
+    if let refusal = demand.refusal(by: pools) {
       let usage = RunOutcome.Usage(
         wallSeconds: 0, cpuSeconds: 0, peakMemoryBytes: 0, memoryMeasure: .processMaximum)
       let outcome = RunOutcome(ending: .refused(message: refusal), usage: usage, isSandboxed: false)

@@ -25,6 +25,7 @@ final class BuildRun {
 
   var engine: BuildEngine
   var scheduler: Scheduler
+  let pools: [Pool]
   let inbox = Inbox()
   let steps: any WorkPool
   let readers: any WorkPool
@@ -123,11 +124,12 @@ final class BuildRun {
     engine = BuildEngine(
       options: BuildEngine.Options(
         keepsGoing: options.keepsGoing, isStrict: options.sandbox == .strict, isDryRun: options.isDryRun))
-    scheduler = Scheduler(pools: options.pools)
+    pools = options.pools + world.pools
+    scheduler = Scheduler(pools: pools)
     switch world.concurrency {
     case .threads:
       // A step that runs elsewhere has a thread here that waits for it.
-      steps = ThreadPool(limit: min(1024, max(options.jobs, options.pools.reduce(0) { $0 + $1.jobs })))
+      steps = ThreadPool(limit: min(1024, max(options.jobs, pools.reduce(0) { $0 + $1.jobs })))
       // One hashes or flushes while another answers; hashing itself uses all cores.
       readers = ThreadPool(limit: 2)
     case .simulated:

@@ -16,6 +16,10 @@ package final class LinuxStepRunner: StepRunner {
     /// Folders, absolute, that steps may read beyond their inputs and the system's.
     package var readableFolders: [ByteString]
     package var containers: ContainerRuntime
+    /// Folders, absolute, beyond the roots and the state folder, in which inputs may lie.
+    package var hostFolders: [ByteString] = []
+    /// Whether control groups limit memory where they can be made; else what is seen of it now and then does.
+    package var usesControlGroups = true
 
     package init(stateFolder: ByteString, readableFolders: [ByteString] = [], containers: ContainerRuntime = .none) {
       self.stateFolder = stateFolder
@@ -37,6 +41,8 @@ package final class LinuxStepRunner: StepRunner {
     var runs: Descriptor?
     var layout: SandboxLayout?
     var sandboxRefusal: SystemError?
+    /// How many processes the kernel has killed for want of memory, when that was last looked at.
+    var kernelKills = Machine.kernelKills
   }
 
   let configuration: Configuration
@@ -65,6 +71,15 @@ package final class LinuxStepRunner: StepRunner {
   /// Why steps are not sandboxed although that was asked for where possible; nil as long as none had to do without. For one
   /// warning a build.
   package var sandboxRefusal: SystemError? { state.withLock { $0.sandboxRefusal } }
+
+  /// Whether the kernel has killed a process of this machine for want of memory since the last question.
+  func kernelHasKilledForMemory() -> Bool {
+    let now = Machine.kernelKills
+    return state.withLock { state in
+      defer { state.kernelKills = now }
+      return now > state.kernelKills
+    }
+  }
 
   // MARK: Cancelling
 
@@ -154,7 +169,9 @@ package final class LinuxStepRunner: StepRunner {
       state.folders += 1
       return state.folders
     }
-    let worker = try Worker(kind: kind, folder: RunFolder(in: runs.number, name: ByteString("\(number)")))
+    let worker = try Worker(
+      kind: kind, folder: RunFolder(in: runs.number, name: ByteString("\(number)")),
+      usesGroup: configuration.usesControlGroups)
     guard kind != .plain else { return worker }
     let report = try worker.perform(
       REFLOW_FRAME_SETUP, layout().setup(work: worker.folder.path, withNetwork: kind == .sandboxWithNetwork))
@@ -213,8 +230,9 @@ package final class LinuxStepRunner: StepRunner {
   func layout() -> SandboxLayout {
     if let layout = state.withLock({ $0.layout }) { return layout }
     let stateFolder = SandboxLayout.canonical(configuration.stateFolder) ?? configuration.stateFolder
+    let further = configuration.hostFolders.compactMap(SandboxLayout.canonical)
     var hosts: [ByteString] = []
-    for host in (fileSystem.roots.canonicalPaths + [stateFolder]).sorted()
+    for host in (fileSystem.roots.canonicalPaths + [stateFolder] + further).sorted()
     where !hosts.contains(where: { host.isWithin($0) }) && SandboxLayout.canonical(host) != nil {
       hosts.append(host)
     }
@@ -250,6 +268,10 @@ extension SystemError {
 }
 
 extension RunOutcome {
+  var hasSucceeded: Bool {
+    if case .exited(0) = ending { true } else { false }
+  }
+
   static let nothingUsed = Usage(wallSeconds: 0, cpuSeconds: 0, peakMemoryBytes: 0, memoryMeasure: .processMaximum)
 
   static func refused(_ message: String) -> RunOutcome {

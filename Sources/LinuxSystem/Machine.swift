@@ -34,6 +34,12 @@ package enum Machine {
     return Int64(clamping: UInt64(figures.f_bavail) * UInt64(figures.f_frsize))
   }
 
+  /// How many processes the kernel has killed for want of memory since it was started.
+  static var kernelKills: Int {
+    let line = smallText("/proc/vmstat")?.split(separator: "\n").first { $0.hasPrefix("oom_kill ") }
+    return line.flatMap { Int($0.dropFirst("oom_kill ".count)) } ?? 0
+  }
+
   private static var quotaCores: Int? {
     let new = controlGroupValues("cpu", file: "cpu.max", oldFile: nil).compactMap { line -> Double? in
       let words = line.split(separator: " ").map { Double($0) }

@@ -41,9 +41,31 @@ struct StepJob {
     guard !plan.hasZero else {
       return Ended(report: Self.nothing, outcome: .refused("its command holds a zero byte, which no argument can"))
     }
+    worker.group?.limit(container == nil ? request.memoryLimit : nil)
     let report = try worker.perform(REFLOW_FRAME_RUN, plan.bytes, sent: started)
     if let container, report.ending == REFLOW_ENDED_TIMEOUT || report.ending == REFLOW_ENDED_CANCEL { end(container) }
-    return Ended(report: report, outcome: try outcome(of: report))
+    var outcome = try outcome(of: report)
+    // The group counts those that the kernel killed for the whole machine's want as well. After a success it is asked so that
+    // a child that was killed, and missed by nobody, is not counted against the next step.
+    let asksGroup = !outcome.hasSucceeded || request.memoryLimit != nil
+    let hasKilled = asksGroup && (worker.group?.hasKilled() ?? false)
+    if !outcome.hasSucceeded, outcome.setback == nil {
+      if worker.group != nil, container == nil {
+        if hasKilled { outcome.setback = .outOfMemory }
+      } else if hasDied(report), container != nil || runner.kernelHasKilledForMemory() {
+        outcome.setback = .outOfMemory
+      }
+    }
+    return Ended(report: report, outcome: outcome)
+  }
+
+  /// Whether it, or the last of its processes that it waited for, was killed from outside.
+  private func hasDied(_ report: Worker.Report) -> Bool {
+    switch report.ending {
+    case REFLOW_ENDED_SIGNAL: report.figures.status == SIGKILL
+    case REFLOW_ENDED_EXIT: report.figures.status == 128 + SIGKILL
+    default: false
+    }
   }
 
   private static let nothing = Worker.Report(figures: reflow_report(), message: "", logTail: "")
@@ -96,7 +118,8 @@ struct StepJob {
     let timeout = request.timeoutSeconds.map { max(1, min($0 * 1000, 1e15)) } ?? 0
     plan.append(
       reflow_plan(
-        timeout_ms: Int64(timeout), log_limit: request.logLimitBytes, argument_count: UInt32(words.count),
+        timeout_ms: Int64(timeout), log_limit: request.logLimitBytes,
+        memory_limit: container == nil ? request.memoryLimit ?? 0 : 0, argument_count: UInt32(words.count),
         variable_count: UInt32(variables.count),
         stage_count: container == nil ? UInt32(inputs.entries.count) : 0, reserved: 0))
     plan.append(text: worker.kind == .plain ? worker.folder.path : SandboxLayout.workFolder)
@@ -120,11 +143,15 @@ struct StepJob {
       ending: .cancelled,
       usage: .init(
         wallSeconds: Double(figures.wall_ns) / 1e9, cpuSeconds: Double(figures.cpu_ns) / 1e9,
-        peakMemoryBytes: figures.peak_bytes, memoryMeasure: .processMaximum),
+        peakMemoryBytes: figures.peak_bytes,
+        memoryMeasure: figures.is_sampled == 0 ? .processMaximum : .sampled),
       isSandboxed: isSandboxed, logTail: Self.lastLines(report.logTail))
     switch report.ending {
     case REFLOW_ENDED_CANCEL: outcome.ending = .cancelled
     case REFLOW_ENDED_TIMEOUT: outcome.ending = .timedOut
+    case REFLOW_ENDED_MEMORY:
+      outcome.ending = .signaled(SIGKILL)
+      outcome.setback = .outOfMemory
     case REFLOW_ENDED_SIGNAL: outcome.ending = .signaled(figures.status)
     case REFLOW_ENDED_NOT_STARTED: outcome.ending = .refused(message: notStarted(figures.status))
     case REFLOW_ENDED_NOT_STAGED where figures.status == ENOSPC && worker.kind != .plain:
@@ -283,7 +310,8 @@ struct StepJob {
     let variables = Self.environmentOfCaller
     plan.append(
       reflow_plan(
-        timeout_ms: 20_000, log_limit: 0, argument_count: UInt32(words.count), variable_count: UInt32(variables.count),
+        timeout_ms: 20_000, log_limit: 0, memory_limit: 0, argument_count: UInt32(words.count),
+        variable_count: UInt32(variables.count),
         stage_count: 0, reserved: 0))
     plan.append(text: worker.folder.path)
     plan.append(text: "/dev/null")

@@ -31,11 +31,14 @@ final class Worker: Sendable {
 
   let kind: Kind
   let folder: RunFolder
+  /// What limits the memory of its steps; nil where the system does not let us.
+  let group: ControlGroup?
   private let socket: Descriptor
 
   /// - Throws: `limit` where this machine has no more processes or descriptors.
-  init(kind: Kind, folder: RunFolder) throws(SystemError) {
-    let number = reflow_spawner_worker(kind.spawned)
+  init(kind: Kind, folder: RunFolder, usesGroup: Bool = true) throws(SystemError) {
+    group = usesGroup ? ControlGroup.make() : nil
+    let number = reflow_spawner_worker(kind.spawned, group?.processes ?? -1)
     guard number >= 0 else { throw systemError(-number, "start a process for steps") }
     self.kind = kind
     self.folder = folder

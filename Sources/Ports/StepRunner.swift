@@ -95,6 +95,8 @@ package struct RunRequest: Hashable, Sendable {
   package var memoryLimit: Int64?
   /// Nil where its kind never ran.
   package var expectedSeconds: Double?
+  /// Seconds of the longest chain that waits for it.
+  package var rank = 0.0
   /// What people call the step.
   package var label = ""
   /// When what it reads of the user's files changed last, in nanoseconds on the clock of their file system.

@@ -7,7 +7,8 @@ struct ReflowBenchmarks: ParsableCommand {
     commandName: "reflow-bench",
     abstract: "Measures Reflow beside something run in the same minutes.",
     subcommands: [
-      BuildBenchmark.self, WatchBenchmark.self, SimulateCommand.self, KillCommand.self, FullDiskCommand.self,
+      BuildBenchmark.self, WatchBenchmark.self, SlurmBenchmark.self, SimulateCommand.self, KillCommand.self,
+      FullDiskCommand.self,
       LanguageBenchmark.self, DifferentialCommand.self, TablesBenchmark.self, MentionsBenchmark.self,
     ])
 }

@@ -14,10 +14,12 @@ package struct Pool: Hashable, Sendable {
   /// The most cores that one step can have: a pool of many machines has more in all.
   package var largestCPU: Double
   package var largestMemory: Int64
+  /// Cores that are really at work at a time, for estimates: a pool that queues takes more steps than it runs.
+  package var cores: Double
 
   package init(
     name: String, jobs: Int, cpu: Double, memory: Int64, disk: Int64 = .max, cpuFeatures: Set<String>? = nil,
-    largestCPU: Double? = nil, largestMemory: Int64? = nil
+    largestCPU: Double? = nil, largestMemory: Int64? = nil, cores: Double? = nil
   ) {
     self.name = name
     self.jobs = jobs
@@ -27,6 +29,7 @@ package struct Pool: Hashable, Sendable {
     self.cpuFeatures = cpuFeatures
     self.largestCPU = min(cpu, largestCPU ?? cpu)
     self.largestMemory = min(memory, largestMemory ?? memory)
+    self.cores = cores ?? cpu
   }
 }
 

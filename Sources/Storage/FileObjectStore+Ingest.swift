@@ -195,7 +195,7 @@ extension FileObjectStore {
     if isVerified(artifact) { return artifact }
     if let known = try look(at: artifact), known.kind == .file, known.hint.size == size { return artifact }
     let name = temporaryName()
-    let place = folder + "/tmp/" + name
+    let place = folder + "/" + temporaryFolder + "/" + name
     do throws(SystemError) {
       let file = try Descriptor(
         opening: name, in: temporary.number, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
@@ -217,7 +217,7 @@ extension FileObjectStore {
     isExecutable: Bool, _ display: ByteString, _ fill: (borrowing Descriptor) throws(SystemError) -> Void
   ) throws(SystemError) -> Artifact {
     let name = temporaryName()
-    let place = folder + "/tmp/" + name
+    let place = folder + "/" + temporaryFolder + "/" + name
     defer { withCString(name) { _ = unlinkat(temporary.number, $0, 0) } }
     let file = try Descriptor(
       opening: name, in: temporary.number, flags: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)

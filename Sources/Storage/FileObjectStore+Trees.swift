@@ -53,7 +53,7 @@ extension FileObjectStore {
   /// Builds the tree under a temporary name and renames it: it is there whole or not at all.
   private func makeTree(_ manifest: FolderManifest, at place: ByteString) throws(SystemError) {
     let name = temporaryName()
-    let temporaryPlace = folder + "/tmp/" + name
+    let temporaryPlace = folder + "/" + temporaryFolder + "/" + name
     do throws(SystemError) {
       try makeFolders(temporaryPlace)
       let root = try Descriptor(folder: temporaryPlace)

@@ -31,17 +31,21 @@ package final class FileObjectStore: ObjectStore {
   package let folder: ByteString
   let objects: Descriptor
   let temporary: Descriptor
+  /// Where objects begin, below `.reflow`.
+  let temporaryFolder: ByteString
   private let knowledge = Mutex(Knowledge())
   private let nextTemporary = Atomic<UInt64>(0)
 
   /// Makes the folders that are missing below `.reflow`.
   ///
+  /// - Parameter temporaryFolder: One of its own for each process that makes objects without holding the state lock.
   /// - Throws: `notPermitted`, `noSpace`.
-  package init(in folder: ByteString) throws(SystemError) {
+  package init(in folder: ByteString, temporaryFolder: ByteString = "tmp") throws(SystemError) {
     self.folder = folder
-    for name: ByteString in ["objects", "trees", "tmp"] { try makeFolders(folder + "/" + name) }
+    self.temporaryFolder = temporaryFolder
+    for name: ByteString in ["objects", "trees", temporaryFolder] { try makeFolders(folder + "/" + name) }
     objects = try Descriptor(folder: folder + "/objects")
-    temporary = try Descriptor(folder: folder + "/tmp")
+    temporary = try Descriptor(folder: folder + "/" + temporaryFolder)
   }
 
   // MARK: - Looking
@@ -222,8 +226,8 @@ package final class FileObjectStore: ObjectStore {
 
   /// Removes what a crash left below `.reflow/tmp`, and half-made trees. The caller holds the state lock.
   package func sweep() throws(SystemError) {
-    for entry in try folderNames(temporary.number, folder + "/tmp") {
-      try removeTree(entry.name, in: temporary.number, folder + "/tmp/" + entry.name)
+    for entry in try folderNames(temporary.number, folder + "/" + temporaryFolder) {
+      try removeTree(entry.name, in: temporary.number, folder + "/" + temporaryFolder + "/" + entry.name)
     }
   }
 

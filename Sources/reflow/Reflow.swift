@@ -15,7 +15,7 @@ struct Reflow: ParsableCommand {
       DocCommand.self, InitCommand.self, LspCommand.self, CompletionsCommand.self,
       WhyCommand.self, StatusCommand.self, LogCommand.self, GraphCommand.self, ReportCommand.self, CleanCommand.self,
       PruneCommand.self,
-      VerifyCommand.self, VersionCommand.self,
+      VerifyCommand.self, VersionCommand.self, SlurmAgentCommand.self,
     ])
 }
 

@@ -25,9 +25,8 @@ struct RunningOptions: ParsableArguments {
   @Flag(help: "Let what steps of a kind took lower what the program asks for them.")
   var predict = false
 
-  /// Where steps run: on this machine, until another executor is there.
-  @Option(help: "Where steps run: local.")
-  var executor = "local"
+  @Option(help: "Where steps run: local or slurm.")
+  var executor: String?
 
   /// As if no option were given.
   mutating func setDefaults() {
@@ -50,7 +49,9 @@ struct RunningOptions: ParsableArguments {
       throw ValidationError("--sandbox takes auto, strict or off, not '\(sandbox)'")
     }
     if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
-    guard executor == "local" else { throw ValidationError("no executor named '\(executor)'; there is: local") }
+    if let executor, !["local", "slurm"].contains(executor) {
+      throw ValidationError("no executor named '\(executor)'; there are: local, slurm")
+    }
   }
 
   /// The long options, for telling them from the program's parameters.

@@ -21,7 +21,8 @@ extension Session {
     manifest.write(.identity, workspace.configurationDigest)
     manifest.write(.value, sandboxMode.rawValue)
     manifest.write(.value, "\(options.jobs ?? workspace.settings.jobs ?? 0)")
-    for flag in [options.keepGoing || workspace.settings.keepGoing, options.explain, isForced] {
+    manifest.write(.value, executor)
+    for flag in [options.predict, options.keepGoing || workspace.settings.keepGoing, options.explain, isForced] {
       manifest.write(.value, flag ? "yes" : "no")
     }
     // All of the environment that a build heeds: '~/' in the configuration.

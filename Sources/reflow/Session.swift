@@ -8,6 +8,7 @@ import Language
 import LinuxSystem
 import Ports
 import Scheduling
+import Slurm
 import Storage
 @preconcurrency import Glibc
 
@@ -75,8 +76,9 @@ struct Session {
 
   private func perform(_ request: Request) throws(SystemError) -> BuildEvent.Summary {
     let clock = SystemClock()
-    let sink: any EventSink
-    if let report { sink = report } else { sink = EventFanout(try sinks(clock: clock)) }
+    // The threads of a cluster have something to say now and then.
+    let sink = SharedSink()
+    if let report { sink.hand(to: report) } else { sink.hand(to: EventFanout(try sinks(clock: clock))) }
     if let summary = served(request, sink) { return summary }
     let state = workspace.stateFolder
     let roots = workspace.rootFolders
@@ -94,6 +96,8 @@ struct Session {
       said = store.notices.count
     }
     let interruption = Interruption()
+    var cluster: SlurmRunner?
+    defer { cluster?.close() }
     let summary = build(
       buildOptions(request, mode: mode), QuickDoors(snapshot: snapshot, fileSystem: fileSystem, clock: clock),
       interruption: interruption, sink: sink,
@@ -108,14 +112,13 @@ struct Session {
         try LinuxStepRunner.startSpawner()
         Interrupts.watch { _ in interruption.interrupt() }
         let objects = try FileObjectStore(in: state)
-        return World(
+        let runners = try runners(fileSystem: fileSystem, objects: objects, clock: clock, sink: sink)
+        cluster = runners.slurm
+        var world = World(
           fileSystem: fileSystem, objects: objects,
           outputs: FileOutputTree(
             root: outputFolder, objects: objects, linkMode: linkMode),
-          runner: TableRunner(
-            LinuxStepRunner(
-              configuration: runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects),
-            fileSystem: fileSystem, objects: objects, clock: clock),
+          runner: runners.runner,
           exporter: FolderExporter(roots: roots, objects: objects), snapshot: snapshot,
           lock: StateFileLock(path: state + "/lock"), clock: clock,
           openStore: { () throws(SystemError) -> any Store in
@@ -126,6 +129,8 @@ struct Session {
             sayNotices()
             return opened
           })
+        world.pools = runners.pools
+        return world
       },
       load: { load(request) })
     // Damage may show in the middle of a build.
@@ -168,6 +173,9 @@ struct Session {
       isForced: isForced, sandbox: mode, logLimitBytes: workspace.settings.logLimitBytes,
       evaluatesAlways: request.evaluatesAlways, checksDeterminism: checksDeterminism)
     buildOptions.predicts = options.predict
+    buildOptions.executor = executor
+    buildOptions.executors = workspace.settings.executors
+    buildOptions.smallStepSeconds = workspace.settings.slurm.smallStepSeconds
     let root = workspace.root
     buildOptions.discover {
       let jobs = given ?? Machine.cores

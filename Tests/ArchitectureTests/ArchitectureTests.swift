@@ -25,6 +25,7 @@ import Testing
     "Simulation": ["BuildGraph", "Diagnostics", "Scheduling", "Ports", "Driver"],
     "Storage": ["BuildGraph", "Diagnostics", "Ports", "CSQLite", "CXXHash", "CLinux"],
     "LinuxSystem": ["BuildGraph", "Diagnostics", "Ports", "CXXHash", "CLinux"],
+    "Slurm": ["BuildGraph", "Diagnostics", "Ports", "Scheduling"],
     "Console": ["BuildGraph", "Diagnostics", "Ports"],
     "Configuration": ["BuildGraph", "Diagnostics", "TOMLKit"],
   ]

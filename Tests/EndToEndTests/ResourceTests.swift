@@ -31,6 +31,29 @@ struct ResourceTests {
     #expect(build.ran.isEmpty)
   }
 
+  @Test func `a step that runs out of memory is tried again with more, and says so`() throws {
+    let project = try Workspace([
+      "main.rf": """
+      val Main = exec(mem := 64 * 1024 * 1024) (o file) {" head -c 200M /dev/zero | tail -c 200M | wc -c > {{o}} "}
+      """
+    ])
+    let build = try project.build()
+    #expect(build.status == 0, "\(build.errors)")
+    #expect(build.errors.contains("ran out of 64 MiB of memory; its next attempt gets"), "\(build.errors)")
+    #expect(try project.texts().values.first == "209715200\n")
+  }
+
+  @Test func `a step that never has enough memory fails after its attempts`() throws {
+    let project = try Workspace([
+      "main.rf":
+        "val Main = exec(mem := 1024 * 1024) (o file) {\" head -c 3G /dev/zero | tail -c 3G | wc -c > {{o}} \"}\n"
+    ])
+    let build = try project.build()
+    #expect(build.status == 1, "\(build.errors)")
+    #expect(build.errors.contains("ran out of memory"), "\(build.errors)")
+    #expect(build.started.values.reduce(0, +) == 4)
+  }
+
   @Test func `what a kind of step took is learned, and harms no build`() throws {
     let project = try Workspace(["main.rf": Self.chain("cpu := 1, mem := 100 * 1024 * 1024"), "in.txt": "0\n"])
     for round in 1...7 {

@@ -15,7 +15,7 @@ private let driver = """
   int main(int count, char **words) {
     static char bytes[1 << 20];
     if (count != 3 || reflow_spawner_start()) return 1;
-    int worker = reflow_spawner_worker(atoi(words[1]));
+    int worker = reflow_spawner_worker(atoi(words[1]), -1);
     int file = open(words[2], O_RDONLY);
     ssize_t size = read(file, bytes, sizeof bytes);
     if (worker < 0 || size <= 0 || reflow_write_exactly(worker, bytes, size)) return 1;
@@ -41,7 +41,8 @@ private let driver = """
   let script = "trap '' TERM HUP; setsid sleep \(mark) & sleep \(mark) & echo > out/started; wait"
   var plan = RequestBytes()
   plan.append(
-    reflow_plan(timeout_ms: 0, log_limit: 0, argument_count: 3, variable_count: 0, stage_count: 0, reserved: 0))
+    reflow_plan(
+      timeout_ms: 0, log_limit: 0, memory_limit: 0, argument_count: 3, variable_count: 0, stage_count: 0, reserved: 0))
   let texts = [
     kind == .plain ? folder.path : SandboxLayout.workFolder, folder.path + "/log", "/bin", "bash", "-c",
     ByteString(script),

@@ -73,7 +73,10 @@ final class StepBench: Sendable {
   private let isMounted: Bool
 
   /// - Parameter disk: the size of a disk of its own for `.reflow/`; root only.
-  init(readable: [ByteString] = [], containers: ContainerRuntime = .none, onDiskOf disk: String? = nil) {
+  init(
+    readable: [ByteString] = [], containers: ContainerRuntime = .none, onDiskOf disk: String? = nil,
+    usesControlGroups: Bool = true
+  ) {
     isMounted = disk != nil
     // The spawner is started once for all tests, whatever thread comes first.
     _ = Self.spawner
@@ -82,8 +85,11 @@ final class StepBench: Sendable {
     workspace.makeFolder(".reflow/objects")
     let state = workspace.bytes + "/.reflow"
     objects = FolderOfObjects(state + "/objects")
+    var configuration = LinuxStepRunner.Configuration(
+      stateFolder: state, readableFolders: readable, containers: containers)
+    configuration.usesControlGroups = usesControlGroups
     runner = LinuxStepRunner(
-      configuration: .init(stateFolder: state, readableFolders: readable, containers: containers),
+      configuration: configuration,
       fileSystem: LinuxFileSystem(roots: [workspace.bytes], stateFolder: state), objects: objects)
   }
 

@@ -20,8 +20,9 @@ enum reflow_worker_kind {
 /// that does the same.
 int reflow_spawner_start(void);
 
-/// Makes a worker and returns the socket to it, or -errno. Callable from any thread.
-int reflow_spawner_worker(enum reflow_worker_kind kind);
+/// Makes a worker and returns the socket to it, or -errno. Callable from any thread. `group`: open on the file that takes the
+/// processes of a control group, which the worker's steps join; -1 for none.
+int reflow_spawner_worker(enum reflow_worker_kind kind, int group);
 
 // Frames on a worker's socket: `struct reflow_frame`, then `length` bytes. Texts in them end with a zero byte.
 
@@ -67,6 +68,7 @@ enum reflow_stage_code {
 struct reflow_plan {
   int64_t timeout_ms;  // 0: none
   int64_t log_limit;   // bytes
+  int64_t memory_limit;  // bytes of all processes of the step together; 0: none
   uint32_t argument_count;
   uint32_t variable_count;
   uint32_t stage_count;
@@ -83,6 +85,7 @@ enum reflow_ending {
   REFLOW_ENDED_NO_PROCESS = 6,    // status: errno of clone or pipe
   REFLOW_ENDED_READY = 7,         // the answer to SETUP
   REFLOW_ENDED_NO_SANDBOX = 8,    // the answer to SETUP; status: errno; the message is what was tried
+  REFLOW_ENDED_MEMORY = 9,        // it used more than its limit
 };
 
 struct reflow_report {
@@ -97,6 +100,8 @@ struct reflow_report {
   uint32_t left_running; // processes that outlived the command by more than the grace and were killed; message: names
   uint32_t stage_dirty;  // 1: something in `in/` is not as it was made
   uint32_t tail_length;
+  uint32_t is_sampled;   // 1: peak_bytes is the sum over processes, as it was seen now and then
+  uint32_t reserved;
 };
 
 /// Reads or writes, on a socket, exactly `length` bytes. 0, or an errno; EPIPE at the end of the stream.

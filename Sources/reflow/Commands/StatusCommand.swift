@@ -5,6 +5,7 @@ import Diagnostics
 import Driver
 import LinuxSystem
 import Ports
+import Slurm
 import Storage
 
 struct StatusCommand: ProgramCommand {
@@ -52,8 +53,18 @@ struct StatusCommand: ProgramCommand {
       programFiles: programFiles, write: Terminal.print, writeError: Terminal.printError)
     session.report = report
     let status = session.status(of: request)
+    if !json { printJobs(workspace) }
     guard status == .done else { throw status.exitCode }
     if check, report.isStale { throw ExitStatus.stepFailed.exitCode }
+  }
+
+  /// The jobs of a build that runs, or of one that was killed.
+  private func printJobs(_ workspace: Workspace) {
+    for job in JobListing.all(in: workspace.stateFolder) {
+      guard let id = job.id else { continue }
+      let place = job.node.isEmpty ? "waits for the cluster" : "on \(job.node)"
+      Terminal.print("job \(id) \(place): \(job.running) running, \(job.waiting) waiting, \(job.ended) ended\n")
+    }
   }
 
   /// The outputs that are not as the last build left them, and the files of the program that are not as it read them.

@@ -4,6 +4,7 @@ import Diagnostics
 import Driver
 import LinuxSystem
 import Ports
+import Slurm
 import Storage
 import Watching
 @preconcurrency import Glibc
@@ -14,8 +15,15 @@ final class WatchDoors {
   private let build: ResidentBuild
   private let stores = Stores()
   private let map: WatchMap
+  private let clusters = Clusters()
+  /// Whoever hears the round, and the threads of a cluster as well.
+  private let voice = SharedSink()
   private let outputRoot: RootID
   private let hostRoot: RootID
+
+  private final class Clusters {
+    var latest: SlurmRunner?
+  }
 
   /// What the state had to say when it was opened.
   private final class Stores {
@@ -33,7 +41,7 @@ final class WatchDoors {
     let version = ByteString(Reflow.configuration.version)
     let snapshot = WatchedSnapshot(
       MappedSnapshot(stateFolder: state, roots: roots, output: session.outputFolder, version: version), map: map)
-    let stores = stores
+    let (stores, clusters, voice) = (stores, clusters, voice)
     let tables = KeptTables()
     self.fileSystem = fileSystem
     build = ResidentBuild(
@@ -43,12 +51,13 @@ final class WatchDoors {
         try StateFolder(path: state).make()
         let objects = try FileObjectStore(in: state)
         let tree = FileOutputTree(root: session.outputFolder, objects: objects, linkMode: session.linkMode)
-        return World(
+        let runners = try session.runners(
+          fileSystem: fileSystem, objects: objects, clock: clock, sink: voice, kept: tables)
+        clusters.latest?.close()
+        clusters.latest = runners.slurm
+        var world = World(
           fileSystem: watched, objects: objects, outputs: WatchedOutputTree(tree, map: map),
-          runner: TableRunner(
-            LinuxStepRunner(
-              configuration: session.runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects),
-            fileSystem: fileSystem, objects: objects, clock: clock, kept: tables),
+          runner: runners.runner,
           exporter: FolderExporter(roots: roots, objects: objects), snapshot: snapshot,
           lock: StateFileLock(path: state + "/lock"), clock: clock,
           openStore: { () throws(SystemError) -> any Store in
@@ -59,6 +68,8 @@ final class WatchDoors {
             stores.said = 0
             return opened
           })
+        world.pools = runners.pools
+        return world
       },
       load: {
         map.beginSurvey()
@@ -71,7 +82,9 @@ final class WatchDoors {
   func update(_ round: WatchRound, interruption: Interruption, sink: any EventSink) -> BuildEvent.Summary {
     // Folders that were moved or made anew are found again by their paths.
     if !round.changes.isWhole { fileSystem.roots.reopen() }
-    let summary = build.update(changes(round.changes), interruption: interruption, feed: round.feed, sink: sink)
+    voice.hand(to: sink)
+    defer { voice.hand(to: nil) }
+    let summary = build.update(changes(round.changes), interruption: interruption, feed: round.feed, sink: voice)
     map.endSurvey(isWhole: build.wasWhole)
     if let store = stores.latest {
       for notice in store.notices.dropFirst(stores.said) {
@@ -101,4 +114,7 @@ final class WatchDoors {
 
   /// Writes what no round had to wait for.
   func settle() { build.settle() }
+
+  /// Gives back what was held for further rounds.
+  func close() { clusters.latest?.close() }
 }

@@ -149,7 +149,10 @@ final class WatchSession {
     let host = WatchRounds(self, doors, map)
     let loop = WatchLoop(ear: ear, map: map, fileSystem: outside, clock: clock, host: host) { outside.roots.reopen() }
     control.attend(ear)
-    defer { doors.settle() }
+    defer {
+      doors.settle()
+      doors.close()
+    }
     return loop.run()
   }
 

@@ -1,0 +1,200 @@
+import Foundation
+import Glibc
+import Testing
+
+/// A Slurm of its own on this machine, from the system's packages; ended with the last reference.
+private final class SlurmCluster {
+  let folder = "/tmp/reflow-slurm-" + UUID().uuidString
+  private let project: Workspace
+
+  static var isInstalled: Bool {
+    geteuid() == 0 && Workspace.has("slurmctld", "slurmd", "sbatch", "scontrol", "munged")
+  }
+
+  struct NotUp: Error { var words: String }
+
+  init(for project: Workspace, nodes: Int = 2) throws {
+    self.project = project
+    let up = try project.run(Workspace.fixtures + "/slurm/up", [folder, "\(nodes)", "4"])
+    guard up.status == 0 else { throw NotUp(words: up.errors + up.output) }
+  }
+
+  deinit {
+    _ = try? project.run(Workspace.fixtures + "/slurm/down", [folder])
+    // Daemons write until they have ended.
+    for _ in 0..<200 {
+      let files = (try? FileManager.default.contentsOfDirectory(atPath: folder + "/run")) ?? []
+      if !files.contains(where: { $0.hasSuffix(".pid") }) { break }
+      usleep(20_000)
+    }
+    try? FileManager.default.removeItem(atPath: folder)
+  }
+
+  var environment: [String: String] { ["SLURM_CONF": folder + "/etc/slurm.conf"] }
+
+  func ask(_ words: String...) throws -> String {
+    try project.run(words[0], Array(words.dropFirst()), environment: environment).output
+  }
+
+  /// The numbers of the jobs that wait or run.
+  func jobs(_ states: String = "PD,R,CG") throws -> [String] {
+    try ask("squeue", "-h", "-t", states, "-o", "%A").split(separator: "\n").map(String.init).sorted()
+  }
+
+  /// Jobs are over a moment after they were told to be.
+  func awaitNoJobs() throws {
+    var rest = try jobs()
+    for _ in 0..<300 where !rest.isEmpty {
+      usleep(100_000)
+      rest = try jobs()
+    }
+    #expect(rest == [])
+  }
+
+  func killController() throws {
+    let id = try String(contentsOfFile: folder + "/run/slurmctld.pid", encoding: .utf8)
+    guard let id = pid_t(id.trimmingCharacters(in: .whitespacesAndNewlines)) else { return }
+    kill(id, SIGKILL)
+  }
+
+  func startController() throws { _ = try ask("slurmctld", "-f", folder + "/etc/slurm.conf") }
+}
+
+/// Steps on a real Slurm. Where there is none these are skipped; `SlurmTests` holds the same rules to commands that answer as told.
+@Suite(
+  .serialized,
+  .enabled(
+    if: SlurmCluster.isInstalled, "no Slurm here, or no root: apt-get install slurm-wlm slurm-client munge runs these"))
+struct SlurmClusterTests {
+  /// Steps that wait for a file beside the project, and count how often they were run.
+  private static func held(_ project: Workspace, steps: String) -> String {
+    """
+    func Held(n int) = exec(cpu := 1) (o file) {"
+      echo run >> \(project.outside("count-"))$(echo {{n}})
+      echo begun {{n}} > {{o}}
+      while [ ! -e \(project.outside("go")) ]; do sleep 0.05; done
+      echo {{n}} > {{o}}; echo log of {{n}}
+    "}
+    val Main = map([(n, Held(n)) | n <- [\(steps)]])
+    """
+  }
+
+  private func project(_ program: (Workspace) -> String, slurm: String = "") throws -> Workspace {
+    let project = try Workspace()
+    try project.write("main.rf", program(project))
+    try project.write("reflow.toml", "executor = \"slurm\"\n[slurm]\nsmall = 0\nlate = 1\n\(slurm)")
+    return project
+  }
+
+  private func count(_ project: Workspace, _ step: Int) -> Int {
+    let text = try? String(contentsOfFile: project.outside("count-\(step)"), encoding: .utf8)
+    return text?.split(separator: "\n").count ?? 0
+  }
+
+  private func letGo(_ project: Workspace) {
+    _ = FileManager.default.createFile(atPath: project.outside("go"), contents: nil)
+  }
+
+  private func start(_ project: Workspace, _ cluster: SlurmCluster) throws -> RunningProcess {
+    try project.start(Workspace.binary, ["build", "--sandbox", "off"], environment: cluster.environment)
+  }
+
+  @Test func `steps run in jobs, and their outputs, logs and figures come back`() throws {
+    let project = try project { project in
+      letGo(project)
+      return Self.held(project, steps: "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")
+    }
+    let cluster = try SlurmCluster(for: project)
+    let build = try project.build("--sandbox", "off", environment: cluster.environment)
+    #expect(build.status == 0, "\(build.errors)")
+    #expect(build.ran.count == 12)
+    #expect(try project.texts().count == 12)
+    #expect(try project.texts()["7"] == "7\n")
+    #expect(build.events.contains { $0.event == "stepFinished" && ($0.maxrssBytes ?? 0) > 0 })
+    #expect(try project.reflow("log", "Held").output.contains("log of"))
+    try cluster.awaitNoJobs()
+    let left = (try? FileManager.default.contentsOfDirectory(atPath: project.path(".reflow/jobs"))) ?? []
+    #expect(left.isEmpty)
+    let again = try project.build("--sandbox", "off", environment: cluster.environment)
+    #expect(again.status == 0 && again.ran.isEmpty)
+  }
+
+  @Test func `a job that an administrator cancels in the middle of its outputs is made good`() throws {
+    let project = try project { Self.held($0, steps: "1, 2") }
+    let cluster = try SlurmCluster(for: project)
+    let build = try start(project, cluster)
+    #expect(build.wait { count(project, 1) > 0 && count(project, 2) > 0 })
+    let job = try cluster.jobs("R").first ?? "none"
+    let status = try project.reflow("status", environment: cluster.environment)
+    #expect(status.output.contains("job \(job)"), "\(status.output)\(status.errors)")
+    _ = try cluster.ask("scancel", job)
+    #expect(build.wait { count(project, 1) > 1 && count(project, 2) > 1 })
+    letGo(project)
+    let ended = build.wait()
+    #expect(ended.status == 0, "\(ended.errors)")
+    #expect(ended.errors.contains("job \(job)") && ended.errors.contains("was lost"))
+    #expect(try project.texts() == ["1": "1\n", "2": "2\n"])
+  }
+
+  @Test func `a controller that is away for a while changes nothing`() throws {
+    let project = try project { Self.held($0, steps: "1, 2") }
+    let cluster = try SlurmCluster(for: project)
+    let build = try start(project, cluster)
+    #expect(build.wait { count(project, 1) > 0 && count(project, 2) > 0 })
+    try cluster.killController()
+    #expect(build.wait { build.errorsSoFar.contains("does not answer") })
+    letGo(project)
+    #expect(build.wait { project.exists("out/1") && project.exists("out/2") })
+    try cluster.startController()
+    let ended = build.wait()
+    #expect(ended.status == 0, "\(ended.errors)")
+    #expect(count(project, 1) == 1 && count(project, 2) == 1)
+  }
+
+  @Test func `a Reflow that is killed and started again finds its jobs and runs nothing twice`() throws {
+    let project = try project { Self.held($0, steps: "1, 2, 3") }
+    let cluster = try SlurmCluster(for: project)
+    let killed = try start(project, cluster)
+    #expect(killed.wait { (1...3).allSatisfy { count(project, $0) > 0 } })
+    killed.signal(SIGKILL)
+    #expect(killed.wait().status == 137)
+    let build = try start(project, cluster)
+    #expect(build.wait { build.errorsSoFar.contains("under way") })
+    letGo(project)
+    let ended = build.wait()
+    #expect(ended.status == 0, "\(ended.errors)")
+    #expect((1...3).allSatisfy { count(project, $0) == 1 })
+    #expect(try project.texts() == ["1": "1\n", "2": "2\n", "3": "3\n"])
+    try cluster.awaitNoJobs()
+  }
+
+  @Test func `what the partition will never run is said with Slurm's reason`() throws {
+    let project = try project({ Self.held($0, steps: "1") }, slurm: "partition = \"small\"\ncpus = 3\n")
+    let cluster = try SlurmCluster(for: project)
+    let build = try project.build("--sandbox", "off", environment: cluster.environment)
+    #expect(build.status == 1, "\(build.errors)")
+    #expect(build.errors.contains("PartitionConfig") || build.errors.contains("Slurm refuses"), "\(build.errors)")
+    try cluster.awaitNoJobs()
+  }
+
+  @Test func `Ctrl-C ends what runs and cancels what is queued`() throws {
+    let project = try project(
+      { Self.held($0, steps: (1...40).map(String.init).joined(separator: ", ")) }, slurm: "allocations = 5\n")
+    let cluster = try SlurmCluster(for: project)
+    let build = try start(project, cluster)
+    #expect(build.wait { (try? cluster.jobs("R").count == 2 && cluster.jobs("PD").count >= 1) ?? false })
+    build.signal(SIGINT)
+    let ended = build.wait()
+    #expect(ended.status == 130, "\(ended.errors)")
+    try cluster.awaitNoJobs()
+  }
+
+  @Test func `a cluster that is not there is said, and nothing runs`() throws {
+    let project = try project { Self.held($0, steps: "1") }
+    // One that is not there at all is waited for, for a minute, by Slurm itself.
+    try project.write("empty.conf", "")
+    let build = try project.build(environment: ["SLURM_CONF": project.path("empty.conf")])
+    #expect(build.status == 3, "\(build.errors)")
+    #expect(build.errors.contains("cannot use Slurm"))
+  }
+}
