@@ -15,7 +15,7 @@ struct Reflow: ParsableCommand {
       DocCommand.self, InitCommand.self, LspCommand.self, CompletionsCommand.self,
       WhyCommand.self, StatusCommand.self, LogCommand.self, GraphCommand.self, ReportCommand.self, CleanCommand.self,
       PruneCommand.self,
-      VerifyCommand.self, VersionCommand.self, SlurmAgentCommand.self,
+      VerifyCommand.self, VersionCommand.self,
     ])
 }
 
@@ -47,6 +47,10 @@ enum Main {
     // What the shells' completions call: known to them alone, and never with a word of complaint.
     if words.first == WordCompletion.commandName { return WordCompletion.answer(Array(words.dropFirst())) }
     if try runPlainBuild(words) { return }
+    // What runs on the nodes of a cluster: Reflow starts it itself.
+    if words.first == SlurmAgentCommand.configuration.commandName {
+      return try SlurmAgentCommand.parse(Array(words.dropFirst())).run()
+    }
     try checkName(of: words.first)
     let commands: [any ProgramCommand.Type] = [
       BuildCommand.self, WatchCommand.self, TestCommand.self, EvalCommand.self, StatusCommand.self,
