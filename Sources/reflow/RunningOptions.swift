@@ -40,7 +40,7 @@ struct RunningOptions: ParsableArguments {
     verbose = false
     explain = false
     predict = false
-    executor = "local"
+    executor = nil
   }
 
   mutating func validate() throws {
