@@ -109,6 +109,12 @@ final class SharedSink: EventSink, @unchecked Sendable {
     sink?.receive(event)
   }
 
+  func tick() {
+    pthread_mutex_lock(lock)
+    defer { pthread_mutex_unlock(lock) }
+    sink?.tick()
+  }
+
   /// From now on another hears it, or nobody.
   func hand(to sink: (any EventSink)?) {
     pthread_mutex_lock(lock)
