@@ -41,7 +41,8 @@ let package = Package(
       dependencies: ["BuildGraph", "Diagnostics", "Language", "Tables", "Engine", "Scheduling", "Ports", "Watching"]),
 
     // A world in memory behind the same doors, for tests and campaigns.
-    .target(name: "Simulation", dependencies: ["Driver", "Scheduling", "Ports", "BuildGraph", "Diagnostics"]),
+    .target(
+      name: "Simulation", dependencies: ["Driver", "Watching", "Scheduling", "Ports", "BuildGraph", "Diagnostics"]),
 
     .target(name: "Queries", dependencies: ["BuildGraph", "Diagnostics", "Pictures", "Ports"]),
 

@@ -83,9 +83,11 @@ package struct SessionGenerator {
 
   /// Changes one thing. Says what it was, for the log of a failing seed.
   ///
-  /// - Parameter mayPrune: false while a build holds the lock, which pruning waits for.
+  /// - Parameters:
+  ///   - mayPrune: false while a build holds the lock, which pruning waits for.
+  ///   - maySetClock: false where the state stays open: only opening it voids what was seen in another time.
   package mutating func edit(
-    _ world: SimulatedWorld, _ program: inout SimulatedProgram, mayPrune: Bool = true
+    _ world: SimulatedWorld, _ program: inout SimulatedProgram, mayPrune: Bool = true, maySetClock: Bool = true
   ) -> String {
     let name = random.pick(names + folderFiles)
     switch random.below(23) {
@@ -166,7 +168,7 @@ package struct SessionGenerator {
     case 20:
       world.files.makeFolder("d/empty")
       return "make the folder d/empty"
-    case 21:
+    case 21 where maySetClock:
       world.clock.setBack(by: random.pick([1_000, 20_000_000, 2_000_000_000, 100_000_000_000]))
       return "set the clock back"
     case _:

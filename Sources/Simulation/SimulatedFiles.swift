@@ -32,7 +32,17 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
     package var changed: Int64
   }
 
+  /// Something that a kernel tells those who watch.
+  package enum Change {
+    case name(WatchEvent.Change, ByteString)
+    /// A folder itself was removed or moved; said while it is still there.
+    case gone(ByteString)
+    /// Each folder is another one now.
+    case everything
+  }
+
   package let clock: SimulatedClock
+  package var tell: (Change) -> Void = { _ in }
   package var grain: Int64 = 1
   package private(set) var files: [ByteString: File] = [:]
   private var folders: [ByteString: File] = [:]
@@ -57,12 +67,15 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
     if !path.isEmpty { makeFolder(Self.parent(of: path)) }
     nextInode += 1
     folders[path] = File(bytes: [], inode: nextInode, modified: stamp, changed: stamp)
+    tell(.name(.created, path))
   }
 
   private func touchFolder(_ path: ByteString) {
     folders[path]?.modified = stamp
     folders[path]?.changed = stamp
   }
+
+  func inode(ofFolder path: ByteString) -> UInt64? { folders[path]?.inode }
 
   static func parent(of path: ByteString) -> ByteString {
     let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")) ?? 0
@@ -75,21 +88,30 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
       makeFolder(Self.parent(of: path))
       nextInode += 1
       files[path] = File(bytes: bytes, inode: nextInode, modified: stamp, changed: stamp)
+      tell(.name(.created, path))
     } else {
       files[path]!.bytes = bytes
-      touch(path)
+      files[path]!.modified = stamp
+      files[path]!.changed = stamp
+      tell(.name(.modified, path))
     }
+    tell(.name(.written, path))
   }
 
   package func touch(_ path: ByteString) {
-    files[path]?.modified = stamp
-    files[path]?.changed = stamp
+    guard files[path] != nil else { return }
+    files[path]!.modified = stamp
+    files[path]!.changed = stamp
+    tell(.name(.attributes, path))
   }
 
   /// Another content of the same size, with the time of modification set back: only the time of change tells.
   package func writeSecretly(_ path: ByteString, _ bytes: [UInt8]) {
-    files[path]?.bytes = bytes
-    files[path]?.changed = stamp
+    guard files[path] != nil else { return }
+    files[path]!.bytes = bytes
+    files[path]!.changed = stamp
+    tell(.name(.written, path))
+    tell(.name(.attributes, path))
   }
 
   package var folderPaths: Set<ByteString> { Set(folders.keys) }
@@ -97,13 +119,16 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
   package var executables: Set<ByteString> { Set(files.filter(\.value.isExecutable).keys) }
 
   package func setExecutable(_ path: ByteString, _ isExecutable: Bool) {
-    files[path]?.isExecutable = isExecutable
-    files[path]?.changed = stamp
+    guard files[path] != nil else { return }
+    files[path]!.isExecutable = isExecutable
+    files[path]!.changed = stamp
+    tell(.name(.attributes, path))
   }
 
   package func remove(_ path: ByteString) {
     guard files.removeValue(forKey: path) != nil else { return }
     touchFolder(Self.parent(of: path))
+    tell(.name(.removed, path))
   }
 
   package func rename(_ path: ByteString, to other: ByteString) {
@@ -112,6 +137,8 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
     makeFolder(Self.parent(of: other))
     file.changed = stamp
     files[other] = file
+    tell(.name(.movedOut, path))
+    tell(.name(.movedIn, other))
   }
 
   /// Each gets the other's name.
@@ -121,6 +148,10 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
     second.changed = stamp
     files[path] = second
     files[other] = first
+    for name in [path, other] {
+      tell(.name(.movedOut, name))
+      tell(.name(.movedIn, name))
+    }
     touchFolder(Self.parent(of: path))
     touchFolder(Self.parent(of: other))
   }
@@ -132,12 +163,14 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
     files[path]!.inode = nextInode
     files[path]!.changed = stamp
     touchFolder(Self.parent(of: path))
+    tell(.name(.movedIn, path))
   }
 
   /// A folder moves with all that is in it.
   package func renameFolder(_ path: ByteString, to other: ByteString) {
     guard folders[path] != nil, folders[other] == nil, files[other] == nil else { return }
     makeFolder(Self.parent(of: other))
+    tell(.gone(path))
     let inside = path.bytes + [UInt8(ascii: "/")]
     func moved(_ old: ByteString) -> ByteString { ByteString(bytes: other.bytes + old.bytes[path.count...]) }
     for old in files.keys.filter({ $0.bytes.starts(with: inside) }) {
@@ -149,12 +182,20 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
     folders[other]!.changed = stamp
     touchFolder(Self.parent(of: path))
     touchFolder(Self.parent(of: other))
+    tell(.name(.movedOut, path))
+    tell(.name(.movedIn, other))
   }
 
   /// A folder goes with all that is in it.
   package func removeFolder(_ path: ByteString) {
-    guard !path.isEmpty, folders.removeValue(forKey: path) != nil else { return }
+    guard !path.isEmpty, folders[path] != nil else { return }
     let inside = path.bytes + [UInt8(ascii: "/")]
+    for file in files.keys.sorted() where file.bytes.starts(with: inside) { tell(.name(.removed, file)) }
+    for folder in folders.keys.sorted().reversed() where folder == path || folder.bytes.starts(with: inside) {
+      tell(.gone(folder))
+      tell(.name(.removed, folder))
+    }
+    folders[path] = nil
     files = files.filter { !$0.key.bytes.starts(with: inside) }
     folders = folders.filter { !$0.key.bytes.starts(with: inside) }
     touchFolder(Self.parent(of: path))
@@ -172,6 +213,7 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
       folders[path]!.inode = nextInode
       touchFolder(path)
     }
+    tell(.everything)
   }
 
   // MARK: FileSystem

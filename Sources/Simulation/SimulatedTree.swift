@@ -19,6 +19,8 @@ package final class SimulatedTree: OutputTree, @unchecked Sendable {
   /// How often the objects had been flushed when the first output of the last build was written.
   package private(set) var flushesBeforeFirstWrite: Int?
   private var nextInode: UInt64 = 1_000_000
+  /// What a kernel tells those who watch the tree.
+  package var tell: (WatchEvent.Change, ByteString) -> Void = { _, _ in }
 
   package init(objects: SimulatedObjects, clock: SimulatedClock, plug: Plug) {
     self.objects = objects
@@ -36,18 +38,34 @@ package final class SimulatedTree: OutputTree, @unchecked Sendable {
 
   // MARK: The user's hand
 
+  func holdsFolder(_ path: ByteString) -> Bool {
+    let inside = path.bytes + [UInt8(ascii: "/")]
+    return nodes[path] == .emptyFolder || nodes.keys.contains { $0.bytes.starts(with: inside) }
+  }
+
+  /// Puts something at a place, with the folders that lead there.
+  private func put(_ node: Node, at path: ByteString) {
+    for folder in ancestors(of: path) where !holdsFolder(folder) { tell(.created, folder) }
+    nodes[path] = node
+    tell(.movedIn, path)
+  }
+
   /// A person writes into the tree.
   package func scribble(_ path: ByteString, _ bytes: [UInt8]) {
     for folder in ancestors(of: path) where nodes[folder] == .emptyFolder { nodes[folder] = nil }
     nextInode += 1
-    nodes[path] = .file(
-      bytes,
-      FileHint(
-        device: 2, inode: nextInode, size: Int64(bytes.count), modifiedNanoseconds: clock.nanoseconds,
-        changedNanoseconds: clock.nanoseconds, mode: 0o100644))
+    put(
+      .file(
+        bytes,
+        FileHint(
+          device: 2, inode: nextInode, size: Int64(bytes.count), modifiedNanoseconds: clock.nanoseconds,
+          changedNanoseconds: clock.nanoseconds, mode: 0o100644)), at: path)
   }
 
-  package func erase(_ path: ByteString) { nodes[path] = nil }
+  package func erase(_ path: ByteString) {
+    nodes[path] = nil
+    tell(.removed, path)
+  }
 
   package var files: [ByteString: [UInt8]] {
     nodes.compactMapValues { node in
@@ -111,26 +129,27 @@ package final class SimulatedTree: OutputTree, @unchecked Sendable {
     try makeRoom(for: path)
     let hint = hint(bytes)
     flushesBeforeFirstWrite = flushesBeforeFirstWrite ?? objects.flushes
-    nodes[path] = .file(bytes, hint, isExecutable: artifact.isExecutable)
+    put(.file(bytes, hint, isExecutable: artifact.isExecutable), at: path)
     return hint
   }
 
   package func writeLink(target: ByteString, to path: ByteString) throws(SystemError) {
     try makeRoom(for: path)
-    nodes[path] = .link(target)
+    put(.link(target), at: path)
   }
 
   package func makeFolder(_ path: ByteString) throws(SystemError) {
     let inside = path.bytes + [UInt8(ascii: "/")]
     if nodes.keys.contains(where: { $0.bytes.starts(with: inside) }) { return }
     try makeRoom(for: path)
-    nodes[path] = .emptyFolder
+    put(.emptyFolder, at: path)
   }
 
   package func remove(_ path: ByteString) throws(SystemError) {
     try plug.write()
     changes += 1
     nodes[path] = nil
+    tell(.removed, path)
   }
 
   package func displace(_ path: ByteString) throws(SystemError) -> ByteString {
@@ -140,6 +159,7 @@ package final class SimulatedTree: OutputTree, @unchecked Sendable {
     for (place, node) in nodes where place == path || place.bytes.starts(with: inside) {
       displaced.append((place, node))
       nodes[place] = nil
+      tell(.movedOut, place)
     }
     return ".reflow/displaced/\(displaced.count)/" + path
   }

@@ -21,7 +21,7 @@ package final class SimulatedWorld {
   package var choose: ((Int) -> Int)?
   /// What the program is called with; names the graph and the snapshot, and decides nothing.
   package var parameter: UInt64 = 0
-  private static let programFile = Path("main.rf")
+  static let programFile = Path("main.rf")
   private var saved: SimulatedProgram?
   /// Nanoseconds from an edit of the program to the build after it.
   package var pauseAfterSaving: Int64 = 5_000_000_000
@@ -130,31 +130,41 @@ package final class SimulatedWorld {
   }
 
   /// The program's text, as an editor saves it.
-  private func save(_ program: SimulatedProgram) {
+  func save(_ program: SimulatedProgram) {
     guard program != saved else { return }
     saved = program
     files.write(Self.programFile.bytes, Array("\(program)".utf8))
     clock.nanoseconds += pauseAfterSaving
   }
 
-  private func build(
-    files programFiles: [Path], interruption: Interruption, _ adjust: (inout BuildOptions) -> Void,
-    evaluation: () -> any ProgramEvaluation
-  ) -> Report {
+  var options: BuildOptions {
     var options = BuildOptions(
       program: "main.rf", jobs: jobs, pools: [Pool(name: "local", jobs: jobs, cpu: 8, memory: 1 << 30)],
       keepsGoing: true)
     options.configuration = Digest(high: 0, low: parameter)
-    adjust(&options)
+    return options
+  }
+
+  /// The doors of a build, some of them as a watch has them.
+  func doors(_ fileSystem: any FileSystem, _ outputs: any OutputTree, _ snapshot: any Snapshot) -> World {
     let store = store
-    let world = World(
-      fileSystem: files, objects: objects, outputs: tree, runner: runner,
+    return World(
+      fileSystem: fileSystem, objects: objects, outputs: outputs, runner: runner,
       exporter: SimulatedExporter(files: files, objects: objects), snapshot: snapshot, lock: lock, clock: clock,
       openStore: { () throws(SystemError) -> any Store in
         store.open()
         return store
       },
       concurrency: .simulated { [unowned self] count in choose?(count) ?? random.below(count) })
+  }
+
+  private func build(
+    files programFiles: [Path], interruption: Interruption, _ adjust: (inout BuildOptions) -> Void,
+    evaluation: () -> any ProgramEvaluation
+  ) -> Report {
+    var options = options
+    adjust(&options)
+    let world = doors(files, tree, snapshot)
     let recorder = Recorder()
     runner.forget()
     let before = store.buildNumber

@@ -22,7 +22,7 @@ import Testing
     "Driver": ["BuildGraph", "Diagnostics", "Language", "Tables", "Engine", "Scheduling", "Ports", "Watching"],
     "Pictures": ["Diagnostics"],
     "Queries": ["BuildGraph", "Diagnostics", "Pictures", "Ports"],
-    "Simulation": ["BuildGraph", "Diagnostics", "Scheduling", "Ports", "Driver"],
+    "Simulation": ["BuildGraph", "Diagnostics", "Scheduling", "Ports", "Watching", "Driver"],
     "Storage": ["BuildGraph", "Diagnostics", "Ports", "CSQLite", "CXXHash", "CLinux"],
     "LinuxSystem": ["BuildGraph", "Diagnostics", "Ports", "CXXHash", "CLinux"],
     "Slurm": ["BuildGraph", "Diagnostics", "Ports", "Scheduling"],

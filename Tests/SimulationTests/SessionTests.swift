@@ -7,6 +7,18 @@ import Testing
   /// How many of them go through several rounds of edits.
   static let long: UInt64 = 1_000
 
+  /// Under a watch: each is several rounds.
+  static let watched: UInt64 = 1_000
+
+  @Test(arguments: 0..<8)
+  func everyWatchComesToRestInWhatABuildFromNothingMakes(part: UInt64) {
+    for seed in stride(from: part, to: Self.watched, by: 8) {
+      let problems = WatchedSession(seed: seed).run()
+      #expect(problems.isEmpty, "seed \(seed):\n\(problems.joined(separator: "\n"))")
+      if !problems.isEmpty { return }
+    }
+  }
+
   @Test(arguments: 0..<8)
   func everySessionEndsInWhatABuildFromNothingMakes(part: UInt64) {
     for seed in stride(from: part, to: Self.seeds, by: 8) {

@@ -91,6 +91,30 @@ package final class WatchLoop {
     }
   }
 
+  // MARK: By hand
+
+  /// The first round, for who drives the loop by hand on one thread, without the ear's.
+  package func begin() throws(SystemError) -> WatchEnding? {
+    try round(WatchChanges(paths: [], isWhole: false), isAnnounced: true)
+  }
+
+  /// Hears all that there is and does all that is due, without waiting.
+  package func advance() throws(SystemError) -> WatchEnding? {
+    while true {
+      try ear.hear()
+      if let ending = try take(ear.take(atMostSeconds: 0)) { return ending }
+      if isAsked {
+        if let ending = try answer() { return ending }
+      } else {
+        guard state.isDue(at: clock.monotonic) else { return nil }
+        if let ending = try round(state.begin(), isAnnounced: isNews) { return ending }
+      }
+    }
+  }
+
+  /// When ``advance()`` will have something to do, if nothing happens; nil where all is done.
+  package var due: Double? { state.due }
+
   private func turn() throws(SystemError) -> WatchEnding? {
     let wait = isAsked ? 0 : state.due.map { max(0, $0 - clock.monotonic) } ?? (isSettled ? nil : Self.secondsToSettle)
     let heard = ear.take(atMostSeconds: wait)

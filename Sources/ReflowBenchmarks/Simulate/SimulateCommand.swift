@@ -14,6 +14,8 @@ struct SimulateCommand: ParsableCommand {
   var from: UInt64 = 0
   @Option(help: "The seed behind the last.")
   var to: UInt64 = 1_000_000
+  @Flag(help: "Sessions of a watch, and not of builds.")
+  var watch = false
   @Option(help: "Threads.")
   var threads = 2
 
@@ -21,7 +23,7 @@ struct SimulateCommand: ParsableCommand {
     guard from < to, threads > 0 else { throw ValidationError("there are no seeds between --from and --to") }
     let next = Atomic<UInt64>(from)
     let failed = Atomic<UInt64>(.max)
-    let (from, to) = (from, to)
+    let (from, to, isWatch) = (from, to, watch)
     let start = ChildProcess.monotonicSeconds()
     onThreads(threads) { _, _ in
       while failed.load(ordering: .relaxed) == .max {
@@ -32,7 +34,7 @@ struct SimulateCommand: ParsableCommand {
           print("seed \(seed): \(Int(Double(done) / (ChildProcess.monotonicSeconds() - start))) sessions a second")
           fflush(stdout)
         }
-        if !Session(seed: seed).run().isEmpty {
+        if !Self.session(seed, isWatch).isEmpty {
           // The lowest of those that were under way, so that two runs of a campaign print the same.
           var known = failed.load(ordering: .relaxed)
           while seed < known {
@@ -48,7 +50,11 @@ struct SimulateCommand: ParsableCommand {
       print("\(to - from) sessions, all laws hold")
       return
     }
-    print("seed \(seed):\n" + Session(seed: seed).run().joined(separator: "\n"))
+    print("seed \(seed):\n" + Self.session(seed, isWatch).joined(separator: "\n"))
     throw ExitCode(1)
+  }
+
+  private static func session(_ seed: UInt64, _ isWatch: Bool) -> [String] {
+    isWatch ? WatchedSession(seed: seed).run() : Session(seed: seed).run()
   }
 }

@@ -1,0 +1,123 @@
+import BuildGraph
+import Diagnostics
+import Driver
+import Ports
+import Watching
+
+/// A watch of the simulated world: the driver's loop, ear, map and resident build, on one thread.
+final class SimulatedWatch: WatchHost {
+  private static let outputRoot = RootID(index: 1)
+
+  private let world: SimulatedWorld
+  private let watcher: SimulatedWatcher
+  private let map: WatchMap
+  private let ear: WatchEar
+  private var loop: WatchLoop?
+  private var build: ResidentBuild?
+  private let recorder = Recorder()
+  private let program: () -> SimulatedProgram
+
+  /// What the last round that was not overtaken came to.
+  private(set) var summary: BuildEvent.Summary?
+  private(set) var rounds = 0
+  var launches: [String] { recorder.launches }
+  var messages: [String] { recorder.messages }
+
+  private final class Recorder: EventSink {
+    var launches: [String] = []
+    var messages: [String] = []
+    func receive(_ event: BuildEvent) {
+      switch event {
+      case .stepStarted(_, let label, _): launches.append(label)
+      case .diagnostic(let diagnostic): messages.append(diagnostic.message)
+      case .stepFinished(let end): if let message = end.message { messages.append(message) }
+      case .buildStarted, .planned, .remaining, .wouldRun, .explained, .outputWritten, .outputRemoved, .outputDisplaced,
+        .printed,
+        .changed, .watching, .buildFinished:
+        return
+      }
+    }
+  }
+
+  /// - Parameter program: as it is saved when it is asked for.
+  init(_ world: SimulatedWorld, seed: UInt64, program: @escaping () -> SimulatedProgram) {
+    self.world = world
+    self.program = program
+    watcher = SimulatedWatcher(files: world.files, tree: world.tree, seed: seed)
+    map = WatchMap(watcher: watcher, roots: ["/work", "/work/out", "/"])
+    let roots = SimulatedRoots(files: world.files, tree: world.tree)
+    ear = WatchEar(watcher: watcher, map: map, fileSystem: roots)
+    let files = WatchedFileSystem(world.files, map: map)
+    let snapshot = WatchedSnapshot(world.snapshot, map: map)
+    let map = map
+    build = ResidentBuild(
+      world.options, QuickDoors(snapshot: snapshot, fileSystem: files, clock: world.clock), isWatching: true,
+      open: { world.doors(files, WatchedOutputTree(world.tree, map: map), snapshot) },
+      load: {
+        map.beginSurvey()
+        map.willRead([SimulatedWorld.programFile])
+        return .loaded(
+          LoadedProgram(evaluation: SimulatedEvaluation(program()), files: [SimulatedWorld.programFile]))
+      })
+    loop = WatchLoop(ear: ear, map: map, fileSystem: roots, clock: world.clock, host: self) {}
+  }
+
+  /// Ends as a kill does: what was left for later is lost.
+  func kill() {
+    watcher.close()
+    loop = nil
+    build = nil
+  }
+
+  /// Hears what there is to hear, as the ear's thread does at any time.
+  func hear() { try? ear.hear() }
+
+  /// The first round.
+  func begin() { _ = try? loop?.begin() }
+
+  /// Does all that is due.
+  func advance() { _ = try? loop?.advance() }
+
+  /// Has it answer a build.
+  func ask() {
+    ear.post(.request)
+    advance()
+  }
+
+  /// Lets time go on until there is nothing left to do.
+  ///
+  /// - Returns: false if that does not happen.
+  func comeToRest() -> Bool {
+    for _ in 0..<100 {
+      advance()
+      guard let due = loop?.due else { return true }
+      world.clock.nanoseconds += max(0, Int64((due - world.clock.monotonic) * 1e9)) + 1_000
+    }
+    return false
+  }
+
+  // MARK: WatchHost
+
+  func perform(_ round: WatchRound) throws(SystemError) -> WatchRoundEnd {
+    rounds += 1
+    let sink = RoundSink(recorder, of: round, lastSayings: [])
+    var changes = ResidentBuild.Changes.unknown
+    if round.changes.isWhole {
+      var paths = ChangedPaths()
+      for path in round.changes.paths {
+        if path.root == Self.outputRoot { paths.outputs.append(path.bytes) } else { paths.sources.append(path) }
+      }
+      changes = .paths(paths)
+    }
+    guard let build else { return .reconfigured }
+    let summary = build.update(changes, interruption: Interruption(), feed: round.feed, sink: sink)
+    map.endSurvey(isWhole: build.wasWhole)
+    if !round.feed.hasEndedBuild { self.summary = summary }
+    return .finished(summary)
+  }
+
+  func rest(after summary: BuildEvent.Summary?) {}
+  func settle() { build?.settle() }
+  func gatherRequests() {}
+  func dismissRequests() {}
+}
