@@ -130,13 +130,15 @@ func removeTree(_ name: ByteString, in folder: Int32, _ display: ByteString) thr
   // Linux says EISDIR of a folder, POSIX EPERM.
   case EISDIR, EPERM:
     let opened = withCString(name) { reflow_open_at(folder, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) }
+    // Another process may remove the same, a sweep of what a crash left, say.
+    if opened == -ENOENT { return }
     guard opened >= 0 else { throw SystemError(errno: -opened, cannot: "remove", display) }
     let inner = Descriptor(owning: opened)
     try? inner.setMode(0o700, display)
     for entry in try folderNames(inner.number, display) {
       try removeTree(entry.name, in: inner.number, display + "/" + entry.name)
     }
-    guard withCString(name, { unlinkat(folder, $0, AT_REMOVEDIR) }) == 0 else {
+    guard withCString(name, { unlinkat(folder, $0, AT_REMOVEDIR) }) == 0 || errno == ENOENT else {
       throw SystemError(errno: errno, cannot: "remove", display)
     }
   case _: throw SystemError(errno: code, cannot: "remove", display)
