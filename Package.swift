@@ -30,7 +30,8 @@ let package = Package(
     .target(
       name: "Tables",
       dependencies: [
-        "BuildGraph", "Language", "Differential", .product(name: "BigInt", package: "BigInt"), "CZlib", "CZstd",
+        "BuildGraph", "Diagnostics", "Language", "Differential", "Ports", .product(name: "BigInt", package: "BigInt"),
+        "CZlib", "CZstd",
       ]),
 
     // The doors, and the loop that goes through them.
@@ -102,7 +103,8 @@ let package = Package(
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Ports", "BuildGraph", "Diagnostics"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "BuildGraph", "Diagnostics"]),
     .testTarget(
-      name: "TablesTests", dependencies: ["Tables", "Language", "BuildGraph", "Diagnostics", "CSQLite"]),
+      name: "TablesTests",
+      dependencies: ["Tables", "Language", "Storage", "Ports", "BuildGraph", "Diagnostics", "CSQLite"]),
     .testTarget(name: "PicturesTests", dependencies: ["Pictures"]),
     .testTarget(name: "DifferentialTests", dependencies: ["Differential"]),
     .testTarget(name: "EndToEndTests", dependencies: ["reflow"]),

@@ -145,6 +145,7 @@ package final class ProgressReport: EventSink {
     case .diagnostic(let diagnostic):
       // That all is well is of no interest to who wants to know what is wrong.
       if options.verbosity == .quiet, diagnostic.id == "build.determinism" { return }
+      if options.verbosity != .verbose, diagnostic.id == "table.kept" { return }
       let text = DiagnosticRenderer(style: style).render(diagnostic)
       line(String(text.dropLast()), atAnyVerbosity: true)
     case .printed(let text):

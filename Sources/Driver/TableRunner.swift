@@ -7,22 +7,26 @@ import Tables
 
 /// Runs the steps that evaluate tables, and hands all others on.
 ///
-/// A table is evaluated from its inputs as they are; with tables that are kept, by what has changed in them. A run that is
-/// cancelled ends by itself, and what it made is dropped.
+/// A table is evaluated from its inputs as they are; with tables or traces that are kept, by what has changed in them. A run that
+/// is cancelled ends by itself, and what it made is dropped.
 package final class TableRunner: StepRunner {
   private let commands: any StepRunner
   private let fileSystem: any FileSystem
   private let objects: any ObjectStore
   private let clock: any Clock
   private let kept: KeptTables?
+  private let traces: TableTraces?
   private let cancelled = Mutex<[RunID: Bool]>([:])
 
-  /// - Parameter kept: the tables of a process that stays; nil to evaluate each from nothing.
+  /// - Parameters:
+  ///   - kept: the tables of a process that stays; nil if it is asked for each once.
+  ///   - traces: what such a process goes on from, and leaves to the next; nil to evaluate each table from nothing.
   package init(
     _ commands: any StepRunner, fileSystem: any FileSystem, objects: any ObjectStore, clock: any Clock,
-    kept: KeptTables? = nil
+    kept: KeptTables? = nil, traces: TableTraces? = nil
   ) {
     self.kept = kept
+    self.traces = traces
     self.commands = commands
     self.fileSystem = fileSystem
     self.objects = objects
@@ -39,8 +43,9 @@ package final class TableRunner: StepRunner {
     var remarks: [Diagnostic] = []
     let result = Result { () throws(TableFailure) in try evaluate(step, request) }
     switch result {
-    case .success(let (output, dropped)):
-      if dropped > 0 { remarks = [Self.remark(on: dropped, request)] }
+    case .success(let (output, dropped, notes)):
+      remarks = notes.map { Diagnostic("table.kept", .note, "\(Self.names(of: request)): \($0)") }
+      if dropped > 0 { remarks.append(Self.remark(on: dropped, request)) }
       if let output, !isCancelled(request.run) {
         outputs = [try store(output)]
       } else {
@@ -60,12 +65,16 @@ package final class TableRunner: StepRunner {
 
   /// Says of what the program leaves out how much it is.
   private static func remark(on dropped: Int, _ request: RunRequest) -> Diagnostic {
+    let records = dropped == 1 ? "1 malformed record is" : "\(dropped) malformed records are"
+    return Diagnostic("table.malformed-dropped", .warning, "\(records) left out of \(names(of: request))")
+  }
+
+  /// The files that a table is made of, for people.
+  private static func names(of request: RunRequest) -> String {
     let names = request.inputs.compactMap { input in
       if case .source(let path) = input.origin { path.bytes.display } else { nil }
     }
-    let files = names.isEmpty ? "a table's files" : names.joined(separator: ", ")
-    let records = dropped == 1 ? "1 malformed record is" : "\(dropped) malformed records are"
-    return Diagnostic("table.malformed-dropped", .warning, "\(records) left out of \(files)")
+    return names.isEmpty ? "a table's files" : names.joined(separator: ", ")
   }
 
   package func cancel(_ run: RunID) {
@@ -86,10 +95,11 @@ package final class TableRunner: StepRunner {
 
   // MARK: Tables
 
-  /// - Returns: nil if it was cancelled on the way; and how many malformed records were left out.
-  private func evaluate(
-    _ step: TableStep, _ request: RunRequest
-  ) throws(TableFailure) -> (output: TableWriter.Output?, dropped: Int) {
+  /// What came of a table: nil if it was cancelled on the way; how many malformed records were left out; and what there is to say of
+  /// how it was made.
+  fileprivate typealias Made = (output: TableWriter.Output?, dropped: Int, notes: [String])
+
+  private func evaluate(_ step: TableStep, _ request: RunRequest) throws(TableFailure) -> Made {
     guard let relation = step.plan.content as? Relation else {
       throw .input("the table's expression is not known; evaluate the program again")
     }
@@ -106,12 +116,26 @@ package final class TableRunner: StepRunner {
         throw .input(error.message)
       }
     }
-    if let kept {
-      let run = request.run
-      return try kept.output(of: relation, step.form, while: { [weak self] in self?.isCancelled(run) == false }, source)
+    let run = request.run
+    let mayContinue = { [weak self] in self?.isCancelled(run) == false }
+    if let kept { return try kept.output(of: relation, step.form, while: mayContinue, source) }
+    guard let traces else {
+      let evaluation = Evaluation(source)
+      return (try evaluation.output(of: relation, step.form), evaluation.dropped, [])
     }
-    let evaluation = Evaluation(source)
-    return (try evaluation.output(of: relation, step.form), evaluation.dropped)
+    var files: [Relation.Input: [InputFile]] = [:]
+    for part in relation.inputs { files[part] = try source(part) }
+    let all = files
+    let bytes = files.values.reduce(0) { sum, files in files.reduce(sum) { $0 + $1.bytes.count } }
+    let result = traces.withShelf(of: relation.key, bytes: bytes) { shelf in
+      Result { () throws(TableFailure) in
+        let table = SingleTable(relation, on: shelf)
+        let output = try table.output(step.form, all, while: mayContinue)
+        let refusal = output == nil ? nil : table.keep()
+        return (output, table.dropped, shelf.map { table.notes(on: $0, refusal) } ?? [])
+      }
+    }
+    return try result.get()
   }
 
   /// The files of an input, ascending by path.
@@ -174,18 +198,21 @@ package final class TableRunner: StepRunner {
 /// `@unchecked Sendable`: the tables are touched inside `monitor.withLock` only.
 package final class KeptTables: @unchecked Sendable {
   private let monitor = Monitor()
-  private let tables = ResidentTables()
+  private let tables: ResidentTables
 
-  package init() {}
+  /// - Parameter traces: what the tables go on from when they are asked for first.
+  package init(traces: TableTraces? = nil) {
+    tables = ResidentTables { relation in traces?.shelf(of: relation.key) }
+  }
 
   fileprivate func output(
     of relation: Relation, _ form: TableStep.Form, while mayContinue: @escaping () -> Bool,
     _ source: ResidentTables.Source
-  ) throws(TableFailure) -> (output: TableWriter.Output?, dropped: Int) {
+  ) throws(TableFailure) -> TableRunner.Made {
     let result = monitor.withLock {
       Result { () throws(TableFailure) in
         let output = try tables.output(of: relation, form, while: mayContinue, source)
-        return (output, tables.dropped)
+        return (output, tables.dropped, [String]())
       }
     }
     return try result.get()

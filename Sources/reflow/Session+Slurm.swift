@@ -30,13 +30,15 @@ extension Session {
   /// - Throws: `unsupported` where the cluster is asked for and not there.
   func runners(
     fileSystem: LinuxFileSystem, objects: any ObjectStore, clock: any Clock, sink: SharedSink,
-    kept: KeptTables? = nil
+    kept: KeptTables? = nil, traces: TableTraces? = nil
   ) throws(SystemError) -> Runners {
     let state = workspace.stateFolder
     let local = LinuxStepRunner(
       configuration: runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects)
     guard usesSlurm else {
-      return Runners(runner: TableRunner(local, fileSystem: fileSystem, objects: objects, clock: clock, kept: kept))
+      return Runners(
+        runner: TableRunner(
+          local, fileSystem: fileSystem, objects: objects, clock: clock, kept: kept, traces: traces))
     }
     let settings = workspace.settings.slurm
     let cluster = Cluster(
@@ -70,7 +72,7 @@ extension Session {
     return Runners(
       runner: TableRunner(
         PooledRunner(local: local, others: [Self.slurmPool: slurm]), fileSystem: fileSystem, objects: objects,
-        clock: clock, kept: kept),
+        clock: clock, kept: kept, traces: traces),
       pools: [pool], slurm: slurm)
   }
 

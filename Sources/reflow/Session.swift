@@ -112,7 +112,10 @@ struct Session {
         try LinuxStepRunner.startSpawner()
         Interrupts.watch { _ in interruption.interrupt() }
         let objects = try FileObjectStore(in: state)
-        let runners = try runners(fileSystem: fileSystem, objects: objects, clock: clock, sink: sink)
+        let traces = TableTraces(
+          FolderTraceStorage(stateFolder: state, version: ByteString(Reflow.configuration.version)))
+        let runners = try runners(
+          fileSystem: fileSystem, objects: objects, clock: clock, sink: sink, traces: traces)
         cluster = runners.slurm
         var world = World(
           fileSystem: fileSystem, objects: objects,

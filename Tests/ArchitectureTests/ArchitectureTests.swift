@@ -14,7 +14,7 @@ import Testing
     "Language": ["Diagnostics", "BuildGraph", "BigInt"],
     "Formatting": ["Diagnostics", "Language"],
     "LanguageServer": ["BuildGraph", "Diagnostics", "Formatting", "Language"],
-    "Tables": ["Language", "BuildGraph", "Differential", "BigInt", "CZlib", "CZstd"],
+    "Tables": ["Language", "BuildGraph", "Diagnostics", "Differential", "Ports", "BigInt", "CZlib", "CZstd"],
     "Engine": ["BuildGraph"],
     "Scheduling": ["BuildGraph"],
     "Ports": ["BuildGraph", "Diagnostics"],

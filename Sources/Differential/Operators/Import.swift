@@ -102,7 +102,7 @@ extension BatchColumns {
     let control = source.control
     control.parts.append(
       StatePart(
-        name: control.names.claim("import", name), isTrace: true, save: { _ in [] },
+        name: control.names.claim("import", name), isTrace: true, save: { _, _ in [] },
         load: { [weak self] _, _ in self?.begin() }, moved: { 0 }))
   }
 

@@ -10,7 +10,7 @@
   /// Whether it is named in a checkpoint even if it is empty.
   @usableFromInline let isTrace: Bool
   /// Stores what has not been stored, and names all of it.
-  @usableFromInline let save: (_ store: (BatchImage) throws -> UInt64) throws -> [Checkpoint.Named]
+  @usableFromInline let save: (_ finishesMerges: Bool, _ store: (BatchImage) throws -> UInt64) throws -> [Checkpoint.Named]
   @usableFromInline let load: (_ kept: [Checkpoint.Named], _ fetch: Fetch) throws -> Void
   /// How many rows merges have moved.
   @usableFromInline let moved: () -> Int
@@ -64,15 +64,18 @@ extension Dataflow {
   /// Only batches that have not been stored before are. A dataflow is stored in one store: names that the sink gives are
   /// remembered.
   ///
-  /// - Complexity: O(traces), the bytes of new batches, and what waits for later epochs.
-  public func checkpoint(into sink: inout some BatchSink) throws -> Checkpoint {
+  /// - Parameter finishesMerges: Whether merges under way are completed first. What a merge has done so far is not stored: a
+  ///   process that ends soon would never come to the end of one, and batches would only become more.
+  /// - Complexity: O(traces), the bytes of new batches, and what waits for later epochs; with merges, on average, in
+  ///   proportion to what was inserted since the last checkpoint times a logarithm.
+  public func checkpoint(into sink: inout some BatchSink, finishesMerges: Bool = false) throws -> Checkpoint {
     guard !root.isRunning else { throw CheckpointError.insideStep }
     guard !control.isFollowing else { throw CheckpointError.readsAnother }
     for input in inputs { input.flush() }
     guard control.exchanges.allSatisfy({ !$0() }) else { throw CheckpointError.unexchangedChanges }
     var traces: [Checkpoint.Trace] = []
     for part in control.parts {
-      let names = try part.save { try sink.store($0) }
+      let names = try part.save(finishesMerges) { try sink.store($0) }
       if part.isTrace || !names.isEmpty { traces.append(Checkpoint.Trace(name: part.name, batches: names)) }
     }
     return Checkpoint(
@@ -124,13 +127,16 @@ extension TraceHub {
     control.parts.append(
       StatePart(
         name: control.names.claim(kind, name), isTrace: true,
-        save: { [weak self] store in try self?.save(store) ?? [] },
+        save: { [weak self] finishesMerges, store in try self?.save(finishesMerges, store) ?? [] },
         load: { [weak self] names, fetch in try self?.load(names, fetch) },
         moved: { [weak self] in self?.spine.movedRows ?? 0 }))
   }
 
-  private func save(_ store: (BatchImage) throws -> UInt64) throws -> [Checkpoint.Named] {
+  private func save(
+    _ finishesMerges: Bool, _ store: (BatchImage) throws -> UInt64
+  ) throws -> [Checkpoint.Named] {
     settle()
+    if finishesMerges { spine.finishMerges() }
     return try spine.batches.map { batch, age in
       if let name = batch.storedName { return Checkpoint.Named(name: name, age: age) }
       let name = try store(batch.image)
@@ -158,7 +164,7 @@ extension Inbox {
     scope.control.parts.append(
       StatePart(
         name: scope.control.names.claim("waiting", name.map { $0 + "~" }), isTrace: false,
-        save: { [weak self] store in try self?.save(store) ?? [] },
+        save: { [weak self] _, store in try self?.save(store) ?? [] },
         load: { [weak self] names, fetch in try self?.load(names, fetch) }, moved: { 0 }))
   }
 

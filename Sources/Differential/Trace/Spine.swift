@@ -274,6 +274,15 @@
     if let batch = merge.finish() { slots[at] = Slot(batch, birth: insertedRows) } else { slots.remove(at: at) }
   }
 
+  /// Completes all merges under way, and those that become due by it.
+  func finishMerges() {
+    while underWay > 0 {
+      for at in slots.indices.reversed() where at < slots.count && slots[at].merge != nil { force(at) }
+      restoreShape()
+    }
+    rebuildTable()
+  }
+
   /// Merges everything to one batch: for a reader that is about to read all of it many times.
   @inlinable func compactFully() {
     settle()

@@ -1,4 +1,5 @@
 package import BuildGraph
+import Diagnostics
 package import Language
 
 /// A file of a table as it was read last, in chunks: when it changes, only chunks that differ are read.
@@ -7,26 +8,26 @@ package import Language
 /// and, where the program asks for record numbers, on how many came before. Nothing else of the file: lines are counted only for errors.
 /// For one thread at a time.
 package final class ChunkedFile {
-  private let reader: TableReader
-  private let path: ByteString
+  let reader: TableReader
+  let path: ByteString
   private let chunking: Chunking
-  private var pieces: [Piece] = []
+  private(set) var pieces: [Piece] = []
   /// The rows of a record that ends with the file, not with its line.
-  private var last: Piece?
+  private(set) var last: Piece?
   /// Bytes that the last update had to read; what was hashed is not counted.
   package private(set) var bytesRead = 0
 
   /// A chunk as it was read.
-  private struct Piece {
+  struct Piece {
     var chunk: Chunk
     var entry: Entry
     var exit: Entry
-    var rows: RowList
+    var rows: KeptRows
     var dropped: Int
   }
 
   /// What a chunk's rows depend on besides its bytes.
-  private struct Entry: Equatable {
+  struct Entry: Equatable {
     var state: ScanState
     /// The record that has begun and not ended.
     var begun: Begun?
@@ -43,8 +44,20 @@ package final class ChunkedFile {
     self.path = path
   }
 
+  /// Takes a file up as an earlier process has read it.
+  func adopt(_ pieces: [Piece], last: Piece?) {
+    self.pieces = pieces
+    self.last = last
+  }
+
+  /// Keeps the rows of all chunks that are not kept yet.
+  func keep(on shelf: TraceShelf) throws(SystemError) {
+    for index in pieces.indices { try pieces[index].rows.keep(on: shelf) }
+    try last?.rows.keep(on: shelf)
+  }
+
   /// All rows, in pieces.
-  package var rows: [RowList] { pieces.map(\.rows) + (last.map { [$0.rows] } ?? []) }
+  package var rows: [KeptRows] { pieces.map(\.rows) + (last.map { [$0.rows] } ?? []) }
 
   /// Records that are malformed and dropped.
   package var dropped: Int { pieces.reduce(last?.dropped ?? 0) { $0 + $1.dropped } }
@@ -58,7 +71,7 @@ package final class ChunkedFile {
   /// - Complexity: O(bytes) at the speed of hashing, and of reading what differs.
   package func update(
     _ bytes: UnsafeBufferPointer<UInt8>
-  ) throws(ReadingError) -> (removed: [RowList], added: [RowList]) {
+  ) throws(ReadingError) -> (removed: [KeptRows], added: [KeptRows]) {
     guard Compression.isPacked(bytes) else { return try updatePlain(bytes) }
     let plain = try TableReader.unpacked(bytes, path)
     return try plain.withUnsafeBufferPointer { (plain) throws(ReadingError) in try updatePlain(plain) }
@@ -66,40 +79,40 @@ package final class ChunkedFile {
 
   private func updatePlain(
     _ bytes: UnsafeBufferPointer<UInt8>
-  ) throws(ReadingError) -> (removed: [RowList], added: [RowList]) {
+  ) throws(ReadingError) -> (removed: [KeptRows], added: [KeptRows]) {
     let recut = chunking.cut(bytes, was: chunks, onlyGrows: reader.table.appends)
-    var result = Array(pieces[..<recut.front])
-    var kept = recut.back
-    var start = result.reduce(0) { $0 + $1.chunk.length }
-    var entry = result.last?.exit ?? Entry(state: ScanState(reader.table))
+    var result: [Piece] = []
+    result.reserveCapacity(recut.chunks.count)
+    var isKept = [Bool](repeating: false, count: pieces.count)
+    var added: [KeptRows] = []
+    var start = 0
+    var entry = Entry(state: ScanState(reader.table))
     var count = 0
-    let rest = recut.chunks[recut.front...]
     do throws(Malformation) {
-      for (index, chunk) in rest.enumerated() {
-        if index >= rest.count - kept, pieces[pieces.count - kept].entry == entry { break }
-        let piece = try read(bytes, start, chunk, entry)
-        if index >= rest.count - kept { kept -= 1 }
-        count += chunk.length
-        result.append(piece)
+      for (chunk, origin) in zip(recut.chunks, recut.origins) {
+        if let origin, pieces[origin].entry == entry {
+          isKept[origin] = true
+          result.append(pieces[origin])
+        } else {
+          let piece = try read(bytes, start, chunk, entry)
+          count += chunk.length
+          added.append(piece.rows)
+          result.append(piece)
+        }
         start += chunk.length
-        entry = piece.exit
-      }
-      let added = result[recut.front...].map(\.rows)
-      let removed = pieces[recut.front..<pieces.count - kept].map(\.rows)
-      if kept > 0 {
-        result += pieces.suffix(kept)
         entry = result[result.count - 1].exit
       }
+      var removed = pieces.indices.filter { !isKept[$0] }.map { pieces[$0].rows }
       var end = last
       if last?.entry != entry || last == nil { end = try readEnd(bytes, entry) }
-      let isEndNew = last?.entry != end?.entry
-      defer {
-        pieces = result
-        last = end
-        bytesRead = count
+      if last?.entry != end?.entry {
+        if let last { removed.append(last.rows) }
+        if let end { added.append(end.rows) }
       }
-      guard isEndNew else { return (removed, added) }
-      return (removed + (last.map { [$0.rows] } ?? []), added + (end.map { [$0.rows] } ?? []))
+      pieces = result
+      last = end
+      bytesRead = count
+      return (removed, added)
     } catch {
       throw TableReader.error(error, bytes, path)
     }
@@ -120,7 +133,7 @@ package final class ChunkedFile {
       guard let end = begun.end(in: text) else {
         // No record ends here.
         exit.begun = Begun(reader.table.format, text, after: begun)
-        return Piece(chunk: chunk, entry: entry, exit: exit, rows: sink.reading.rows, dropped: 0)
+        return Piece(chunk: chunk, entry: entry, exit: exit, rows: KeptRows(sink.reading.rows), dropped: 0)
       }
       let record = begun.bytes + text[..<end]
       try record.withUnsafeBufferPointer { (record) throws(Malformation) in
@@ -134,7 +147,7 @@ package final class ChunkedFile {
       ? Begun(reader.table.format, UnsafeBufferPointer(rebasing: text[position...]), after: nil) : nil
     if reader.table.numberColumn != nil { exit.record = sink.record }
     return Piece(
-      chunk: chunk, entry: entry, exit: exit, rows: sink.reading.rows, dropped: sink.reading.dropped)
+      chunk: chunk, entry: entry, exit: exit, rows: KeptRows(sink.reading.rows), dropped: sink.reading.dropped)
   }
 
   /// Reads what ends with the file; nil if the last record has ended before.
@@ -146,7 +159,7 @@ package final class ChunkedFile {
       _ = try scan(record, 0, at: bytes.count - begun.count, &state, isEnd: true, &sink)
     }
     return Piece(
-      chunk: Chunk(length: 0, digest: begun.digest), entry: entry, exit: entry, rows: sink.reading.rows,
+      chunk: Chunk(length: 0, digest: begun.digest), entry: entry, exit: entry, rows: KeptRows(sink.reading.rows),
       dropped: sink.reading.dropped)
   }
 
@@ -164,7 +177,7 @@ package final class ChunkedFile {
 }
 
 /// The bytes of a record that has begun, and where in it a scanner would stand. A chain, since a record may go over many chunks.
-private final class Begun: Equatable {
+final class Begun: Equatable {
   /// Where a character stands that decides whether a line feed ends the record.
   private enum Place { case fieldStart, plain, quoted, behindQuote, malformed }
 

@@ -69,58 +69,68 @@ package struct Chunking: Hashable, Sendable {
   /// What became of the chunks of a file.
   package struct Recut: Hashable, Sendable {
     /// All chunks of the file as it is now: always those that cutting it from nothing would give.
-    package var chunks: [Chunk]
+    package var chunks: [Chunk] = []
+    /// For each which of the old chunks it is, none twice; nil where it is none.
+    package var origins: [Int?] = []
+
     /// How many chunks are the old ones, from the front.
-    package var front: Int
-    /// How many of the others are the old ones, from the back.
-    package var back: Int
+    package var front: Int { origins.enumerated().prefix { $0.offset == $0.element }.count }
+
+    /// How many chunks are no old ones.
+    package var changed: Int { origins.count { $0 == nil } }
   }
+
+  /// How many of the old chunks are tried in turn where the cut before them is known.
+  private static let tries = 4
 
   /// The chunks of a file that had others.
   ///
   /// - Parameter onlyGrows: the promise that what was there stands unchanged at the front: then it is not looked at.
-  /// - Complexity: O(bytes), at the speed of hashing but for what is cut anew: what lies between the first and the last chunk that
-  ///   changed, and what follows up to the next cut that is an old one.
+  /// - Complexity: O(bytes), at the speed of hashing but for what is cut anew: what is in no old chunk, and what follows up to
+  ///   the next cut that is an old one.
   package func cut(
     _ bytes: UnsafeBufferPointer<UInt8>, was old: [Chunk] = [], onlyGrows: Bool = false
   ) -> Recut {
+    var result = Recut()
+    result.chunks.reserveCapacity(old.count)
+    result.origins.reserveCapacity(old.count)
+    var isUsed = [Bool](repeating: false, count: old.count)
+    // The last chunk was cut by the end of the file, and is as it was only if that is still there.
     let oldLength = old.reduce(0) { $0 + $1.length }
-    var front = 0
+    let trusted = onlyGrows && bytes.count >= oldLength ? max(0, old.count - 1) : 0
+    var places: [Digest: Int]?
     var start = 0
-    while front < old.count {
-      let chunk = old[front]
-      // The last one was cut by the end of the file, and is as it was only if that is still there.
-      let isLast = front == old.count - 1
-      guard start + chunk.length <= bytes.count, !isLast || start + chunk.length == bytes.count else { break }
-      let isTrusted = onlyGrows && bytes.count >= oldLength && !isLast
-      guard isTrusted || digest(bytes, start, chunk.length) == chunk.digest else { break }
-      start += chunk.length
-      front += 1
+    // The old chunk that follows the one that was met last.
+    var next = 0
+    func isThere(_ index: Int) -> Bool {
+      let chunk = old[index]
+      let end = start + chunk.length
+      guard !isUsed[index], end <= bytes.count, index < old.count - 1 || end == bytes.count else { return false }
+      return index < trusted || digest(bytes, start, chunk.length) == chunk.digest
     }
-    // Where old chunks begin that stand at the back unchanged, ascending by how much follows them.
-    var back = 0
-    var backStart = bytes.count
-    while back < old.count - front {
-      let chunk = old[old.count - 1 - back]
-      guard backStart - chunk.length >= start, digest(bytes, backStart - chunk.length, chunk.length) == chunk.digest
-      else { break }
-      backStart -= chunk.length
-      back += 1
-    }
-    var chunks = Array(old[..<front])
     while start < bytes.count {
-      // Behind an old cut come the old chunks.
-      while back > 0, backStart < start {
-        backStart += old[old.count - back].length
-        back -= 1
+      var chunk: Chunk
+      var origin = (next..<max(next, min(next + Self.tries, old.count))).first { isThere($0) }
+      if let origin {
+        chunk = old[origin]
+      } else {
+        let length = length(bytes, from: start)
+        chunk = Chunk(length: length, digest: digest(bytes, start, length))
+        // What was moved, or follows what was taken out.
+        if places == nil {
+          places = Dictionary(old.enumerated().map { ($1.digest, $0) }, uniquingKeysWith: { first, _ in first })
+        }
+        if let place = places?[chunk.digest], !isUsed[place], old[place] == chunk { origin = place }
       }
-      if back > 0, backStart == start { break }
-      let length = length(bytes, from: start)
-      chunks.append(Chunk(length: length, digest: digest(bytes, start, length)))
-      start += length
+      if let origin {
+        isUsed[origin] = true
+        next = origin + 1
+      }
+      result.chunks.append(chunk)
+      result.origins.append(origin)
+      start += chunk.length
     }
-    if start >= bytes.count { back = 0 }
-    return Recut(chunks: chunks + old.suffix(back), front: front, back: back)
+    return result
   }
 
   private func digest(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, _ length: Int) -> Digest {

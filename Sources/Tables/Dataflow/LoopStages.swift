@@ -81,6 +81,28 @@ final class LoopGuard {
 
   func setLimit(_ limit: Int) { roundLimit = limit }
 
+  /// What a later process has to know: three words for each round that has changed something, ascending by round.
+  var words: [UInt64] {
+    var words: [UInt64] = []
+    for (round, sum) in rounds.sorted(by: { $0.key < $1.key }) where sum != Fingerprint() {
+      words += [UInt64(round), sum.first, sum.second]
+    }
+    return words
+  }
+
+  /// Takes up what an earlier process has left.
+  ///
+  /// - Returns: whether the words are of that form.
+  func adopt(_ words: [UInt64]) -> Bool {
+    guard words.count % 3 == 0 else { return false }
+    for start in stride(from: 0, to: words.count, by: 3) {
+      guard let round = UInt32(exactly: words[start]) else { return false }
+      rounds[round] = Fingerprint(first: words[start + 1], second: words[start + 2])
+    }
+    while nextLook <= rounds.count { nextLook *= 2 }
+    return true
+  }
+
   func see(_ row: Words, round: UInt32, _ difference: Int) {
     var hash = finalize(row[0] &+ 0x9E37_79B9_7F4A_7C15)
     for index in 1..<max(row.count, 1) { hash = finalize(hash &* 0xA076_1D64_78BD_642F &+ row[index]) }

@@ -33,4 +33,6 @@ enum Unsupported: Error {
   case form(String)
   /// A file is malformed.
   case malformed
+  /// What an earlier process has kept cannot be read.
+  case unreadable(String)
 }

@@ -20,13 +20,13 @@ final class RelationFlow {
   private let errors: ErrorTable
   private let guards: [LoopGuard]
   private let inputs: [FileTable: Input<Words, UInt32, Int>]
-  private let literals: [Input<Words, UInt32, Int>]
+  private let literals: [(input: Input<Words, UInt32, Int>, rows: LiteralRows, kinds: [ColumnKind])]
+  private let strings: any RowStrings
+  private var hasBegun = false
   /// The tables that it reads, in the order of first mention.
   let tables: [FileTable]
   private let collected = Collected()
   private var epoch: UInt32 = 0
-  private let buffer: UnsafeMutablePointer<UInt64>
-  private static let widest = 4096
 
   /// What has come out and was not taken.
   private final class Collected {
@@ -56,12 +56,16 @@ final class RelationFlow {
     for loop in guards { loop.setLimit(roundLimit) }
     inputs = compiler.sources
     tables = compiler.tables
-    literals = compiler.literals.map(\.input)
-    buffer = .allocate(capacity: Self.widest)
-    buffer.initialize(repeating: 0, count: Self.widest)
-    for (input, literal, kinds) in compiler.literals {
+    literals = compiler.literals
+    strings = evaluator.strings
+  }
+
+  /// The rows that the program itself holds: they came with the first update of all.
+  private func begin() throws(Unsupported) {
+    hasBegun = true
+    for (input, literal, kinds) in literals {
       let isWhole = literal.bytes.withUnsafeBufferPointer { bytes in
-        RowCoding.forEachRow(in: bytes, kinds, evaluator.strings) { row in
+        RowCoding.forEachRow(in: bytes, kinds, strings) { row in
           input.update(Words(row, count: kinds.count), by: 1)
         }
       }
@@ -69,7 +73,44 @@ final class RelationFlow {
     }
   }
 
-  deinit { buffer.deallocate() }
+  // MARK: Keeping
+
+  /// What a later process goes on from, after an update that came to changes.
+  struct Kept {
+    var checkpoint: [UInt8]
+    /// Of each loop; see ``LoopGuard/words``.
+    var loops: [[UInt64]]
+    /// The batches that it rests on.
+    var blobs: [UInt64]
+  }
+
+  /// Keeps what is not kept yet.
+  ///
+  /// - Throws: what the shelf throws.
+  /// - Complexity: in proportion to what came since it was kept last, times a logarithm, on average.
+  func keep(on shelf: TraceShelf) throws -> Kept {
+    var sink = shelf
+    let checkpoint = try flow.checkpoint(into: &sink, finishesMerges: true)
+    return Kept(checkpoint: checkpoint.bytes, loops: guards.map(\.words), blobs: checkpoint.batches)
+  }
+
+  /// Takes up what another process has kept; before the first update.
+  ///
+  /// - Throws: where it does not fit, or cannot be read. It is of no use then.
+  /// - Complexity: O(batches), whatever their size.
+  func resume(_ kept: Kept, from shelf: TraceShelf) throws {
+    guard let checkpoint = Checkpoint(bytes: kept.checkpoint), kept.loops.count == guards.count,
+      let epoch = UInt32(exactly: checkpoint.epoch)
+    else { throw TraceShelf.damaged }
+    for (loop, words) in zip(guards, kept.loops) where !loop.adopt(words) { throw TraceShelf.damaged }
+    let unknown = try flow.resume(checkpoint, from: shelf)
+    guard unknown.isEmpty else { throw TraceShelf.damaged }
+    self.epoch = epoch
+    hasBegun = true
+  }
+
+  /// Records that operators have touched in this process.
+  var touchedRecords: Int { flow.work.touchedUpdates }
 
   /// Rows that come or go with the next update.
   func add(_ rows: RowList, to table: FileTable, times: Int) {
@@ -83,10 +124,12 @@ final class RelationFlow {
   /// Works off what has been added.
   ///
   /// - Complexity: in proportion to what changes, with what a loop touches on its way.
-  func update(while mayContinue: @escaping () -> Bool) -> Outcome {
+  /// - Throws: ``Unsupported`` where the program's own rows are damaged.
+  func update(while mayContinue: @escaping () -> Bool) throws(Unsupported) -> Outcome {
+    if !hasBegun { try begin() }
     epoch += 1
     for input in inputs.values { input.advance(to: epoch) }
-    for input in literals { input.advance(to: epoch) }
+    for (input, _, _) in literals { input.advance(to: epoch) }
     let guards = guards
     guard flow.step(while: { mayContinue() && !guards.contains { $0.isEndless } }) else {
       return guards.contains { $0.isEndless } ? .undecided : .stopped

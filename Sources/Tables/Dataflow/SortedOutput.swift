@@ -1,23 +1,35 @@
 import BuildGraph
+import Diagnostics
 import Language
 
 /// The rows of a table in the order of its columns, as pieces of a file that are written again only where rows come or go.
 ///
-/// For one thread at a time.
+/// Pieces of earlier processes are read from the shelf where somebody needs them. For one thread at a time.
 final class SortedOutput {
   private let writer: TableWriter
   private let order: RowOrder
   private let width: Int
-  private var pieces: [Piece] = []
+  private(set) var pieces: [Piece] = []
   private(set) var rowCount = 0
+  /// Where pieces of earlier processes are kept.
+  var shelf: TraceShelf?
 
   /// A stretch of rows.
-  private final class Piece {
-    var rows: RowList
+  final class Piece {
+    fileprivate(set) var rows: KeptRows
+    /// The least of them.
+    let first: [UInt64]
     /// By form, as far as it has been asked for since the last change.
-    var texts: [TableStep.Form: [UInt8]] = [:]
+    fileprivate(set) var texts: [TableStep.Form: KeptText]
 
-    init(_ rows: RowList) { self.rows = rows }
+    init(_ rows: KeptRows, first: [UInt64], texts: [TableStep.Form: KeptText] = [:]) {
+      self.rows = rows
+      self.first = first
+      self.texts = texts
+    }
+
+    /// - Precondition: there is a row at least.
+    fileprivate convenience init(_ rows: RowList) { self.init(KeptRows(rows), first: Array(rows[0])) }
   }
 
   /// Rows of a piece: beyond twice of it a piece is divided.
@@ -29,18 +41,37 @@ final class SortedOutput {
     width = columns.count
   }
 
+  /// Takes up what an earlier process has left.
+  func adopt(_ pieces: [Piece]) {
+    self.pieces = pieces
+    rowCount = pieces.reduce(0) { $0 + $1.rows.count }
+  }
+
+  /// Keeps the rows and texts of all pieces that are not kept yet.
+  func keep(on shelf: TraceShelf) throws(SystemError) {
+    for piece in pieces {
+      try piece.rows.keep(on: shelf)
+      for form in piece.texts.keys { try piece.texts[form]?.keep(on: shelf) }
+    }
+  }
+
+  /// - Throws: `damaged`; then it is of no use any more.
   /// - Complexity: O(c · log c + the pieces that change).
-  func apply(_ changes: [(row: [UInt64], difference: Int)]) {
+  func apply(_ changes: [(row: [UInt64], difference: Int)]) throws(SystemError) {
     guard !changes.isEmpty else { return }
     let sorted = changes.sorted { a, b in precedes(a.row, b.row) }
-    if pieces.isEmpty { pieces = [Piece(RowList(order.kinds))] }
+    guard !pieces.isEmpty else {
+      pieces = divided(merged(RowList(order.kinds), sorted[...]))
+      rowCount = pieces.reduce(0) { $0 + $1.rows.count }
+      return
+    }
     var result: [Piece] = []
     var next = 0
     for (index, piece) in pieces.enumerated() {
       // All changes before the first row of the next piece.
       var end = next
       if index + 1 < pieces.count {
-        let limit = Array(pieces[index + 1].rows[0])
+        let limit = pieces[index + 1].first
         end = partition(sorted, from: next) { precedes($0.row, limit) }
       } else {
         end = sorted.count
@@ -49,7 +80,7 @@ final class SortedOutput {
         result.append(piece)
         continue
       }
-      result += divided(merged(piece.rows, sorted[next..<end]))
+      result += divided(merged(try piece.rows.rows(order.kinds, from: shelf), sorted[next..<end]))
       next = end
     }
     pieces = result
@@ -116,27 +147,28 @@ final class SortedOutput {
 
   /// The table as a step leaves it.
   ///
+  /// - Throws: `damaged`.
   /// - Complexity: O(bytes) to put the pieces together; only those that changed are written anew.
-  func output(_ form: TableStep.Form) -> TableWriter.Output {
+  func output(_ form: TableStep.Form) throws(SystemError) -> TableWriter.Output {
     switch form {
     case .csv, .tsv, .jsonl, .rows:
       var bytes = writer.header(form)
       bytes.reserveCapacity(bytes.count + pieces.reduce(0) { $0 + ($1.texts[form]?.count ?? 0) })
-      for piece in pieces { bytes += text(piece, form) }
+      for piece in pieces { try text(piece, form).append(to: &bytes, from: shelf) }
       return .file(bytes)
     case .summary:
-      guard case .file(let coded) = output(.rows) else { preconditionFailure("rows are a file") }
+      guard case .file(let coded) = try output(.rows) else { preconditionFailure("rows are a file") }
       return .file(TableWriter.summary(count: rowCount, coded))
     case .parts:
       var rows = RowList(order.kinds)
-      for piece in pieces { rows.words += piece.rows.words }
+      for piece in pieces { rows.words += try piece.rows.rows(order.kinds, from: shelf).words }
       return writer.write(rows, form)
     }
   }
 
-  private func text(_ piece: Piece, _ form: TableStep.Form) -> [UInt8] {
+  private func text(_ piece: Piece, _ form: TableStep.Form) throws(SystemError) -> KeptText {
     if let known = piece.texts[form] { return known }
-    let text = writer.records(piece.rows, form)
+    let text = KeptText(writer.records(try piece.rows.rows(order.kinds, from: shelf), form))
     piece.texts[form] = text
     return text
   }

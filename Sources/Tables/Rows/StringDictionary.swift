@@ -1,9 +1,9 @@
 import Language
 
-/// The strings of rows of one process: each once, by number, in memory that does not move.
+/// The strings of rows: each once, by number, in memory that does not move.
 ///
 /// A number has no meaning outside this dictionary and no order. Strings are never removed: what is kept of a table refers to
-/// them. For one thread at a time.
+/// them. The first may come from earlier processes, in ``StringLayer``s that are read where they are. For one thread at a time.
 package final class StringDictionary: RowStrings {
   private struct Entry {
     var bytes: UnsafePointer<UInt8>
@@ -14,11 +14,16 @@ package final class StringDictionary: RowStrings {
   /// Room for many short strings at once.
   private static let pageSize = 1 << 18
 
-  /// The first `count` are in use. Grown with the slots, with room for one more than half of them.
+  /// Strings of earlier processes, ascending, without gaps.
+  private(set) var layers: [StringLayer] = []
+  /// How many strings are in the layers.
+  private(set) var layeredCount = 0
+  /// The first `ownCount` are in use: those beyond the layers. Grown with the slots, with room for one more than half of them.
   private var entries: UnsafeMutableBufferPointer<Entry>
+  private var ownCount = 0
   /// How many different strings there are.
-  package private(set) var count = 0
-  /// Open addressing: a number plus one, or zero. At most half full.
+  package var count: Int { layeredCount + ownCount }
+  /// Open addressing: an index among the entries plus one, or zero. At most half full.
   private var slots: UnsafeMutableBufferPointer<UInt32>
   private var pages: [UnsafeMutableBufferPointer<UInt8>] = []
   private var free: UnsafeMutablePointer<UInt8>
@@ -41,9 +46,34 @@ package final class StringDictionary: RowStrings {
     for page in pages { page.deallocate() }
   }
 
+  /// Starts with the strings of earlier processes.
+  ///
+  /// - Precondition: there are no strings yet, and the layers are ascending, from 0 and without gaps.
+  func adopt(_ layers: [StringLayer]) {
+    precondition(count == 0, "numbers are given once")
+    for layer in layers {
+      precondition(layer.first == layeredCount, "layers have no gaps")
+      layeredCount += layer.count
+    }
+    self.layers = layers
+  }
+
   package func bytes(_ id: UInt64) -> UnsafeBufferPointer<UInt8> {
-    let entry = entries[Int(id)]
+    let index = Int(id) - layeredCount
+    if index < 0 { return layeredBytes(Int(id)) }
+    let entry = entries[index]
     return UnsafeBufferPointer(start: entry.bytes, count: entry.count)
+  }
+
+  private func layeredBytes(_ number: Int) -> UnsafeBufferPointer<UInt8> {
+    var index = 0
+    while number >= layers[index].first + layers[index].count { index += 1 }
+    return layers[index].bytes(number)
+  }
+
+  private func layeredNumber(_ bytes: UnsafeBufferPointer<UInt8>, _ hash: UInt64) -> UInt64? {
+    for layer in layers { if let number = layer.number(of: bytes, hash) { return UInt64(number) } }
+    return nil
   }
 
   /// - Complexity: O(bytes).
@@ -56,16 +86,17 @@ package final class StringDictionary: RowStrings {
     let mask = slots.count - 1
     var slot = Int(truncatingIfNeeded: hash) & mask
     while slots[slot] != 0 {
-      let number = Int(slots[slot] - 1)
-      if entries[number].hash == hash, Self.areEqual(entries[number], bytes) { return UInt64(number) }
+      let index = Int(slots[slot] - 1)
+      if entries[index].hash == hash, Self.areEqual(entries[index], bytes) { return UInt64(layeredCount + index) }
       slot = (slot + 1) & mask
     }
-    let number = count
-    (entries.baseAddress! + number).initialize(to: Entry(bytes: copy(bytes), count: bytes.count, hash: hash))
-    count += 1
-    slots[slot] = UInt32(number + 1)
-    if count * 2 > slots.count { grow() }
-    return UInt64(number)
+    if layeredCount > 0, let known = layeredNumber(bytes, hash) { return known }
+    let index = ownCount
+    (entries.baseAddress! + index).initialize(to: Entry(bytes: copy(bytes), count: bytes.count, hash: hash))
+    ownCount += 1
+    slots[slot] = UInt32(index + 1)
+    if ownCount * 2 > slots.count { grow() }
+    return UInt64(layeredCount + index)
   }
 
   /// A string whose number is wanted somewhere.
@@ -97,7 +128,7 @@ package final class StringDictionary: RowStrings {
     }
     for string in pending {
       if string.slot != 0, Self.areEqual(entries[Int(string.slot - 1)], string.bytes) {
-        words[string.place] = UInt64(string.slot - 1)
+        words[string.place] = UInt64(layeredCount + Int(string.slot - 1))
       } else {
         words[string.place] = intern(string.bytes, string.hash)
       }
@@ -126,14 +157,14 @@ package final class StringDictionary: RowStrings {
     slots = .allocate(capacity: slots.count * 2)
     slots.initialize(repeating: 0)
     let grown = UnsafeMutableBufferPointer<Entry>.allocate(capacity: slots.count / 2 + 1)
-    grown.baseAddress!.moveInitialize(from: entries.baseAddress!, count: count)  // Neither is ever empty.
+    grown.baseAddress!.moveInitialize(from: entries.baseAddress!, count: ownCount)  // Neither is ever empty.
     entries.deallocate()
     entries = grown
     let mask = slots.count - 1
-    for number in 0..<count {
-      var slot = Int(truncatingIfNeeded: entries[number].hash) & mask
+    for index in 0..<ownCount {
+      var slot = Int(truncatingIfNeeded: entries[index].hash) & mask
       while slots[slot] != 0 { slot = (slot + 1) & mask }
-      slots[slot] = UInt32(number + 1)
+      slots[slot] = UInt32(index + 1)
     }
   }
 
@@ -153,9 +184,9 @@ package final class StringDictionary: RowStrings {
     return true
   }
 
-  /// Eight bytes at a time, each multiplied in; only within a process.
+  /// Eight bytes at a time, each multiplied in. Layers hold it too: another hash is another format of what is kept.
   @inline(__always)
-  private static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64 {
+  static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64 {
     var hash = UInt64(bytes.count) &* 0x9E37_79B9_7F4A_7C15
     let raw = UnsafeRawBufferPointer(bytes)
     var index = 0

@@ -42,7 +42,7 @@ final class WatchDoors {
     let snapshot = WatchedSnapshot(
       MappedSnapshot(stateFolder: state, roots: roots, output: session.outputFolder, version: version), map: map)
     let (stores, clusters, voice) = (stores, clusters, voice)
-    let tables = KeptTables()
+    let tables = KeptTables(traces: TableTraces(FolderTraceStorage(stateFolder: state, version: version)))
     self.fileSystem = fileSystem
     build = ResidentBuild(
       session.buildOptions(request, mode: session.sandboxMode),

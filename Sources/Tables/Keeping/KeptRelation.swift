@@ -1,0 +1,175 @@
+import BuildGraph
+import Diagnostics
+import Language
+
+/// A relation kept by differences, with all that it rests on: strings, the files as they were read last, the dataflow, and the output in
+/// order. It goes on from what an earlier process has left, and leaves it to a later one.
+///
+/// For one thread at a time.
+final class KeptRelation {
+  /// What changed in the files since the last time, not yet fed.
+  private struct Change {
+    var table: Int
+    var files: [ByteString: ChunkedFile]
+    var removed: [RowList] = []
+    var added: [RowList] = []
+    var parsedBytes = 0
+  }
+
+  let strings = StringDictionary()
+  let flow: RelationFlow
+  let output: SortedOutput
+  /// By table of the flow: each file by the number of its part and its path.
+  private(set) var files: [[ByteString: ChunkedFile]]
+  /// Which it was when it was made; the tables of the flow are its.
+  let relation: Relation
+  private(set) var parsedBytes = 0
+  private(set) var changedRows = 0
+  /// How many strings there were when it was evaluated from nothing.
+  var stringsAtFirst: Int?
+  private(set) var shelf: TraceShelf?
+
+  /// - Throws: ``Unsupported`` for what only an evaluation from nothing can do.
+  init(_ relation: Relation, roundLimit: Int) throws(Unsupported) {
+    self.relation = relation
+    flow = try RelationFlow(relation, RowEvaluator(strings: strings), roundLimit: roundLimit)
+    output = SortedOutput(relation.columns, strings)
+    files = Array(repeating: [:], count: flow.tables.count)
+  }
+
+  /// With the strings of an earlier process: those that the relation itself has must get the numbers that they had.
+  init(
+    _ relation: Relation, roundLimit: Int, on shelf: TraceShelf, _ layers: [StringLayer]
+  ) throws(Unsupported) {
+    self.relation = relation
+    self.shelf = shelf
+    strings.adopt(layers)
+    flow = try RelationFlow(relation, RowEvaluator(strings: strings), roundLimit: roundLimit)
+    output = SortedOutput(relation.columns, strings)
+    output.shelf = shelf
+    files = Array(repeating: [:], count: flow.tables.count)
+  }
+
+  func adopt(_ files: [[ByteString: ChunkedFile]]) { self.files = files }
+
+  /// Malformed records that are left out.
+  var dropped: Int { files.reduce(0) { sum, files in files.values.reduce(sum) { $0 + $1.dropped } } }
+
+  /// The table after the files became what they are now.
+  enum Outcome {
+    case output(TableWriter.Output)
+    /// Only an evaluation from nothing tells what holds; the relation may be asked again.
+    case undecided
+    case stopped
+  }
+
+  /// - Parameter source: the files of each input of `current`.
+  /// - Throws: ``Unsupported`` where a file is malformed, or what was kept cannot be read; it is of no use then.
+  /// - Complexity: hashing the files, and in proportion to what changed.
+  func update(
+    _ current: Relation, _ form: TableStep.Form, _ source: [Relation.Input: [InputFile]],
+    while mayContinue: @escaping () -> Bool
+  ) throws(Unsupported) -> Outcome {
+    for change in try prepare(current, source) { feed(change) }
+    switch try flow.update(while: mayContinue) {
+    case .changes(let changes):
+      do throws(SystemError) {
+        try output.apply(changes)
+        return .output(try output.output(form))
+      } catch {
+        throw .unreadable(error.message)
+      }
+    case .stopped: return .stopped
+    case .undecided: return .undecided
+    }
+  }
+
+  /// The tables of a relation that is the same but may be of another graph, in the order of the flow's.
+  private func tables(of current: Relation) throws(Unsupported) -> [FileTable] {
+    guard current !== relation else { return flow.tables }
+    let places = Dictionary(
+      zip(relation.fileTables, current.fileTables).map { ($0, $1) }, uniquingKeysWith: { first, _ in first })
+    var tables: [FileTable] = []
+    for table in flow.tables {
+      guard let other = places[table], other.parts.count == table.parts.count else {
+        throw Unsupported.form("another relation of the same key")
+      }
+      tables.append(other)
+    }
+    return tables
+  }
+
+  private func prepare(
+    _ current: Relation, _ source: [Relation.Input: [InputFile]]
+  ) throws(Unsupported) -> [Change] {
+    var changes: [Change] = []
+    for (index, table) in try tables(of: current).enumerated() {
+      let kinds = table.columns.map(\.kind)
+      var gone = files[index]
+      var change = Change(table: index, files: [:])
+      for (part, input) in table.parts.enumerated() {
+        for file in source[input] ?? [] {
+          // The same path may occur in several parts, or several times in one.
+          let name = ByteString("\(part)/") + file.path
+          guard change.files[name] == nil else { throw .form("two files of one name") }
+          let known = gone.removeValue(forKey: name) ?? ChunkedFile(flow.tables[index], strings, path: file.path)
+          let made: (removed: [KeptRows], added: [KeptRows])
+          do throws(ReadingError) {
+            made = try file.bytes.withUnsafeBufferPointer { (bytes) throws(ReadingError) in try known.update(bytes) }
+          } catch {
+            throw .malformed
+          }
+          var difference = RowDifference(kinds)
+          for rows in made.removed { difference.removed.append(try load(rows, kinds)) }
+          for rows in made.added { difference.added.append(try load(rows, kinds)) }
+          let (removed, added) = difference.remaining()
+          change.removed += removed
+          change.added += added
+          change.files[name] = known
+          change.parsedBytes += known.bytesRead
+        }
+      }
+      for file in gone.values { for rows in file.rows { change.removed.append(try load(rows, kinds)) } }
+      changes.append(change)
+    }
+    return changes
+  }
+
+  private func load(_ rows: KeptRows, _ kinds: [ColumnKind]) throws(Unsupported) -> RowList {
+    do throws(SystemError) {
+      return try rows.rows(kinds, from: shelf)
+    } catch {
+      throw .unreadable(error.message)
+    }
+  }
+
+  private func feed(_ change: Change) {
+    files[change.table] = change.files
+    let table = flow.tables[change.table]
+    for rows in change.removed { flow.add(rows, to: table, times: -1) }
+    for rows in change.added { flow.add(rows, to: table, times: 1) }
+    parsedBytes += change.parsedBytes
+    changedRows += (change.removed + change.added).reduce(0) { $0 + $1.count }
+  }
+
+  /// Work so far.
+  var work: ResidentTables.Work {
+    ResidentTables.Work(
+      parsedBytes: parsedBytes, changedRows: changedRows, touchedRecords: flow.touchedRecords, evaluations: 0)
+  }
+}
+
+extension Relation {
+  /// The tables of files that it reads, once for each node: in the same order for relations that are the same.
+  fileprivate var fileTables: [FileTable] {
+    var seen: Set<ObjectIdentifier> = []
+    var tables: [FileTable] = []
+    func visit(_ relation: Relation) {
+      guard seen.insert(ObjectIdentifier(relation)).inserted else { return }
+      if case .files(let table) = relation.operation { tables.append(table) }
+      for child in relation.operation.children { visit(child) }
+    }
+    visit(self)
+    return tables
+  }
+}

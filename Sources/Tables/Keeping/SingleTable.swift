@@ -1,0 +1,156 @@
+package import BuildGraph
+import Diagnostics
+package import Language
+import Ports
+
+/// A relation that a process is asked for once: from what an earlier one has left where there is something, else from nothing.
+///
+/// For one thread at a time.
+package final class SingleTable {
+  /// How the table came about.
+  package enum Way: Hashable, Sendable {
+    /// Evaluated, and nothing is left for a later process.
+    case evaluated
+    /// Made from nothing, so that a later process can go on from it. With why what an earlier one had left was of no use, if there
+    /// was something.
+    case begun(String?)
+    /// Went on from what an earlier process had left.
+    case resumed
+  }
+
+  package private(set) var way = Way.evaluated
+  package private(set) var work = ResidentTables.Work()
+  /// Malformed records that are left out.
+  package private(set) var dropped = 0
+  private let relation: Relation
+  private let roundLimit: Int
+  private let shelf: TraceShelf?
+  private var kept: KeptRelation?
+
+  /// Relations over files of fewer bytes are not kept: to evaluate them takes some ten milliseconds.
+  package static let leastBytes = 1 << 20
+
+  /// - Parameter shelf: where it is kept; nil to evaluate it from nothing and leave nothing.
+  package init(_ relation: Relation, on shelf: TraceShelf?, roundLimit: Int = 1_000_000) {
+    self.relation = relation
+    self.shelf = shelf
+    self.roundLimit = roundLimit
+  }
+
+  /// The table as a step leaves it; nil if it was told to stop.
+  ///
+  /// - Parameter files: of each input.
+  /// - Complexity: where an earlier process has left something, hashing the files, and in proportion to what changed.
+  package func output(
+    _ form: TableStep.Form, _ files: [Relation.Input: [InputFile]], while mayContinue: @escaping () -> Bool
+  ) throws(TableFailure) -> TableWriter.Output? {
+    if let shelf {
+      var reason = shelf.store.refusal
+      var left: KeptRelation?
+      if shelf.store.root != nil {
+        do {
+          left = try KeptRelation.resumed(relation, roundLimit: roundLimit, from: shelf)
+        } catch {
+          reason = Self.reason(error)
+        }
+      }
+      if let left {
+        way = .resumed
+        switch attempt(left, form, files, mayContinue) {
+        case .output(let output): return output
+        case .stopped: return nil
+        case .refused(let why): reason = why
+        case .undecided: return try evaluated(form, files)
+        }
+      }
+      way = .begun(reason)
+      if let fresh = try? KeptRelation(relation, roundLimit: roundLimit) {
+        switch attempt(fresh, form, files, mayContinue) {
+        case .output(let output): return output
+        case .stopped: return nil
+        case .refused, .undecided: break
+        }
+      }
+    }
+    return try evaluated(form, files)
+  }
+
+  private enum Attempt {
+    case output(TableWriter.Output)
+    case stopped
+    case undecided
+    case refused(String)
+  }
+
+  private func attempt(
+    _ relation: KeptRelation, _ form: TableStep.Form, _ files: [Relation.Input: [InputFile]],
+    _ mayContinue: @escaping () -> Bool
+  ) -> Attempt {
+    defer { work = relation.work }
+    do throws(Unsupported) {
+      switch try relation.update(self.relation, form, files, while: mayContinue) {
+      case .output(let output):
+        kept = relation
+        dropped = relation.dropped
+        return .output(output)
+      case .stopped: return .stopped
+      case .undecided: return .undecided
+      }
+    } catch {
+      switch error {
+      case .unreadable(let reason): return .refused(reason)
+      // Whoever evaluates from nothing says what is wrong.
+      case .form, .malformed: return .undecided
+      }
+    }
+  }
+
+  private func evaluated(
+    _ form: TableStep.Form, _ files: [Relation.Input: [InputFile]]
+  ) throws(TableFailure) -> TableWriter.Output {
+    way = .evaluated
+    work.evaluations += 1
+    let evaluation = Evaluation(roundLimit: roundLimit) { files[$0] ?? [] }
+    defer { dropped = evaluation.dropped }
+    return try evaluation.output(of: relation, form)
+  }
+
+  /// Leaves what a later process goes on from.
+  ///
+  /// - Returns: Why nothing could be left; nil if it was, or there was nothing to leave.
+  /// - Complexity: in proportion to what changed, times a logarithm on average.
+  package func keep() -> String? {
+    guard let kept, let shelf else { return nil }
+    do {
+      try kept.keep(on: shelf)
+      return nil
+    } catch {
+      return Self.reason(error)
+    }
+  }
+
+  /// What there is to say of how the table was made, for who wants to know.
+  ///
+  /// - Parameter refusal: why nothing was left for a later process.
+  package func notes(on shelf: TraceShelf, _ refusal: String?) -> [String] {
+    var notes: [String] = []
+    let store = shelf.store
+    switch way {
+    case .resumed:
+      notes.append(
+        "went on from the last build; parsed \(work.parsedBytes) bytes, \(work.changedRows) rows changed, "
+          + "\(work.touchedRecords) records touched; read \(store.bytesRead) and wrote \(store.bytesWritten) bytes of traces")
+    case .begun(let reason):
+      if let reason { notes.append("what the last build left is of no use: \(reason)") }
+      notes.append("made from nothing; wrote \(store.bytesWritten) bytes of traces for the next build")
+    case .evaluated: notes.append("evaluated from nothing")
+    }
+    if let refusal { notes.append("nothing is left for the next build: \(refusal)") }
+    return notes
+  }
+
+  private static func reason(_ error: any Error) -> String {
+    if let error = error as? SystemError { return error.message }
+    return "it is damaged, or another version's"
+  }
+}
