@@ -45,6 +45,9 @@ package protocol TraceStore: AnyObject {
   /// - Complexity: O(blobs), and what it takes to keep the live bytes together: in proportion to what was stored, on average.
   func commit(root: [UInt8], live: [UInt64]) throws(SystemError)
 
+  /// Lets go what was stored since the last commit.
+  func abandon()
+
   /// Lets everything go.
   func removeAll() throws(SystemError)
 }

@@ -167,7 +167,7 @@ package final class FolderTraceStore: TraceStore {
   ///
   /// - Returns: What is wrong with it; nil if nothing is.
   /// - Complexity: O(bytes).
-  func examine() -> String? {
+  package func examine() -> String? {
     if let refusal { return refusal }
     mappings = [:]
     written = nil
@@ -255,9 +255,15 @@ package final class FolderTraceStore: TraceStore {
     let path = path(of: number)
     try makeFolders(folder)
     withCString(path) { _ = unlink($0) }
-    let file = try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o666)
-    try body(file, path)
-    var hint = try file.status(path).hint
+    var hint: FileHint
+    do throws(SystemError) {
+      let file = try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o666)
+      try body(file, path)
+      hint = try file.status(path).hint
+    } catch {
+      withCString(path) { _ = unlink($0) }
+      throw error
+    }
     hint.mode = 0
     bytesWritten += Int(hint.size)
     newSegments.append(TraceManifest.Segment(number: number, hint: hint))
@@ -354,14 +360,19 @@ package final class FolderTraceStore: TraceStore {
     }
   }
 
-  package func removeAll() throws(SystemError) {
-    try removeTree(folder, in: AT_FDCWD, folder)
-    manifest = TraceManifest(boot: FolderTraceStorage.boot)
-    isKept = false
-    mappings = [:]
+  package func abandon() {
+    for segment in newSegments { withCString(path(of: segment.number)) { _ = unlink($0) } }
     pending = []
     pendingBlobs = []
     stored = []
     newSegments = []
+  }
+
+  package func removeAll() throws(SystemError) {
+    abandon()
+    try removeTree(folder, in: AT_FDCWD, folder)
+    manifest = TraceManifest(boot: FolderTraceStorage.boot)
+    isKept = false
+    mappings = [:]
   }
 }

@@ -10,7 +10,8 @@
   /// Whether it is named in a checkpoint even if it is empty.
   @usableFromInline let isTrace: Bool
   /// Stores what has not been stored, and names all of it.
-  @usableFromInline let save: (_ finishesMerges: Bool, _ store: (BatchImage) throws -> UInt64) throws -> [Checkpoint.Named]
+  @usableFromInline let save:
+    (_ finishesMerges: Bool, _ store: (BatchImage) throws -> UInt64) throws -> [Checkpoint.Named]
   @usableFromInline let load: (_ kept: [Checkpoint.Named], _ fetch: Fetch) throws -> Void
   /// How many rows merges have moved.
   @usableFromInline let moved: () -> Int

@@ -142,7 +142,9 @@ extension KeptRelation {
   ///
   /// - Throws: where it cannot be used.
   /// - Complexity: O(chunks and batches), whatever their size.
-  static func resumed(_ relation: Relation, roundLimit: Int, from shelf: TraceShelf) throws -> KeptRelation {
+  static func resumed(
+    _ relation: Relation, roundLimit: Int, chunking: Chunking = .standard, from shelf: TraceShelf
+  ) throws -> KeptRelation {
     guard let root = shelf.store.root else { throw TraceShelf.damaged }
     var reader = BinaryReader(root)
     guard reader.readUInt32() == format else { throw SystemError(.newerVersion, "it is of another format") }
@@ -162,7 +164,7 @@ extension KeptRelation {
     guard stringCount <= freeStrings || stringCount / stringGrowth <= stringsAtFirst else {
       throw SystemError(.limit, "most of its strings are in no row any more")
     }
-    let kept = try KeptRelation(relation, roundLimit: roundLimit, on: shelf, layers)
+    let kept = try KeptRelation(relation, roundLimit: roundLimit, chunking: chunking, on: shelf, layers)
     kept.stringsAtFirst = stringsAtFirst
     try kept.flow.resume(try readFlow(&reader), from: shelf)
     guard reader.readCount() == kept.files.count else { throw TraceShelf.damaged }
@@ -233,7 +235,7 @@ extension KeptRelation {
           chunk: Chunk(length: 0, digest: digest), entry: entry, exit: entry,
           rows: try Self.readRows(table.columns.map(\.kind), &reader), dropped: dropped)
       }
-      let file = ChunkedFile(table, strings, path: path)
+      let file = ChunkedFile(table, strings, path: path, chunking: chunking)
       file.adopt(pieces, last: last)
       files[name] = file
     }

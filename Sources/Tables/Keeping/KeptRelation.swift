@@ -28,10 +28,12 @@ final class KeptRelation {
   /// How many strings there were when it was evaluated from nothing.
   var stringsAtFirst: Int?
   private(set) var shelf: TraceShelf?
+  let chunking: Chunking
 
   /// - Throws: ``Unsupported`` for what only an evaluation from nothing can do.
-  init(_ relation: Relation, roundLimit: Int) throws(Unsupported) {
+  init(_ relation: Relation, roundLimit: Int, chunking: Chunking = .standard) throws(Unsupported) {
     self.relation = relation
+    self.chunking = chunking
     flow = try RelationFlow(relation, RowEvaluator(strings: strings), roundLimit: roundLimit)
     output = SortedOutput(relation.columns, strings)
     files = Array(repeating: [:], count: flow.tables.count)
@@ -39,9 +41,10 @@ final class KeptRelation {
 
   /// With the strings of an earlier process: those that the relation itself has must get the numbers that they had.
   init(
-    _ relation: Relation, roundLimit: Int, on shelf: TraceShelf, _ layers: [StringLayer]
+    _ relation: Relation, roundLimit: Int, chunking: Chunking, on shelf: TraceShelf, _ layers: [StringLayer]
   ) throws(Unsupported) {
     self.relation = relation
+    self.chunking = chunking
     self.shelf = shelf
     strings.adopt(layers)
     flow = try RelationFlow(relation, RowEvaluator(strings: strings), roundLimit: roundLimit)
@@ -112,7 +115,9 @@ final class KeptRelation {
           // The same path may occur in several parts, or several times in one.
           let name = ByteString("\(part)/") + file.path
           guard change.files[name] == nil else { throw .form("two files of one name") }
-          let known = gone.removeValue(forKey: name) ?? ChunkedFile(flow.tables[index], strings, path: file.path)
+          let known =
+            gone.removeValue(forKey: name)
+            ?? ChunkedFile(flow.tables[index], strings, path: file.path, chunking: chunking)
           let made: (removed: [KeptRows], added: [KeptRows])
           do throws(ReadingError) {
             made = try file.bytes.withUnsafeBufferPointer { (bytes) throws(ReadingError) in try known.update(bytes) }

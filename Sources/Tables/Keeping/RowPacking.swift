@@ -61,7 +61,9 @@ enum RowPacking {
     let width = kinds.count
     let header = 8 + 16 * width
     guard width > 0, bytes.count >= header + 8 else { return nil }
-    func word(_ offset: Int) -> UInt64 { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
+    func word(_ offset: Int) -> UInt64 {
+      UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
     guard let count = Int(exactly: word(0)), count <= 1 << 40 else { return nil }
     var plan: [(least: UInt64, size: Int)] = []
     for column in 0..<width {

@@ -24,6 +24,7 @@ package final class SingleTable {
   package private(set) var dropped = 0
   private let relation: Relation
   private let roundLimit: Int
+  private let chunking: Chunking
   private let shelf: TraceShelf?
   private var kept: KeptRelation?
 
@@ -31,7 +32,10 @@ package final class SingleTable {
   package static let leastBytes = 1 << 20
 
   /// - Parameter shelf: where it is kept; nil to evaluate it from nothing and leave nothing.
-  package init(_ relation: Relation, on shelf: TraceShelf?, roundLimit: Int = 1_000_000) {
+  package init(
+    _ relation: Relation, on shelf: TraceShelf?, roundLimit: Int = 1_000_000, chunking: Chunking = .standard
+  ) {
+    self.chunking = chunking
     self.relation = relation
     self.shelf = shelf
     self.roundLimit = roundLimit
@@ -49,7 +53,7 @@ package final class SingleTable {
       var left: KeptRelation?
       if shelf.store.root != nil {
         do {
-          left = try KeptRelation.resumed(relation, roundLimit: roundLimit, from: shelf)
+          left = try KeptRelation.resumed(relation, roundLimit: roundLimit, chunking: chunking, from: shelf)
         } catch {
           reason = Self.reason(error)
         }
@@ -64,7 +68,7 @@ package final class SingleTable {
         }
       }
       way = .begun(reason)
-      if let fresh = try? KeptRelation(relation, roundLimit: roundLimit) {
+      if let fresh = try? KeptRelation(relation, roundLimit: roundLimit, chunking: chunking) {
         switch attempt(fresh, form, files, mayContinue) {
         case .output(let output): return output
         case .stopped: return nil
@@ -125,6 +129,9 @@ package final class SingleTable {
       try kept.keep(on: shelf)
       return nil
     } catch {
+      shelf.store.abandon()
+      // What was left before rests on something that cannot be read: the next process begins anew.
+      if let error = error as? SystemError, error.code == .damaged { try? shelf.store.removeAll() }
       return Self.reason(error)
     }
   }
@@ -139,7 +146,8 @@ package final class SingleTable {
     case .resumed:
       notes.append(
         "went on from the last build; parsed \(work.parsedBytes) bytes, \(work.changedRows) rows changed, "
-          + "\(work.touchedRecords) records touched; read \(store.bytesRead) and wrote \(store.bytesWritten) bytes of traces")
+          + "\(work.touchedRecords) records touched; read \(store.bytesRead) and wrote \(store.bytesWritten) bytes of traces"
+      )
     case .begun(let reason):
       if let reason { notes.append("what the last build left is of no use: \(reason)") }
       notes.append("made from nothing; wrote \(store.bytesWritten) bytes of traces for the next build")
