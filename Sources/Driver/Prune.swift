@@ -9,18 +9,20 @@ package struct PruneReport: Hashable, Sendable {
   package var objects = 0
   package var logs = 0
   package var trees = 0
+  /// Tables whose relations kept something for the next build.
+  package var tables = 0
   /// What was set aside as damaged, and what killed processes left.
   package var remains = 0
   package var graphs = 0
   /// Of the files that went.
   package var freedBytes: Int64 = 0
-  /// Of the objects and logs that stay.
+  /// Of what stays: objects, logs, and what tables keep.
   package var remainingBytes: Int64 = 0
 
   package init() {}
 
   package var isEmpty: Bool {
-    results == 0 && objects == 0 && logs == 0 && trees == 0 && remains == 0 && graphs == 0
+    results == 0 && objects == 0 && logs == 0 && trees == 0 && tables == 0 && remains == 0 && graphs == 0
   }
 }
 
@@ -45,6 +47,7 @@ package func prune(
     switch leftover.kind {
     case .log: report.logs += 1
     case .tree: report.trees += 1
+    case .tables: report.tables += 1
     case .snapshot, .remains: report.remains += 1
     }
   }
@@ -106,7 +109,9 @@ private func graphInventory(
       case .keyed(let key): if let contentKey = derived[key] { result.results.insert(contentKey) }
       case .made(let made): result.results.insert(made.contentKey)
       }
-      if case .step(_, let frame) = try graph.definition(of: node).content { result.identities.insert(frame.identity) }
+      guard case .step(let step, let frame) = try graph.definition(of: node).content else { continue }
+      result.identities.insert(frame.identity)
+      if case .table(let table) = step.work { result.relations.insert(table.plan.key) }
     }
   }
   return result

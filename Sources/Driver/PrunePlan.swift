@@ -25,6 +25,8 @@ struct PruneInventory {
     /// The content keys that its steps rest on.
     var results: Set<Digest> = []
     var identities: Set<Digest> = []
+    /// The relations of its tables.
+    var relations: Set<Digest> = []
     /// What the program made itself, and what it put together.
     var objects: Set<ObjectID> = []
   }
@@ -132,7 +134,7 @@ struct PrunePlan {
       if isOld || isTooMuch { remove(candidate, logs) }
     }
     removeWhatRestsOnResults()
-    removeUnnamed(logs)
+    removeUnnamed(logs, limits)
   }
 
   /// The last build that may have needed each result: the one that made it, those of the graphs that hold it, and the one before
@@ -229,15 +231,28 @@ struct PrunePlan {
     }
   }
 
-  private mutating func removeUnnamed(_ logs: [RunID: StateLeftover]) {
+  private mutating func removeUnnamed(_ logs: [RunID: StateLeftover], _ limits: PruneLimits) {
     objects = inventory.objects.filter { (references[$0.id] ?? 0) <= 0 }
     let removedRuns = Set(removal.runs)
     let removedGraphs = Set(removal.graphs)
+    var relations: Set<Digest> = []
+    for graph in inventory.graphs where !removedGraphs.contains(graph.key) { relations.formUnion(graph.relations) }
+    for leftover in inventory.leftovers {
+      if case .tables(let key) = leftover.kind, relations.contains(key) { remainingBytes += leftover.bytes }
+    }
+    // What tables keep only saves time: it goes before a limit is not held.
+    func isTooMuch(_ bytes: Int64) -> Bool {
+      guard let limit = limits.maximumBytes, remainingBytes > limit else { return false }
+      remainingBytes -= bytes
+      return true
+    }
     leftovers = inventory.leftovers.filter { leftover in
       switch leftover.kind {
       case .log(let run): created[run] == nil || removedRuns.contains(run)
       case .tree(let id): (references[id] ?? 0) <= 0
       case .snapshot(let key): removedGraphs.contains(key)
+      case .tables(let key):
+        if relations.contains(key) { isTooMuch(leftover.bytes) } else { true }
       case .remains: true
       }
     }

@@ -211,8 +211,9 @@ package final class KeptTables: @unchecked Sendable {
   ) throws(TableFailure) -> TableRunner.Made {
     let result = monitor.withLock {
       Result { () throws(TableFailure) in
+        let before = tables.work
         let output = try tables.output(of: relation, form, while: mayContinue, source)
-        return (output, tables.dropped, [String]())
+        return (output, tables.dropped, tables.hasResumed ? [(tables.work - before).text] : [])
       }
     }
     return try result.get()

@@ -13,6 +13,8 @@ package struct VerifyReport: Hashable, Sendable {
       /// A result names an object that is not there, or is damaged.
       case result(Digest)
       case output(ByteString)
+      /// What a relation keeps for the next build.
+      case tables(Digest)
       /// A file among the objects that is none.
       case stranger(ByteString)
     }
@@ -33,7 +35,7 @@ package struct VerifyReport: Hashable, Sendable {
   package init() {}
 }
 
-/// Reads everything again: rows, objects, and outputs of the tree, by content.
+/// Reads everything again: rows, objects, what tables keep, and outputs of the tree, by content.
 ///
 /// With `repairs`, what is damaged in the state is set aside or forgotten, so that the next build makes it again; files in the
 /// output tree are left as they are, and the next build restores them and keeps what somebody edited aside. The caller holds the
@@ -43,7 +45,7 @@ package struct VerifyReport: Hashable, Sendable {
 /// - Complexity: O(bytes of objects and outputs), on all cores.
 package func verify(
   _ store: (any StateUpkeep)?, _ upkeep: any ObjectUpkeep, outputs tree: any OutputTree, snapshot: any Snapshot,
-  repairs: Bool
+  tables: any TraceStorage, repairs: Bool
 ) throws(SystemError) -> VerifyReport {
   var report = VerifyReport()
   let damage = try store?.damage() ?? []
@@ -68,6 +70,11 @@ package func verify(
   }
   for name in try upkeep.strangers() {
     report.findings.append(.init(subject: .stranger(name), message: "'.reflow/\(name.display)' is no object"))
+  }
+  for (key, message) in try tables.damage() {
+    report.findings.append(
+      .init(subject: .tables(key), message: "what the table \(key) keeps for the next build is damaged: \(message)"))
+    if repairs { try tables.open(key).removeAll() }
   }
   if let store, isReadable {
     try verifyResults(store, upkeep, sound: sound, repairs: repairs, &report)

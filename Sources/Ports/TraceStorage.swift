@@ -10,6 +10,12 @@ package protocol TraceStorage: Sendable {
   /// - Throws: `notPermitted`, `noSpace`.
   /// - Complexity: O(blobs), whatever their size.
   func open(_ key: Digest) throws(SystemError) -> any TraceStore
+
+  /// Reads all that is kept.
+  ///
+  /// - Returns: The keys under which something is damaged, and what it is; ascending.
+  /// - Complexity: O(bytes).
+  func damage() throws(SystemError) -> [(key: Digest, message: String)]
 }
 
 /// Blobs by number, and a root that says what they are.

@@ -55,6 +55,8 @@ package struct StateLeftover: Hashable, Sendable {
     case tree(ObjectID)
     /// Of the nothing-changed path of a graph.
     case snapshot(Digest)
+    /// What a relation keeps for the next build, by its key. It only saves time.
+    case tables(Digest)
     /// Something that was damaged and set aside, or that a killed process left.
     case remains
   }
@@ -80,7 +82,7 @@ package protocol ObjectUpkeep: Sendable {
   func storedObjects() throws(SystemError) -> [StoredObject]
   /// What lies among the objects and is none, relative to the state folder; ascending.
   func strangers() throws(SystemError) -> [ByteString]
-  /// Logs, trees, snapshots and remains, ascending by path.
+  /// Logs, trees, snapshots, what tables keep, and remains, ascending by path.
   func leftovers() throws(SystemError) -> [StateLeftover]
   /// A folder's manifest, or nil where it is missing or damaged; nothing is changed.
   func members(of folder: ObjectID) -> FolderManifest?

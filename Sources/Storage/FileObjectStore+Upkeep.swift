@@ -59,6 +59,7 @@ extension FileObjectStore: ObjectUpkeep {
       return .tree(ObjectID(kind: .folder, digest: digest, isExecutable: false))
     }
     try each("snapshots") { name in Digest(hex: name.display).map { .snapshot($0) } ?? .remains }
+    try each("traces") { name in Digest(hex: name.display).map { .tables($0) } ?? .remains }
     for name: ByteString in ["damaged", "runs", "tmp"] { try each(name) { _ in .remains } }
     let top = try Descriptor(folder: folder)
     for entry in try folderNames(top.number, folder) where entry.name.bytes.starts(with: "reflow.db.damaged-".utf8) {

@@ -17,8 +17,21 @@ package struct FolderTraceStorage: TraceStorage {
     self.version = Digest(hashing: version.bytes)
   }
 
-  package func open(_ key: Digest) throws(SystemError) -> any TraceStore {
+  package func open(_ key: Digest) throws(SystemError) -> any TraceStore { store(of: key) }
+
+  private func store(of key: Digest) -> FolderTraceStore {
     FolderTraceStore(folder: folder + "/" + ObjectName.hex(key), version: version, key: key)
+  }
+
+  package func damage() throws(SystemError) -> [(key: Digest, message: String)] {
+    guard try FileStatus.of(folder) != nil else { return [] }
+    var found: [(key: Digest, message: String)] = []
+    let opened = try Descriptor(folder: folder)
+    for entry in try folderNames(opened.number, folder) {
+      guard let key = Digest(hex: entry.name.display) else { continue }
+      if let message = store(of: key).damage() { found.append((key, message)) }
+    }
+    return found
   }
 
   /// Which start of the machine it is: what was written before another one may have been torn by a loss of power.
@@ -61,6 +74,8 @@ package final class FolderTraceStore: TraceStore {
   private let key: Digest
   private var manifest: TraceManifest
   private var isKept = false
+  /// Whether another version has written what is there.
+  private var isForeign = false
   /// When the manifest was written, by the clock of its file system; nil for never: then nothing is trusted.
   private var written: Int64?
   private var mappings: [UInt32: (Mapping, isTrusted: Bool)] = [:]
@@ -99,13 +114,16 @@ package final class FolderTraceStore: TraceStore {
       return
     }
     bytesRead += bytes.count
-    guard let manifest = TraceManifest(bytes, version: version, key: key) else {
-      refusal = "it is damaged, or another version's"
-      return
+    switch TraceManifest.decoded(bytes, version: version, key: key) {
+    case .whole(let manifest):
+      self.manifest = manifest
+      written = status.hint.changedNanoseconds
+      isKept = true
+    case .foreign:
+      isForeign = true
+      refusal = "it is of another version"
+    case .damaged: refusal = "it is damaged"
     }
-    self.manifest = manifest
-    written = status.hint.changedNanoseconds
-    isKept = true
   }
 
   // MARK: - Reading
@@ -165,10 +183,10 @@ package final class FolderTraceStore: TraceStore {
 
   /// Reads all that is kept, whether or not it could have changed.
   ///
-  /// - Returns: What is wrong with it; nil if nothing is.
+  /// - Returns: What is wrong with it; nil if nothing is, or it is another version's.
   /// - Complexity: O(bytes).
-  package func examine() -> String? {
-    if let refusal { return refusal }
+  func damage() -> String? {
+    guard isKept else { return isForeign ? nil : refusal }
     mappings = [:]
     written = nil
     do throws(SystemError) {

@@ -44,14 +44,25 @@ struct TraceManifest {
 
   init(boot: Digest) { self.boot = boot }
 
-  /// Nil where the bytes are not a whole manifest of this key and version.
-  init?(_ bytes: [UInt8], version: Digest, key: Digest) {
-    guard bytes.count >= Self.headerBytes else { return nil }
+  enum Decoded {
+    case whole(TraceManifest)
+    /// Of another key, or of another version of the executable.
+    case foreign
+    case damaged
+  }
+
+  static func decoded(_ bytes: [UInt8], version: Digest, key: Digest) -> Decoded {
+    guard bytes.count >= headerBytes else { return .damaged }
     let checksum = bytes.withUnsafeBytes { XXH3_64bits($0.baseAddress! + 16, $0.count - 16) }
     var reader = BinaryReader(bytes)
-    guard reader.readUInt64() == Self.magic, reader.readUInt64() == checksum,
-      reader.readUInt64() == UInt64(bytes.count), reader.readDigest() == version, reader.readDigest() == key,
-      let boot = reader.readDigest(), let nextBlob = reader.readUInt64(), let nextSegment = reader.readUInt32(),
+    guard reader.readUInt64() == magic, reader.readUInt64() == checksum, reader.readUInt64() == UInt64(bytes.count)
+    else { return .damaged }
+    guard reader.readDigest() == version, reader.readDigest() == key else { return .foreign }
+    return Self(bytes, &reader).map { .whole($0) } ?? .damaged
+  }
+
+  private init?(_ bytes: [UInt8], _ reader: inout BinaryReader) {
+    guard let boot = reader.readDigest(), let nextBlob = reader.readUInt64(), let nextSegment = reader.readUInt32(),
       let segmentCount = reader.readUInt32(), let blobCount = reader.readUInt64(), let rootCount = reader.readUInt64(),
       // The checksum says that we wrote it; this says that no mistake of ours can lead outside.
       Int(segmentCount) <= reader.remaining / Self.segmentBytes, blobCount <= UInt64(reader.remaining / Self.blobBytes),

@@ -19,11 +19,26 @@ package final class ResidentTables {
     package var touchedRecords = 0
     /// Tables that were evaluated from nothing.
     package var evaluations = 0
+
+    /// What was done from one reading to a later one.
+    package static func - (a: Work, b: Work) -> Work {
+      Work(
+        parsedBytes: a.parsedBytes - b.parsedBytes, changedRows: a.changedRows - b.changedRows,
+        touchedRecords: a.touchedRecords - b.touchedRecords, evaluations: a.evaluations - b.evaluations)
+    }
+
+    /// Of a table that went on from what an earlier process has left, for people.
+    package var text: String {
+      "went on from the last build; parsed \(parsedBytes) bytes, \(changedRows) rows changed, "
+        + "\(touchedRecords) records touched"
+    }
   }
 
   package private(set) var work = Work()
   /// Malformed records that the table that was asked for last leaves out.
   package private(set) var dropped = 0
+  /// Whether the table that was asked for last went on from what an earlier process has left.
+  package private(set) var hasResumed = false
   private let roundLimit: Int
   private let shelf: (Relation) -> TraceShelf?
   private var entries: [Digest: Entry] = [:]
@@ -52,6 +67,7 @@ package final class ResidentTables {
     of relation: Relation, _ form: TableStep.Form, while mayContinue: @escaping () -> Bool, _ source: Source
   ) throws(TableFailure) -> TableWriter.Output? {
     uses += 1
+    hasResumed = false
     var files: [Relation.Input: [InputFile]] = [:]
     for input in relation.inputs { files[input] = try source(input) }
     for attempt in 0..<2 {
@@ -85,9 +101,10 @@ package final class ResidentTables {
   }
 
   private func note(_ work: Work, since before: Work) {
-    self.work.parsedBytes += work.parsedBytes - before.parsedBytes
-    self.work.changedRows += work.changedRows - before.changedRows
-    self.work.touchedRecords += work.touchedRecords - before.touchedRecords
+    let done = work - before
+    self.work.parsedBytes += done.parsedBytes
+    self.work.changedRows += done.changedRows
+    self.work.touchedRecords += done.touchedRecords
   }
 
   private func entry(of relation: Relation, isFirst: Bool) throws(Unsupported) -> Entry {
@@ -100,6 +117,7 @@ package final class ResidentTables {
       left = try? KeptRelation.resumed(relation, roundLimit: roundLimit, from: shelf)
     }
     let entry: Entry
+    hasResumed = left != nil
     if let left { entry = Entry(left) } else { entry = Entry(try KeptRelation(relation, roundLimit: roundLimit)) }
     entry.lastUse = uses
     entries[relation.key] = entry

@@ -159,6 +159,6 @@ package final class SingleTable {
 
   private static func reason(_ error: any Error) -> String {
     if let error = error as? SystemError { return error.message }
-    return "it is damaged, or another version's"
+    return "it is not of this program"
   }
 }

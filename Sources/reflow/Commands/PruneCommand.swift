@@ -56,7 +56,8 @@ struct PruneCommand: ParsableCommand {
     }
     let counts: [(Int, String, String)] = [
       (report.results, "result", "results"), (report.objects, "object", "objects"), (report.logs, "log", "logs"),
-      (report.trees, "tree", "trees"), (report.graphs, "graph", "graphs"), (report.remains, "leftover", "leftovers"),
+      (report.trees, "tree", "trees"), (report.tables, "kept table", "kept tables"),
+      (report.graphs, "graph", "graphs"), (report.remains, "leftover", "leftovers"),
     ]
     let list = counts.filter { $0.0 > 0 }.map { "\($0.0) \($0.0 == 1 ? $0.1 : $0.2)" }.joined(separator: ", ")
     let verb = isDryRun ? "would free" : "freed"

@@ -58,7 +58,10 @@ struct VerifyCommand: ParsableCommand {
       store = try SQLiteStore(in: state)
     }
     defer { store?.close() }
-    let report = try Driver.verify(store, objects, outputs: tree, snapshot: snapshot, repairs: repair)
+    let report = try Driver.verify(
+      store, objects, outputs: tree, snapshot: snapshot,
+      tables: FolderTraceStorage(stateFolder: state, version: ByteString(Reflow.configuration.version)), repairs: repair
+    )
     lines += report.findings.map { finding in
       finding.message + (finding.setAside.map { "; it was set aside as '.reflow/\($0.display)'" } ?? "")
     }
