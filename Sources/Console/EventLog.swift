@@ -13,6 +13,9 @@ package final class EventLog: EventSink {
     self.write = write
   }
 
+  /// Nothing is written while nothing happens.
+  package func tick() {}
+
   package func receive(_ event: BuildEvent) {
     var json = JSONText()
     json.beginObject()

@@ -43,6 +43,9 @@ package final class StatusReport: EventSink {
 
   package var isStale: Bool { !stale.isEmpty || !differing.isEmpty }
 
+  /// Nothing is written while nothing happens.
+  package func tick() {}
+
   package func receive(_ event: BuildEvent) {
     switch event {
     case .wouldRun(_, let label, let reason): stale.append((label, reason))

@@ -34,6 +34,9 @@ package final class TraceLog: EventSink {
   /// Ends the array; viewers also read one that was cut off.
   package func finish() { write("\n]\n") }
 
+  /// Nothing is written while nothing happens.
+  package func tick() {}
+
   package func receive(_ event: BuildEvent) {
     switch event {
     case .stepStarted(let step, let label, let reason):

@@ -21,12 +21,8 @@ package protocol StateLock: AnyObject {
 /// Where the events of a build go: the terminal, `--events`, `--trace`.
 package protocol EventSink: AnyObject {
   func receive(_ event: BuildEvent)
-  /// Time goes by while steps run: called some times a second, for those who show it.
+  /// Time goes by while steps run: called some times a second, for those who show it. Who wraps a sink hands it on.
   func tick()
-}
-
-extension EventSink {
-  package func tick() {}
 }
 
 /// Something that happened in a build, for people and machines. The names are stable (`--events`).

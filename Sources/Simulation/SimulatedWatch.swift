@@ -37,6 +37,8 @@ final class SimulatedWatch: WatchHost {
         return
       }
     }
+
+    func tick() {}
   }
 
   /// - Parameter program: as it is saved when it is asked for.

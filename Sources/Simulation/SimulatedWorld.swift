@@ -91,6 +91,8 @@ package final class SimulatedWorld {
         return
       }
     }
+
+    func tick() {}
   }
 
   package init(seed: UInt64) {

@@ -15,6 +15,7 @@ import Testing
   private final class Recorder: EventSink {
     var events: [BuildEvent] = []
     func receive(_ event: BuildEvent) { events.append(event) }
+    func tick() {}
   }
 
   /// A world with a program in the language; what it makes of it is fixed.

@@ -1,3 +1,4 @@
+import Ports
 package import Watching
 
 /// Tells a running build of changes as they are heard of, and keeps those that it does not take.

@@ -37,6 +37,9 @@ final class WatchPage: EventSink {
     }
   }
 
+  /// A page counts the seconds by itself.
+  func tick() {}
+
   func close() { server.close() }
 
   /// On the server's thread: the state is opened for reading, beside the build that may be at work.

@@ -130,5 +130,8 @@ final class WatchServer: Sendable {
       let message = WatchMessage.event(event).encoded
       for client in clients { client.send(message) }
     }
+
+    /// That time goes by is told by the server, also between rounds.
+    func tick() {}
   }
 }
