@@ -38,6 +38,7 @@ extension Report {
       }, history: builds.prefix(100).reversed().map(Past.init), tables: [])
     markCritical(steps)
     tables = try Self.tables(graph, store: store, steps, all, read)
+    requests = try ResourceReview.all(in: store).map(Request.init)
   }
 
   /// The last run of each step is the one that others waited for.
@@ -111,6 +112,14 @@ extension Report {
         byLabel[frame.label] = (Int(node.index), resources)
       }
     }
+  }
+}
+
+extension Report.Request {
+  package init(_ review: ResourceReview) {
+    self.init(
+      name: review.kind, runs: review.runs, seconds: review.medianSeconds, askedBytes: review.askedMemory,
+      peakBytes: review.largestMemory, askedCPU: review.askedCPU, usedCPU: review.usedCPU, remarks: review.remarks)
   }
 }
 

@@ -64,6 +64,24 @@ package struct ResourceReview: Hashable, Sendable {
     }
   }
 
+  /// What is wrong with what it asks for, in words; empty where nothing is or nobody can tell.
+  package var remarks: [String] {
+    var remarks: [String] = []
+    switch memory {
+    case .underAsked where memoryDeaths > 0:
+      remarks.append("ran out of memory \(memoryDeaths == 1 ? "once" : "\(memoryDeaths) times")")
+    case .underAsked: remarks.append("took more memory than it asks for")
+    case .overAsked: remarks.append("asks for more memory than it needs")
+    case .fine, .unknown: break
+    }
+    switch cpu {
+    case .underAsked: remarks.append("takes more cores than it asks for")
+    case .overAsked: remarks.append("asks for more cores than it keeps busy")
+    case .fine, .unknown: break
+    }
+    return remarks
+  }
+
   /// All kinds, those first that waste or lack the most: by what they ask for in vain, over all that is kept of their runs.
   package static func all(in store: any Store) throws(SystemError) -> [ResourceReview] {
     let reviews = try store.histories().compactMap { ResourceReview($0.kind, $0.history) }

@@ -92,7 +92,12 @@ import Testing
     var report = Report(
       program: "main.rf", build: past[3],
       runs: [run("A[1]", 0, 2), run("A[2]", 0.5, 1), run("A[3]", 1.5, 1), run("Join", 2.5, 1, failed: true)],
-      history: past, tables: [.init(label: "T", form: "csv", inputs: ["a.csv"], records: 7, bytes: 99, seconds: 0.1)])
+      history: past, tables: [.init(label: "T", form: "csv", inputs: ["a.csv"], records: 7, bytes: 99, seconds: 0.1)],
+      requests: [
+        .init(
+          name: "A", runs: 3, seconds: 1, askedBytes: 4 << 30, peakBytes: 1 << 20, askedCPU: nil, usedCPU: 1,
+          remarks: ["asks for <much>"])
+      ])
     report.markCritical(order: [0, 1, 2, 3]) { $0 == 3 ? [0, 1, 2] : [] }
     return report
   }
@@ -118,10 +123,11 @@ import Testing
 
   @Test func `a page has its sections, escapes what it is told, and loads nothing`() {
     let page = ReportView(Self.report()).page
-    for id in ["timeline", "critical", "slowest", "kinds", "memory", "history", "tables"] {
+    for id in ["timeline", "critical", "slowest", "kinds", "memory", "requests", "history", "tables"] {
       #expect(page.contains("<section id=\"\(id)\">"), "\(id)")
     }
     #expect(page.contains("never &lt;built&gt;") && !page.contains("<built>"))
+    #expect(page.contains("4.0 GiB") && page.contains("asks for &lt;much&gt;"))
     #expect(!page.contains("http") && !page.contains("<script"))
   }
 

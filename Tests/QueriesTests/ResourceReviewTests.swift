@@ -23,6 +23,7 @@ import Testing
     #expect(review?.largestMemory == 1 << 30)
     #expect(review?.medianSeconds == 10)
     #expect(review?.medianOutputBytes == 7)
+    #expect(review?.remarks.count == 2)
     let little = ResourceReview("A", history(5, memory: 1 << 20, askedCPU: 1, askedMemory: 32 << 20))
     #expect(little?.memory == .fine)
     #expect(little?.cpu == .fine)
@@ -35,6 +36,7 @@ import Testing
     var died = history(1, memory: 1 << 20)
     died.noteMemoryDeath()
     #expect(ResourceReview("A", died)?.memory == .underAsked)
+    #expect(ResourceReview("A", died)?.remarks == ["ran out of memory once"])
   }
 
   @Test func ofWhatHardlyRanNothingIsSaid() {

@@ -37,6 +37,35 @@ package struct Report: Hashable, Sendable {
     }
   }
 
+  /// What steps of one name ask for beside what they take, over the latest runs of all builds.
+  package struct Request: Hashable, Sendable {
+    package var name: String
+    package var runs: Int64
+    package var seconds: Double
+    /// Nil where the program does not say.
+    package var askedBytes: Int64?
+    package var peakBytes: Int64
+    package var askedCPU: Double?
+    /// Nil where its runs are too short to tell.
+    package var usedCPU: Double?
+    /// What is wrong with it, a sentence each; empty where nothing is.
+    package var remarks: [String]
+
+    package init(
+      name: String, runs: Int64, seconds: Double, askedBytes: Int64?, peakBytes: Int64, askedCPU: Double?,
+      usedCPU: Double?, remarks: [String]
+    ) {
+      self.name = name
+      self.runs = runs
+      self.seconds = seconds
+      self.askedBytes = askedBytes
+      self.peakBytes = peakBytes
+      self.askedCPU = askedCPU
+      self.usedCPU = usedCPU
+      self.remarks = remarks
+    }
+  }
+
   /// A build of the past.
   package struct Past: Hashable, Sendable {
     package var number: Int64
@@ -93,13 +122,18 @@ package struct Report: Hashable, Sendable {
   /// Oldest first, the reported one among them.
   package var history: [Past]
   package var tables: [Table]
+  /// Those first that waste or lack the most.
+  package var requests: [Request]
 
-  package init(program: String, build: Past, runs: [Run], history: [Past], tables: [Table]) {
+  package init(
+    program: String, build: Past, runs: [Run], history: [Past], tables: [Table], requests: [Request] = []
+  ) {
     self.program = program
     self.build = build
     self.runs = runs
     self.history = history
     self.tables = tables
+    self.requests = requests
   }
 }
 
@@ -165,5 +199,15 @@ extension Report {
       runs[index].isCritical = true
       next = before[index]
     }
+  }
+}
+
+extension Report.Request {
+  /// Name, runs, time, memory asked and used, cores asked and used, as people read them; empty for what nobody knows.
+  package var words: [String] {
+    [
+      name, "\(runs)", Measure.seconds(seconds), askedBytes.map(Measure.bytes) ?? "", Measure.bytes(peakBytes),
+      askedCPU.map(number) ?? "", usedCPU.map(number) ?? "",
+    ]
   }
 }

@@ -31,6 +31,7 @@ package struct ReportView {
       \(section("slowest", "Slowest steps", slowest))
       \(section("kinds", "By name", kinds))
       \(section("memory", "Memory", memory))
+      \(section("requests", "Asked for and used", requests))
       \(section("history", "Builds", history))
       \(section("tables", "Tables", tables))
       </body>
@@ -186,6 +187,16 @@ package struct ReportView {
   }
 
   private func isOver(_ run: Report.Run) -> Bool { run.askedBytes.map { run.peakBytes > $0 } ?? false }
+
+  private var requests: String {
+    guard !report.requests.isEmpty else { return "" }
+    return
+      "<p class=\"quiet\">Over the latest runs of all builds: what the program asks for, and the most that was used."
+      + "</p>\n"
+      + table(
+        ["Name", "Runs", "Median", "Memory asked", "Used", "Cores asked", "Used", ""], numbers: [1, 2, 3, 4, 5, 6],
+        report.requests.map { $0.words + [$0.remarks.joined(separator: "; ")] })
+  }
 
   // MARK: The past
 
