@@ -14,6 +14,8 @@ struct Learning {
   var memoryAtLeast: [StepID: Int64] = [:]
   /// Steps that ask for more than there is, and why, until the engine has been told.
   var unplaceable: [(step: StepID, message: String)] = []
+  /// How the last attempt of a step failed, and the id under which it is said if there is another.
+  var failures: [StepID: (id: String, words: String)] = [:]
   var placements: [StepID: Scheduler.Placement] = [:]
   var lastEstimate = -Double.infinity
 }
@@ -70,9 +72,32 @@ extension BuildRun {
 
   func demand(of step: StepID, _ exec: Exec) -> Demand {
     let history = history(of: step)
-    return Prediction(lowersDeclared: options.predicts, pools: pools).demand(
+    var demand = Prediction(lowersDeclared: options.predicts, pools: pools).demand(
       of: exec.resources, history: history, memoryAtLeast: learning.memoryAtLeast[step],
       pools: executors(of: step, history))
+    if demand.memory == 0, case .table = graph.steps[Int(step.index)].work {
+      let most = pools.first { $0.name == options.localPool }?.largestMemory ?? 0
+      demand.memory = min(most, Self.tableGrowth * inputBytes(of: step))
+    }
+    return demand
+  }
+
+  /// What rows and strings take in memory beside the files that they come from, until a kind of table has been made once: words of eight bytes
+  /// where a file has a few digits.
+  private static let tableGrowth: Int64 = 3
+
+  /// Of all that a step reads and that is there.
+  private func inputBytes(of step: StepID) -> Int64 {
+    guard let reads = engine.reads(of: step) else { return 0 }
+    func made(_ origin: ContentOrigin) -> Int64 {
+      switch origin {
+      case .source: 0
+      case .object(let artifact): artifact.size
+      case .view(let members): members.reduce(0) { $0 + made($1.origin) }
+      }
+    }
+    let sources = reads.sources.reduce(Int64(0)) { $0 + (record(of: $1)?.size ?? 0) }
+    return reads.inputs.reduce(sources) { $0 + made($1.origin) }
   }
 
   /// Fills in what a pool has to know.
@@ -127,10 +152,9 @@ extension BuildRun {
     learning.unwritten = []
   }
 
-  /// What the engine is told of an attempt that failed through no fault of the command's.
-  func overcome(_ setback: RunOutcome.Setback, _ end: StepJob.Ended) -> RunReport.Ending {
-    let label = engine.label(of: end.step)
-    switch setback {
+  /// What the engine is told of the end of an attempt.
+  func ending(of end: StepJob.Ended) -> RunReport.Ending {
+    switch end.outcome.setback {
     case .outOfMemory:
       let placed = learning.placements[end.step]
       let had = max(placed?.demand.memory ?? 0, end.request.memoryLimit ?? 0)
@@ -139,12 +163,23 @@ extension BuildRun {
       guard let more else { return .failed(isTemporary: false) }
       learning.memoryAtLeast[end.step] = more
       let what = had > 0 ? "ran out of \(had >> 20) MiB of memory" : "was ended for want of memory"
-      say("build.out-of-memory", "\(label) \(what); its next attempt gets \(more >> 20) MiB")
+      learning.failures[end.step] = ("build.out-of-memory", "\(what); its next attempt gets \(more >> 20) MiB")
       return .failed(isTemporary: true)
     case .lostWorker(let message):
-      say("build.lost-step", "\(label) was lost: \(message); it is tried again")
+      learning.failures[end.step] = ("build.lost-step", "was lost: \(message); it is tried again")
       return .failed(isTemporary: true)
+    case nil:
+      learning.failures[end.step] = ("build.retry", "failed: \(end.outcome.message); it is tried again")
+      return end.outcome.report
     }
+  }
+
+  /// Says why there is another attempt; nothing for a first one.
+  func tellOfRetry(_ launch: Launch) {
+    guard case .retry(let attempt, let count) = launch.reason, let failure = learning.failures[launch.step] else {
+      return
+    }
+    say(failure.id, "\(engine.label(of: launch.step)) \(failure.words) (attempt \(attempt) of \(count))")
   }
 
   private func say(_ id: String, _ message: String) {
@@ -180,6 +215,14 @@ extension BuildRun {
 }
 
 extension SourceRecord {
+  /// In bytes; of a folder, of all that is in it.
+  fileprivate var size: Int64 {
+    switch self {
+    case .file(_, let observation): observation.artifact.size
+    case .folder(_, let folder): folder.artifact.size
+    }
+  }
+
   /// The latest change of anything that it is about, on the clock of its file system.
   var changedNanoseconds: Int64 {
     switch self {

@@ -9,6 +9,7 @@ extension BuildRun {
   func submit(_ launch: Launch) {
     guard let exec = graph.steps[Int(launch.step.index)].command else { return }
     launches[launch.step] = launch
+    tellOfRetry(launch)
     let demand = demand(of: launch.step, exec)
     if let refusal = demand.refusal(by: pools) {
       let usage = RunOutcome.Usage(
@@ -127,7 +128,7 @@ extension BuildRun {
     let outcome = ended.removeValue(forKey: step)?.outcome
     let message =
       switch failure {
-      case .ran: outcome?.message ?? "failed"
+      case .ran: (outcome?.message ?? "failed") + attempts(of: step)
       case .refused(let message): message
       case .inputKeepsChanging(let name): "the input '\(name)' keeps changing while the step runs"
       }
@@ -137,6 +138,11 @@ extension BuildRun {
       let label = engine.label(of: step)
       sink.receive(.stepFinished(BuildEvent.StepEnd(step: label, label: label, status: .failed, message: message)))
     }
+  }
+
+  /// Of a step that failed more than once.
+  private func attempts(of step: StepID) -> String {
+    if case .retry(let attempt, _)? = launches[step]?.reason { ", in \(attempt) attempts" } else { "" }
   }
 
   func tell(

@@ -405,7 +405,7 @@ final class BuildRun {
       .runEnded(
         end.step,
         RunReport(
-          ending: end.outcome.setback.map { overcome($0, end) } ?? end.outcome.report,
+          ending: ending(of: end),
           isSandboxed: end.outcome.isSandboxed, changes: changes,
           depfile: end.outcome.depfile)))
     learning.placements[end.step] = nil

@@ -41,12 +41,14 @@ package final class TableRunner: StepRunner {
     var ending = RunOutcome.Ending.exited(0)
     var outputs: [Artifact] = []
     var remarks: [Diagnostic] = []
+    var heldBytes = 0
     let result = Result { () throws(TableFailure) in try evaluate(step, request) }
     switch result {
-    case .success(let (output, dropped, notes)):
-      remarks = notes.map { Diagnostic("table.kept", .note, "\(Self.names(of: request)): \($0)") }
-      if dropped > 0 { remarks.append(Self.remark(on: dropped, request)) }
-      if let output, !isCancelled(request.run) {
+    case .success(let table):
+      heldBytes = table.heldBytes
+      remarks = table.notes.map { Diagnostic("table.kept", .note, "\(Self.names(of: request)): \($0)") }
+      if table.dropped > 0 { remarks.append(Self.remark(on: table.dropped, request)) }
+      if let output = table.output, !isCancelled(request.run) {
         outputs = [try store(output)]
       } else {
         ending = .cancelled
@@ -54,10 +56,10 @@ package final class TableRunner: StepRunner {
     case .failure(let failure): ending = .refused(message: failure.message)
     }
     let seconds = clock.monotonic - begin
-    // It runs in this process, whose memory says nothing of a step's.
     var outcome = RunOutcome(
       ending: ending,
-      usage: RunOutcome.Usage(wallSeconds: seconds, cpuSeconds: seconds, peakMemoryBytes: 0, memoryMeasure: .sampled),
+      usage: RunOutcome.Usage(
+        wallSeconds: seconds, cpuSeconds: seconds, peakMemoryBytes: Int64(heldBytes), memoryMeasure: .counted),
       outputs: outputs, isSandboxed: true)
     outcome.remarks = remarks
     return outcome
@@ -95,9 +97,18 @@ package final class TableRunner: StepRunner {
 
   // MARK: Tables
 
-  /// What came of a table: nil if it was cancelled on the way; how many malformed records were left out; and what there is to say of
-  /// how it was made.
-  fileprivate typealias Made = (output: TableWriter.Output?, dropped: Int, notes: [String])
+  /// What came of a table.
+  fileprivate struct Made {
+    /// Nil if it was cancelled on the way.
+    var output: TableWriter.Output?
+    /// How many malformed records were left out.
+    var dropped: Int
+    /// What there is to say of how it was made.
+    var notes: [String] = []
+    /// The memory that was held for it alone, in bytes: files, rows, strings and the output. What a watch keeps of tables is not
+    /// counted; it is there whether the step runs or not.
+    var heldBytes = 0
+  }
 
   private func evaluate(_ step: TableStep, _ request: RunRequest) throws(TableFailure) -> Made {
     guard let relation = step.plan.content as? Relation else {
@@ -108,31 +119,47 @@ package final class TableRunner: StepRunner {
       origins[Relation.Input(reference: input.reference, kind: input.kind)] = staged
     }
     let staged = origins
+    // An evaluation lets go of the files of one part before it reads the next; a dataflow has those of all.
+    var largestPart = 0
+    var allParts = 0
     let source = { (part: Relation.Input) throws(TableFailure) -> [InputFile] in
       guard let input = staged[part] else { throw .input("a file of the table was not handed to its step") }
       do throws(SystemError) {
-        return try self.files(of: input)
+        let files = try self.files(of: input)
+        let count = files.reduce(0) { $0 + $1.bytes.count }
+        largestPart = max(largestPart, count)
+        allParts += count
+        return files
       } catch {
         throw .input(error.message)
       }
     }
     let run = request.run
     let mayContinue = { [weak self] in self?.isCancelled(run) == false }
-    if let kept { return try kept.output(of: relation, step.form, while: mayContinue, source) }
+    if let kept {
+      var made = try kept.output(of: relation, step.form, while: mayContinue, source)
+      made.heldBytes = allParts + (made.output?.byteCount ?? 0)
+      return made
+    }
     guard let traces else {
       let evaluation = Evaluation(source)
-      return (try evaluation.output(of: relation, step.form), evaluation.dropped, [])
+      let output = try evaluation.output(of: relation, step.form)
+      return Made(
+        output: output, dropped: evaluation.dropped,
+        heldBytes: evaluation.heldBytes + largestPart + output.byteCount)
     }
     var files: [Relation.Input: [InputFile]] = [:]
     for part in relation.inputs { files[part] = try source(part) }
     let all = files
-    let bytes = files.values.reduce(0) { sum, files in files.reduce(sum) { $0 + $1.bytes.count } }
+    let bytes = allParts
     let result = traces.withShelf(of: relation.key, bytes: bytes) { shelf in
       Result { () throws(TableFailure) in
         let table = SingleTable(relation, on: shelf)
         let output = try table.output(step.form, all, while: mayContinue)
         let refusal = output == nil ? nil : table.keep()
-        return (output, table.dropped, shelf.map { table.notes(on: $0, refusal) } ?? [])
+        return Made(
+          output: output, dropped: table.dropped, notes: shelf.map { table.notes(on: $0, refusal) } ?? [],
+          heldBytes: bytes + table.heldBytes + (output?.byteCount ?? 0))
       }
     }
     return try result.get()
@@ -213,9 +240,19 @@ package final class KeptTables: @unchecked Sendable {
       Result { () throws(TableFailure) in
         let before = tables.work
         let output = try tables.output(of: relation, form, while: mayContinue, source)
-        return (output, tables.dropped, tables.hasResumed ? [(tables.work - before).text] : [])
+        return TableRunner.Made(
+          output: output, dropped: tables.dropped, notes: tables.hasResumed ? [(tables.work - before).text] : [])
       }
     }
     return try result.get()
+  }
+}
+
+extension TableWriter.Output {
+  fileprivate var byteCount: Int {
+    switch self {
+    case .file(let bytes): bytes.count
+    case .folder(let members): members.reduce(0) { $0 + $1.bytes.count }
+    }
   }
 }

@@ -135,7 +135,11 @@ package struct RunOutcome: Hashable, Sendable {
   }
 
   /// Which measure the peak memory is.
-  package enum MemoryMeasure: UInt8, Hashable, Sendable { case processMaximum, cgroup, sampled }
+  package enum MemoryMeasure: UInt8, Hashable, Sendable {
+    case processMaximum, cgroup, sampled
+    /// Of a table, which shares its process with others: what it held by count.
+    case counted
+  }
 
   package struct Usage: Hashable, Sendable {
     package var wallSeconds: Double

@@ -58,6 +58,13 @@ import Testing
     #expect(page.contains("of 64.0 MiB asked"))
     #expect(page.contains("<td>csv</td><td class=\"number\">2</td>"), "the table has two records")
     #expect(page.contains("5 of 14 steps"), "of seven steps five were unchanged in the second build")
+    let row = "<td>Upper</td><td class=\"number\">6</td>"
+    #expect(page.contains("<section id=\"requests\">") && page.contains(row), "five runs, and one more")
+    let words = try project.reflow("report", "--resources").output.split(separator: "\n").map(String.init)
+    let upper = try #require(words.first { $0.hasPrefix("Upper ") })
+    #expect(upper.contains("64.0 MiB") && upper.contains("asks for more memory than it needs"))
+    let table = try #require(words.first { $0.hasPrefix("Main ") }, "not called as the step before it")
+    #expect(!table.contains(" 0 B"), "a table has its memory as well")
     let first = try project.reflow("report", "--build", "1").output
     #expect(
       first.contains("<title>Build 1 of main.rf</title>") && first.contains("<td>Upper[p1&lt;&amp;&gt;.txt]</td>"))
@@ -114,8 +121,8 @@ import Testing
     // p5 and p50 to p59, each an input, a step and an output.
     #expect(Self.attribute("hits", found) == "33")
     #expect(Self.attribute("drawn", found) == "\(8 + 3 * 60)")
-    let chosen = try Browser.document(address + "#choose=Join%5Bp0%3C%26%3E.txt%5D&theme=dark", project)
-    #expect(Self.attribute("chosen", chosen) == "Join[p0&lt;&amp;&gt;.txt]")
+    let chosen = try Browser.document(address + "#choose=Upper%5Bp0%3C%26%3E.txt%5D&theme=dark", project)
+    #expect(Self.attribute("chosen", chosen) == "Upper[p0&lt;&amp;&gt;.txt]")
     #expect(chosen.contains("data-theme=\"dark\"") && chosen.contains("<h3>reads</h3>"))
     #expect(chosen.contains("because: never built"))
     let png = try Browser.screenshot(address, project)

@@ -159,7 +159,8 @@ package struct Evaluation {
     let name = pursuit.goal.name
     let place = module.range(ofExported: name)
     machine.goalRange = place
-    defer { machine.goalRange = nil }
+    machine.goalName = name
+    defer { (machine.goalRange, machine.goalName) = (nil, nil) }
     switch pursuit.goal {
     case .outputs:
       let location = place.map {

@@ -5,9 +5,9 @@ extension Machine {
   /// The place of the goal that is being printed, or of the current instruction.
   var range: SourceRange? { goalRange ?? current.code.range(at: current.position - 1) }
 
-  /// What is being declared around the current instruction.
+  /// What is being declared around the current instruction; the goal while one is looked at, when the last instruction means nothing.
   var identifier: String {
-    current.frame.modulePrefix + current.code.declaredName(at: current.position - 1)
+    goalName ?? current.frame.modulePrefix + current.code.declaredName(at: current.position - 1)
   }
 
   mutating func fail(_ kind: EvaluationMessage, _ message: String, notes: [Diagnostic.Note] = []) -> Failure {

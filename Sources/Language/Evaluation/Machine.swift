@@ -85,6 +85,7 @@ struct Machine {
   var requested: Set<Need> = []
   /// Where the goal is declared that is being printed.
   var goalRange: SourceRange?
+  var goalName: String?
   /// Needs that have arisen and are not answered; and those of them that need no step.
   var outstanding = 0
   var outstandingSources = 0

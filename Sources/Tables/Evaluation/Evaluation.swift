@@ -23,6 +23,13 @@ package final class Evaluation {
   package let strings = StringDictionary()
   /// Records that files held and that were malformed and dropped.
   package private(set) var dropped = 0
+  /// The memory that its rows and strings take, in bytes; not that of the files, which are not kept.
+  ///
+  /// - Complexity: O(relations).
+  package var heldBytes: Int {
+    known.values.reduce(strings.heldBytes) { $0 + $1.rows.words.count * MemoryLayout<UInt64>.stride }
+  }
+
   let evaluator: RowEvaluator
   private let source: Source
   private let roundLimit: Int

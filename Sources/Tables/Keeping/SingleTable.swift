@@ -22,6 +22,8 @@ package final class SingleTable {
   package private(set) var work = ResidentTables.Work()
   /// Malformed records that are left out.
   package private(set) var dropped = 0
+  /// The memory that was taken for it beside its files, in bytes: strings and rows. Of a dataflow rows are counted as what was parsed for them.
+  package private(set) var heldBytes = 0
   private let relation: Relation
   private let roundLimit: Int
   private let chunking: Chunking
@@ -90,7 +92,10 @@ package final class SingleTable {
     _ relation: KeptRelation, _ form: TableStep.Form, _ files: [Relation.Input: [InputFile]],
     _ mayContinue: @escaping () -> Bool
   ) -> Attempt {
-    defer { work = relation.work }
+    defer {
+      work = relation.work
+      heldBytes = relation.strings.heldBytes + work.parsedBytes
+    }
     do throws(Unsupported) {
       switch try relation.update(self.relation, form, files, while: mayContinue) {
       case .output(let output):
@@ -115,7 +120,7 @@ package final class SingleTable {
     way = .evaluated
     work.evaluations += 1
     let evaluation = Evaluation(roundLimit: roundLimit) { files[$0] ?? [] }
-    defer { dropped = evaluation.dropped }
+    defer { (dropped, heldBytes) = (evaluation.dropped, evaluation.heldBytes) }
     return try evaluation.output(of: relation, form)
   }
 

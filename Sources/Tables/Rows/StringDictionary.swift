@@ -58,6 +58,15 @@ package final class StringDictionary: RowStrings {
     self.layers = layers
   }
 
+  /// The memory that it takes, in bytes; not that of earlier processes' layers, which are files.
+  ///
+  /// - Complexity: O(pages).
+  var heldBytes: Int {
+    pages.reduce(slots.count * MemoryLayout<UInt32>.stride + entries.count * MemoryLayout<Entry>.stride) {
+      $0 + $1.count
+    }
+  }
+
   package func bytes(_ id: UInt64) -> UnsafeBufferPointer<UInt8> {
     let index = Int(id) - layeredCount
     if index < 0 { return layeredBytes(Int(id)) }
