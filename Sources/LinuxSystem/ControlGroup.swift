@@ -8,9 +8,16 @@ import Synchronization
 /// Below our own group, where that can be written: as root on a machine with version 1 or 2, or where a group was delegated to us. Elsewhere
 /// there is none, and workers look at the memory of their steps now and then instead.
 final class ControlGroup: Sendable {
+  /// A group below which others can be made.
+  struct Parent: Hashable, Sendable {
+    var path: String
+    /// Version 1.
+    var isOld: Bool
+  }
+
   private static let next = Atomic<Int>(0)
-  /// The folder of our own memory group and whether it is of version 1; nil where groups cannot be made.
-  private static let parent: (path: String, isOld: Bool)? = findParent()
+  /// Our own; nil where no groups can be made.
+  private static let parent = Machine.smallText("/proc/self/cgroup").flatMap { parent(groups: $0) }
 
   private let path: String
   private let isOld: Bool
@@ -22,7 +29,13 @@ final class ControlGroup: Sendable {
     var kills = 0
   }
 
-  private init(path: String, isOld: Bool, list: Int32) {
+  /// The group that a folder is; nil where its memory cannot be limited.
+  init?(at path: String, isOld: Bool) {
+    let list = open("\(path)/cgroup.procs", O_WRONLY | O_CLOEXEC)
+    guard list >= 0, access("\(path)/\(Self.limitFile(isOld))", W_OK) == 0 else {
+      if list >= 0 { close(list) }
+      return nil
+    }
     self.path = path
     self.isOld = isOld
     self.list = Descriptor(list)
@@ -35,13 +48,9 @@ final class ControlGroup: Sendable {
     guard let parent else { return nil }
     let path = "\(parent.path)/reflow-\(getpid())-\(next.add(1, ordering: .relaxed).oldValue)"
     guard mkdir(path, 0o755) == 0 else { return nil }
-    let list = open("\(path)/cgroup.procs", O_WRONLY | O_CLOEXEC)
-    guard list >= 0, access("\(path)/\(limitFile(parent.isOld))", W_OK) == 0 else {
-      if list >= 0 { close(list) }
-      rmdir(path)
-      return nil
-    }
-    return ControlGroup(path: path, isOld: parent.isOld, list: list)
+    let group = ControlGroup(at: path, isOld: parent.isOld)
+    if group == nil { rmdir(path) }
+    return group
   }
 
   deinit { rmdir(path) }
@@ -77,27 +86,30 @@ final class ControlGroup: Sendable {
     return line.flatMap { Int($0.dropFirst("oom_kill ".count)) } ?? 0
   }
 
-  private static func findParent() -> (path: String, isOld: Bool)? {
-    guard let groups = Machine.smallText("/proc/self/cgroup") else { return nil }
+  /// Where groups can be made that have a limit of memory.
+  ///
+  /// - Parameters:
+  ///   - groups: the groups that we are in, as `/proc/self/cgroup` lists them.
+  ///   - mount: where the hierarchies are mounted.
+  static func parent(groups: String, mount: String = "/sys/fs/cgroup") -> Parent? {
     for line in groups.split(separator: "\n") {
       let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
       guard fields.count == 3 else { continue }
       let own = fields[2] == "/" ? "" : String(fields[2])
+      let found: Parent
       if fields[1].split(separator: ",").contains("memory") {
-        let path = "/sys/fs/cgroup/memory\(own)"
-        if access(path, W_OK) == 0 {
-          sweep(path)
-          return (path, true)
-        }
+        found = Parent(path: "\(mount)/memory\(own)", isOld: true)
       } else if fields[1].isEmpty {
-        let path = "/sys/fs/cgroup\(own)"
+        found = Parent(path: "\(mount)\(own)", isOld: false)
         // Children have a controller only where their parent hands it on.
-        let handed = Machine.smallText("\(path)/cgroup.subtree_control") ?? ""
-        if access(path, W_OK) == 0, handed.split(whereSeparator: \.isWhitespace).contains("memory") {
-          sweep(path)
-          return (path, false)
-        }
+        let handed = Machine.smallText("\(found.path)/cgroup.subtree_control") ?? ""
+        guard handed.split(whereSeparator: \.isWhitespace).contains("memory") else { continue }
+      } else {
+        continue
       }
+      guard access(found.path, W_OK) == 0 else { continue }
+      sweep(found.path)
+      return found
     }
     return nil
   }
