@@ -6,16 +6,20 @@ import ArgumentParser
 /// `fixtures/slurm/up FOLDER 4` starts a cluster of four nodes on this machine; its last line is what to put into the environment.
 struct SlurmBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "slurm", abstract: "Steps on a Slurm cluster, beside sbatch for each step and snakemake.",
+    commandName: "slurm",
+    abstract: "Steps on a Slurm cluster, beside sbatch for each step, arrays and snakemake; and a node that dies.",
     discussion:
-      "Needs SLURM_CONF of a cluster that is up. The overhead of a step is the wall time beyond work over slots, by steps."
+      """
+      Needs SLURM_CONF of a cluster that is up. The overhead of a step is the wall time beyond work over slots, by steps. The tool 'cut' takes a node \
+      away in the middle (fixtures/slurm/cut) and tells how long it is until a step that ran there has begun elsewhere, and until all such have.
+      """
   )
 
   @Option(help: "How many steps; repeat for several.")
   var steps: [Int] = [1000]
   @Option(help: "Seconds that a step sleeps; repeat for several.")
   var seconds: [Double] = [0, 1]
-  @Option(help: "local, slurm, sbatch, snakemake; repeat for several.")
+  @Option(help: "local, slurm, sbatch, array, snakemake, cut; repeat for several.")
   var tool: [String] = ["local", "slurm", "sbatch", "snakemake"]
   @Option(help: "Nodes that allocations are held on.")
   var nodes = 4
@@ -29,6 +33,11 @@ struct SlurmBenchmark: ParsableCommand {
   var reflow: String?
   @Option(help: "The snakemake command, with the cluster-generic executor installed.")
   var snakemake = "snakemake"
+  @Option(help: "The command that cuts a node off, for the tool 'cut'.")
+  var cut = "fixtures/slurm/cut"
+  @Option(
+    help: "For the tool 'cut': what reflow.toml says of silence, in seconds; what is built in where nothing is said.")
+  var silence: Double?
   @Option(help: "Where to work; emptied first.")
   var folder = "/tmp/reflow-bench-slurm"
 
@@ -38,10 +47,14 @@ struct SlurmBenchmark: ParsableCommand {
     }
     let binary = reflow ?? BuildBenchmark.besideThisBinary("reflow")
     guard access(binary, X_OK) == 0 else { throw ValidationError("no reflow binary at \(binary)") }
+    if tool.contains("cut") { for _ in 0..<rounds { try SlurmCut(self, binary: binary).measure() } }
+    guard tool != ["cut"] else { return }
     print("tool\tsteps\tseconds\tslots\twall s\tms a step beyond its work\tsubmissions")
     for count in steps {
       for seconds in seconds {
-        for _ in 0..<rounds { for tool in tool { try measure(tool, count, seconds, binary) } }
+        for _ in 0..<rounds {
+          for tool in tool where tool != "cut" { try measure(tool, count, seconds, binary) }
+        }
       }
     }
   }
@@ -66,6 +79,17 @@ struct SlurmBenchmark: ParsableCommand {
       while [ "$(ls out | wc -l)" -lt \(count) ]; do sleep 0.2; done
 
       """, to: folder + "/each.sh")
+    // No array is longer than a cluster's limit, which is 1001 where nobody says.
+    Scratch.write(
+      """
+      for first in $(seq 1 1000 \(count)); do
+        last=$((first + 999 < \(count) ? first + 999 : \(count)))
+        sbatch -Q --array=1-$((last - first + 1)) --ntasks=1 --cpus-per-task=1 --mem=50M -o /dev/null \\
+          --wrap="sleep \(seconds); echo x > out/\\$((first - 1 + SLURM_ARRAY_TASK_ID))" --export=ALL,first=$first > /dev/null
+      done
+      while [ "$(ls out | wc -l)" -lt \(count) ]; do sleep 0.2; done
+
+      """, to: folder + "/array.sh")
     Scratch.write(
       """
       rule all:
@@ -84,6 +108,7 @@ struct SlurmBenchmark: ParsableCommand {
       command = [binary, "build", "-q", "-j", "\(jobs)", "--out", "made"]
     case "slurm": command = [binary, "build", "-q", "--executor", "slurm", "--out", "made"]
     case "sbatch": command = ["bash", "each.sh"]
+    case "array": command = ["bash", "array.sh"]
     case "snakemake":
       command = [
         snakemake, "--quiet", "all", "--executor", "cluster-generic", "--cluster-generic-submit-cmd",
@@ -103,7 +128,7 @@ struct SlurmBenchmark: ParsableCommand {
     )
   }
 
-  private static func rounded(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }
+  static func rounded(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }
 
   /// The number of the last job: by asking for one that is over at once.
   private static func lastJob() -> Int {
