@@ -171,6 +171,11 @@ extension Settings {
       return true
     },
     seconds("slurm.idle") { $1.slurm.idleSeconds = $0 }, seconds("slurm.late") { $1.slurm.lateSeconds = $0 },
+    Key(name: "slurm.silence", expectation: "a number of seconds from 3") {
+      guard let seconds = $0.double ?? $0.int.map(Double.init), (3...86_400).contains(seconds) else { return false }
+      $1.slurm.silenceSeconds = seconds
+      return true
+    },
     seconds("slurm.small") { $1.slurm.smallStepSeconds = $0 },
   ]
 

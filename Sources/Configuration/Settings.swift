@@ -81,6 +81,8 @@ package struct SlurmSettings: Hashable, Sendable {
   package var idleSeconds = 10.0
   /// How long files of a node may take to be seen here.
   package var lateSeconds = 5.0
+  /// An allocation whose agent gives no sign of life for so long is given up.
+  package var silenceSeconds = 30.0
   /// Steps of a kind that is over sooner run on this machine while it has room.
   package var smallStepSeconds = 0.5
   /// Where the nodes find Reflow; this program's own file where nothing is said.

@@ -7,7 +7,8 @@ package import Ports
 ///
 /// It never opens the database. What it says is said once objects are durable, so that a result is whole or absent whatever dies.
 package final class Agent: @unchecked Sendable {
-  // `@unchecked Sendable`: what the threads of steps share with the loop is `ended`, touched inside `monitor.withLock` only.
+  // `@unchecked Sendable`: what threads share with the loop is `ended`, `failure` and `hasLeft`, touched inside `monitor.withLock` only;
+  // `beats` is the heart's alone.
   package struct Limits: Hashable, Sendable {
     package var cpu: Double
     package var memory: Int64
@@ -30,6 +31,7 @@ package final class Agent: @unchecked Sendable {
 
   private let monitor = Monitor()
   private var ended: [(run: Int64, outcome: RunOutcome)] = []
+  private var hasLeft = false
   private var failure: SystemError?
 
   /// Failures that may be the cluster's doing, with the time when they no longer can.
@@ -39,7 +41,6 @@ package final class Agent: @unchecked Sendable {
   private var cancelled: Set<Int64> = []
   private var keys: [Int64: Digest] = [:]
   private var beats = 0
-  private var lastBeat = -Double.infinity
 
   /// - Parameter shouldEnd: whether the cluster wants its node back; asked often.
   package init(
@@ -58,11 +59,21 @@ package final class Agent: @unchecked Sendable {
   ///
   /// - Throws: what no step could survive either.
   package func work() throws(SystemError) {
+    // A thread of its own: flushing a large object may take longer than a silence that is borne.
+    guard let heart = Worker({ [self] in while !monitor.withLock({ hasLeft }) { beat() } }) else {
+      throw SystemError(.limit, "its node has no more threads")
+    }
+    defer {
+      monitor.withLock {
+        hasLeft = true
+        monitor.signalAll()
+      }
+      heart.join()
+    }
     var idleSince = clock.monotonic
     var pause = Self.shortestPause
     while true {
       if shouldEnd() { return leave() }
-      beat()
       let hasTaken = try takeWork()
       endCancelled()
       startWhatFits()
@@ -92,15 +103,19 @@ package final class Agent: @unchecked Sendable {
     for _ in 0..<200 where monitor.withLock({ ended.count }) < running.count { usleep(10_000) }
   }
 
+  /// Gives a sign of life, and waits a second.
   private func beat() {
-    guard clock.monotonic - lastBeat >= 1 else { return }
-    lastBeat = clock.monotonic
     beats += 1
     var name = [CChar](repeating: 0, count: 256)
     gethostname(&name, name.count - 1)
     let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     // It is only a sign of life.
     try? folder.write(Array("\(beats)\n\(host)\n".utf8), to: JobFolder.beat)
+    let end = clock.monotonic + 1
+    monitor.withLock {
+      // Whoever ends a step wakes all.
+      while !hasLeft, clock.monotonic < end { monitor.wait(atMostSeconds: end - clock.monotonic) }
+    }
   }
 
   private func takeWork() throws(SystemError) -> Bool {

@@ -97,7 +97,7 @@ package struct Cluster: Sendable {
     guard result.status == 0 else {
       throw SystemError(
         .unsupported,
-        "cannot use Slurm: \(result.error.isEmpty ? "sinfo ended with \(result.status)" : result.error); "
+        "cannot use Slurm: \(result.error.isEmpty ? "sinfo ended with \(result.status)" : Self.complaint(result.error)); "
           + "--executor=local runs steps on this machine")
     }
     let size = Self.size(from: result.output)
@@ -151,7 +151,9 @@ package struct Cluster: Sendable {
       let id = result.output.prefix { $0.isNumber }
       return id.isEmpty ? .refused("sbatch said '\(result.output)', which is no job") : .accepted(id: String(id))
     }
-    return Self.isTemporary(result.error) || result.hasTimedOut ? .notNow(result.error) : .refused(result.error)
+    return Self.isTemporary(result.error) || result.hasTimedOut
+      ? .notNow(Self.complaint(result.error))
+      : .refused(Self.complaint(result.error))
   }
 
   static func isTemporary(_ message: String) -> Bool {
@@ -267,5 +269,15 @@ package struct Cluster: Sendable {
     var text = Substring(String(decoding: bytes, as: UTF8.self))
     while let last = text.last, last.isWhitespace { text.removeLast() }
     return String(text)
+  }
+
+  /// The last complaint of a command, which says most, without the command's name in front.
+  static func complaint(_ text: String) -> String {
+    let lines = text.split(whereSeparator: \.isNewline).map { line in
+      ["sbatch: ", "sinfo: ", "error: ", "fatal: ", "Batch job submission failed: "].reduce(line) {
+        $0.hasPrefix($1) ? $0.dropFirst($1.count) : $0
+      }
+    }
+    return lines.filter { !$0.hasPrefix("Try \"") }.last.map(String.init) ?? ""
   }
 }

@@ -50,7 +50,9 @@ extension SlurmRunner {
   private func submit(_ id: Int, _ shape: Fleet.Shape) {
     let now = clock.monotonic
     // Unique among all that ever wrote here: the clock, and the number of this process's allocations.
-    let name = "\(UInt64(max(0, clock.now) * 1000))-\(id)"
+    var name = "\(UInt64(max(0, clock.now) * 1000))-\(id)"
+    // Clocks are set back at times.
+    while Files.exists(jobsFolder + "/" + ByteString(name)) { name += "b" }
     let folder = JobFolder(path: jobsFolder + "/" + ByteString(name))
     let isWanted = monitor.withLock {
       guard state.fleet.allocations[id]?.state == .pending else { return false }
@@ -148,6 +150,7 @@ extension SlurmRunner {
             state.jobs[id]?.isReleased = true
           }
         case .running:
+          state.jobs[id]?.isRunning = true
           if state.jobs[id]?.node != answer.node { state.jobs[id]?.node = answer.node }
           if job.isReleased, job.releasedAt > 0, now - job.releasedAt > Self.leaveSeconds { overdue.append(number) }
         case .over(let how): state.jobs[id]?.over = (now, how)
@@ -216,7 +219,7 @@ extension SlurmRunner {
     let id = state.fleet.adopt(shape, works: works, isRunning: isRunning)
     var job = Job(folder: folder, shape: shape, id: description.id, submittedAt: now)
     job.hasBegun = isRunning
-    job.beatAt = now
+    job.isRunning = isRunning
     state.jobs[id] = job
     for (key, run, at) in keys { state.found[key] = .underWay(allocation: id, run: run, requestedAt: at) }
   }

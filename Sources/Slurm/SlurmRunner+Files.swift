@@ -11,6 +11,8 @@ extension SlurmRunner {
   private static let cancelSeconds = 5.0
   /// Allocations in a row that end without a sign of their agent before nothing more is tried.
   private static let deadStartLimit = 3
+  /// Of the time between two looks for a sign of life so much counts as silence at most.
+  private static let longestLook = 2.0
 
   func attendFiles() {
     var pause = Self.shortestPause
@@ -113,22 +115,27 @@ extension SlurmRunner {
   }
 
   /// Notices signs of life, and their absence.
+  ///
+  /// Silence is what was seen of it, look by look: when the file system or this process has stood still for a minute, nobody is given up for that.
   private func listen(to id: Int, _ job: Job, _ now: Double) {
-    // As often as an agent speaks.
-    guard job.over == nil, !job.hasBegun || now - job.beatAt > 1 else { return }
-    guard let beat = Files.read(job.folder.path + "/" + JobFolder.beat) else { return }
+    // As often as an agent speaks, once it does.
+    guard job.over == nil, !job.hasBegun || now - job.lookedAt >= 1 else { return }
+    let beat = Files.read(job.folder.path + "/" + JobFolder.beat) ?? []
     let node = String(decoding: beat.split(separator: 10).dropFirst().first ?? [], as: UTF8.self)
     let isSilent = monitor.withLock { () -> Bool in
       guard var job = state.jobs[id] else { return false }
       defer { state.jobs[id] = job }
-      if beat != job.beat {
-        (job.beat, job.beatAt, job.hasBegun) = (beat, now, true)
+      let passed = min(now - job.lookedAt, Self.longestLook)
+      job.lookedAt = now
+      if !beat.isEmpty, beat != job.beat {
+        (job.beat, job.quietSeconds, job.hasBegun) = (beat, 0, true)
         if job.node.isEmpty { job.node = node }
         state.fleet.began(id)
         state.deadStarts = 0
         return false
       }
-      return now - job.beatAt > configuration.silenceSeconds
+      if job.hasBegun || job.isRunning { job.quietSeconds += passed }
+      return job.quietSeconds > configuration.silenceSeconds
     }
     if isSilent || Files.exists(job.folder.path + "/" + JobFolder.left) {
       monitor.withLock {
@@ -173,7 +180,11 @@ extension SlurmRunner {
     }
     if let refusal {
       let log = String(decoding: (Files.read(job.folder.path + "/log") ?? []).suffix(500), as: UTF8.self)
-      refuseAll("agents do not start (\(refusal) ended as \(over.state)): \(log.isEmpty ? "no log" : log)")
+      let lines = log.split(whereSeparator: \.isNewline).joined(separator: "; ")
+      refuseAll(
+        "Reflow does not start in its jobs (\(refusal) ended: \(over.state)), which said: "
+          + "\(lines.isEmpty ? "nothing" : lines); nodes must find its program and this folder where they are here, or see `command` in `[slurm]`"
+      )
     }
   }
 

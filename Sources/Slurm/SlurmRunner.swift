@@ -20,13 +20,13 @@ package final class SlurmRunner: StepRunner, @unchecked Sendable {
     package var agent: @Sendable (_ name: String, _ cpu: Double, _ memory: Int64) -> String
     /// How long what a node wrote may take to be seen here after its job has ended.
     package var lateSeconds: Double
-    /// An agent that gives no sign of life for so long is given up.
+    /// An agent that gives no sign of life for so long is given up. Agents give one each second.
     package var silenceSeconds: Double
     package var pollSeconds: Double
 
     package init(
       stateFolder: ByteString, root: ByteString, limits: Fleet.Limits, lateSeconds: Double = 5,
-      silenceSeconds: Double = 60, pollSeconds: Double = 1,
+      silenceSeconds: Double = 30, pollSeconds: Double = 1,
       agent: @escaping @Sendable (_ name: String, _ cpu: Double, _ memory: Int64) -> String
     ) {
       self.stateFolder = stateFolder
@@ -47,9 +47,13 @@ package final class SlurmRunner: StepRunner, @unchecked Sendable {
     var id: String?
     var node = ""
     var hasBegun = false
-    /// What its agent last wrote, and when that was seen to be new.
+    /// By the controller's word.
+    var isRunning = false
+    /// What its agent last wrote.
     var beat: [UInt8] = []
-    var beatAt = 0.0
+    /// When its agent was last looked for, and for how long nothing new has been seen since it should speak.
+    var lookedAt = -Double.infinity
+    var quietSeconds = 0.0
     var submittedAt: Double
     /// When it was noticed that it is over, and how it ended.
     var over: (at: Double, state: String)?

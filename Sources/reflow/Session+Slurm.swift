@@ -56,7 +56,7 @@ extension Session {
       configuration: SlurmRunner.Configuration(
         stateFolder: state, root: root,
         limits: Fleet.Limits(allocations: allocations, shape: shape, idleSeconds: settings.idleSeconds),
-        lateSeconds: settings.lateSeconds
+        lateSeconds: settings.lateSeconds, silenceSeconds: settings.silenceSeconds
       ) { name, cpu, memory in
         "exec \(Self.quoted(program)) slurm-agent --root \(Self.quoted(root.display)) --cpus \(cpu) --memory \(memory) \(name)"
       }, cluster: cluster, objects: objects, clock: clock
@@ -90,37 +90,16 @@ extension Session {
 
 /// A sink that several threads may tell: one at a time.
 ///
-/// `@unchecked Sendable`: `sink` is touched inside the lock only.
+/// `@unchecked Sendable`: `sink` is touched inside `monitor.withLock` only.
 final class SharedSink: EventSink, @unchecked Sendable {
   private var sink: (any EventSink)?
-  private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let monitor = Monitor()
 
-  init(_ sink: (any EventSink)? = nil) {
-    self.sink = sink
-    pthread_mutex_init(lock, nil)
-  }
+  init(_ sink: (any EventSink)? = nil) { self.sink = sink }
 
-  deinit {
-    pthread_mutex_destroy(lock)
-    lock.deallocate()
-  }
-
-  func receive(_ event: BuildEvent) {
-    pthread_mutex_lock(lock)
-    defer { pthread_mutex_unlock(lock) }
-    sink?.receive(event)
-  }
-
-  func tick() {
-    pthread_mutex_lock(lock)
-    defer { pthread_mutex_unlock(lock) }
-    sink?.tick()
-  }
+  func receive(_ event: BuildEvent) { monitor.withLock { sink?.receive(event) } }
+  func tick() { monitor.withLock { sink?.tick() } }
 
   /// From now on another hears it, or nobody.
-  func hand(to sink: (any EventSink)?) {
-    pthread_mutex_lock(lock)
-    defer { pthread_mutex_unlock(lock) }
-    self.sink = sink
-  }
+  func hand(to sink: (any EventSink)?) { monitor.withLock { self.sink = sink } }
 }

@@ -2,72 +2,15 @@ import Foundation
 import Glibc
 import Testing
 
-/// A Slurm of its own on this machine, from the system's packages; ended with the last reference.
-private final class SlurmCluster {
-  let folder = "/tmp/reflow-slurm-" + UUID().uuidString
-  private let project: Workspace
-
-  static var isInstalled: Bool {
-    geteuid() == 0 && Workspace.has("slurmctld", "slurmd", "sbatch", "scontrol", "munged")
-  }
-
-  struct NotUp: Error { var words: String }
-
-  init(for project: Workspace, nodes: Int = 2) throws {
-    self.project = project
-    let up = try project.run(Workspace.fixtures + "/slurm/up", [folder, "\(nodes)", "4"])
-    guard up.status == 0 else { throw NotUp(words: up.errors + up.output) }
-  }
-
-  deinit {
-    _ = try? project.run(Workspace.fixtures + "/slurm/down", [folder])
-    // Daemons write until they have ended.
-    for _ in 0..<200 {
-      let files = (try? FileManager.default.contentsOfDirectory(atPath: folder + "/run")) ?? []
-      if !files.contains(where: { $0.hasSuffix(".pid") }) { break }
-      usleep(20_000)
-    }
-    try? FileManager.default.removeItem(atPath: folder)
-  }
-
-  var environment: [String: String] { ["SLURM_CONF": folder + "/etc/slurm.conf"] }
-
-  func ask(_ words: String...) throws -> String {
-    try project.run(words[0], Array(words.dropFirst()), environment: environment).output
-  }
-
-  /// The numbers of the jobs that wait or run.
-  func jobs(_ states: String = "PD,R,CG") throws -> [String] {
-    try ask("squeue", "-h", "-t", states, "-o", "%A").split(separator: "\n").map(String.init).sorted()
-  }
-
-  /// Jobs are over a moment after they were told to be.
-  func awaitNoJobs() throws {
-    var rest = try jobs()
-    for _ in 0..<300 where !rest.isEmpty {
-      usleep(100_000)
-      rest = try jobs()
-    }
-    #expect(rest == [])
-  }
-
-  func killController() throws {
-    let id = try String(contentsOfFile: folder + "/run/slurmctld.pid", encoding: .utf8)
-    guard let id = pid_t(id.trimmingCharacters(in: .whitespacesAndNewlines)) else { return }
-    kill(id, SIGKILL)
-  }
-
-  func startController() throws { _ = try ask("slurmctld", "-f", folder + "/etc/slurm.conf") }
-}
-
 /// Steps on a real Slurm. Where there is none these are skipped; `SlurmTests` holds the same rules to commands that answer as told.
 @Suite(
   .serialized,
   .enabled(
-    if: SlurmCluster.isInstalled, "no Slurm here, or no root: apt-get install slurm-wlm slurm-client munge runs these"))
+    if: SlurmCluster.isInstalled,
+    "skipped: no Slurm here, or no root; after 'apt-get install slurm-wlm slurm-client munge' root runs these"))
 struct SlurmClusterTests {
   /// Steps that wait for a file beside the project, and count how often they were run.
-  private static func held(_ project: Workspace, steps: String) -> String {
+  static func held(_ project: Workspace, steps: String) -> String {
     """
     func Held(n int) = exec(cpu := 1) (o file) {"
       echo run >> \(project.outside("count-"))$(echo {{n}})
@@ -79,23 +22,23 @@ struct SlurmClusterTests {
     """
   }
 
-  private func project(_ program: (Workspace) -> String, slurm: String = "") throws -> Workspace {
+  func project(_ program: (Workspace) -> String, slurm: String = "") throws -> Workspace {
     let project = try Workspace()
     try project.write("main.rf", program(project))
     try project.write("reflow.toml", "executor = \"slurm\"\n[slurm]\nsmall = 0\nlate = 1\n\(slurm)")
     return project
   }
 
-  private func count(_ project: Workspace, _ step: Int) -> Int {
+  func count(_ project: Workspace, _ step: Int) -> Int {
     let text = try? String(contentsOfFile: project.outside("count-\(step)"), encoding: .utf8)
     return text?.split(separator: "\n").count ?? 0
   }
 
-  private func letGo(_ project: Workspace) {
+  func letGo(_ project: Workspace) {
     _ = FileManager.default.createFile(atPath: project.outside("go"), contents: nil)
   }
 
-  private func start(_ project: Workspace, _ cluster: SlurmCluster) throws -> RunningProcess {
+  func start(_ project: Workspace, _ cluster: SlurmCluster) throws -> RunningProcess {
     try project.start(Workspace.binary, ["build", "--sandbox", "off"], environment: cluster.environment)
   }
 

@@ -15,46 +15,63 @@ final class FakeSlurm {
   init() throws {
     folder = "/tmp/reflow-fake-slurm-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: folder + "/jobs", withIntermediateDirectories: true)
-    try script(
-      "sbatch",
-      """
-      [ -e refuse ] && { cat refuse >&2; exit 1; }
-      n=$(($(cat next 2>/dev/null || echo 0) + 1)); echo $n > next
-      name= wrap=
-      for word; do case $word in --job-name=*) name=${word#*=};; --wrap=*) wrap=${word#*=};; esac; done
-      echo "$*" >> submissions
-      echo "$wrap" > jobs/$n.wrap
-      echo "JobId=$n JobName=$name JobState=$(cat begin 2>/dev/null || echo RUNNING) Reason=$(cat reason 2>/dev/null || echo None) BatchHost=n1" > jobs/$n
-      echo $n
-      """)
-    try script(
-      "scontrol",
-      """
-      echo poll >> polls
-      [ -e away ] && { echo "slurm_load_jobs error: Unable to contact slurm controller" >&2; exit 1; }
-      cat jobs/[0-9]* 2>/dev/null | grep JobId
-      exit 0
-      """)
-    try script("scancel", "for n; do case $n in [0-9]*) state $n CANCELLED; echo $n >> cancelled;; esac; done")
-    try script("sinfo", "printf 'n1|4|4000\\nn2|8|2000\\nn2|8|2000\\n'")
+    for (name, _) in Self.scripts {
+      try FileManager.default.createSymbolicLink(
+        atPath: folder + "/" + name, withDestinationPath: Self.commands + "/" + name)
+    }
   }
 
   deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-  private func script(_ name: String, _ body: String) throws {
-    let text = """
-      #!/bin/sh
-      cd '\(folder)' || exit 9
-      state() { [ -e jobs/$1 ] && sed -i "s/JobState=[A-Z_]*/JobState=$2/" jobs/$1; }
-      \(body)
-      """
-    try text.write(toFile: folder + "/" + name, atomically: true, encoding: .utf8)
-    chmod(folder + "/" + name, 0o755)
-  }
+  private static let scripts = [
+    "sbatch": """
+    [ -e refuse ] && { cat refuse >&2; exit 1; }
+    n=$(($(cat next 2>/dev/null || echo 0) + 1)); echo $n > next
+    name= wrap=
+    for word; do case $word in --job-name=*) name=${word#*=};; --wrap=*) wrap=${word#*=};; esac; done
+    echo "$*" >> submissions
+    echo "$wrap" > jobs/$n.wrap
+    echo "JobId=$n JobName=$name JobState=$(cat begin 2>/dev/null || echo RUNNING) Reason=$(cat reason 2>/dev/null || echo None) BatchHost=n1" > jobs/$n
+    echo $n
+    """,
+    "scontrol": """
+    echo poll >> polls
+    [ -e away ] && { echo "slurm_load_jobs error: Unable to contact slurm controller" >&2; exit 1; }
+    cat jobs/[0-9]* 2>/dev/null | grep JobId
+    exit 0
+    """,
+    "scancel": "for n; do case $n in [0-9]*) state $n CANCELLED; echo $n >> cancelled;; esac; done",
+    "sinfo": "printf 'n1|4|4000\\nn2|8|2000\\nn2|8|2000\\n'",
+  ]
+
+  /// Where the scripts lie, written once and for all: while other threads start processes, what was just written may be busy.
+  private static let commands: String = {
+    let folder = "/tmp/reflow-fake-slurm-commands-" + UUID().uuidString
+    mkdir(folder, 0o755)
+    atexit { try? FileManager.default.removeItem(atPath: FakeSlurm.commands) }
+    var cluster = Cluster(options: ClusterOptions())
+    cluster.folder = folder
+    for (name, body) in scripts {
+      let text = """
+        #!/bin/sh
+        [ "$1" = ready ] && exit 0
+        cd "$(dirname "$0")" || exit 9
+        state() { [ -e jobs/$1 ] && sed -i "s/JobState=[A-Z_]*/JobState=$2/" jobs/$1; }
+        \(body)
+        """
+      try? text.write(toFile: folder + "/" + name, atomically: true, encoding: .utf8)
+      chmod(folder + "/" + name, 0o755)
+      for _ in 0..<1000 where cluster.run([name, "ready"]).status != 0 { usleep(5_000) }
+    }
+    return folder
+  }()
 
   func set(_ file: String, _ text: String) throws {
     try text.write(toFile: folder + "/" + file, atomically: true, encoding: .utf8)
   }
+
+  /// How often the controller was asked.
+  var polls: Int { read("polls").split(separator: "\n").count }
 
   func unset(_ file: String) { unlink(folder + "/" + file) }
   func read(_ file: String) -> String { (try? String(contentsOfFile: folder + "/" + file, encoding: .utf8)) ?? "" }
@@ -140,8 +157,11 @@ final class FakeSteps: StepRunner, @unchecked Sendable {
 }
 
 struct TestClock: Clock {
-  var now: Double { Date().timeIntervalSince1970 }
-  var monotonic: Double { ProcessInfo.processInfo.systemUptime }
+  /// Seconds that it is before the others.
+  var offset = 0.0
+
+  var now: Double { Date().timeIntervalSince1970 + offset }
+  var monotonic: Double { ProcessInfo.processInfo.systemUptime + offset }
 }
 
 extension RunRequest {
@@ -161,6 +181,12 @@ final class Agents: @unchecked Sendable {
   private let state: ByteString
   let steps = FakeSteps()
   let objects = FakeObjects()
+  var clock = TestClock()
+  /// Their results are kept back from who runs the build until they are delivered.
+  var areResultsLate = false
+  /// Jobs run and nothing happens in them.
+  var areAbsent = false
+  private var views: [(node: JobFolder, shared: JobFolder)] = []
   private let hasEnded = Atomic<Bool>(false)
   private let dead = Mutex<Set<String>>([])
   private var known: Set<String> = []
@@ -173,14 +199,41 @@ final class Agents: @unchecked Sendable {
 
   /// Starts the agents of jobs that run and have none.
   func attend() {
+    guard !areAbsent else { return }
     for line in (1...40).map({ slurm.read("jobs/\($0)") }) where line.contains("JobState=RUNNING") {
       guard let job = JobState.parse(line).first, known.insert(job.id).inserted else { continue }
-      let folder = JobFolder(path: state + "/jobs/" + ByteString(String(job.name.dropFirst("reflow-".count))))
+      let shared = JobFolder(path: state + "/jobs/" + ByteString(String(job.name.dropFirst("reflow-".count))))
+      let folder = areResultsLate ? view(of: shared) : shared
       let agent = Agent(
         folder: folder, limits: .init(cpu: 4, memory: 4 << 30, idleSeconds: 300), runner: steps, objects: objects,
-        clock: TestClock()
+        clock: clock
       ) { [self] in hasEnded.load(ordering: .relaxed) || dead.withLock { $0.contains(job.id) } }
       if let thread = Worker({ try? agent.work() }) { threads.append(thread) }
+    }
+    for (node, shared) in views {
+      if let beat = Files.read(node.path + "/beat") { try? shared.write(beat, to: JobFolder.beat) }
+    }
+  }
+
+  /// The folder as its node sees it: what it writes into `done` nobody else sees yet.
+  private func view(of shared: JobFolder) -> JobFolder {
+    let node = JobFolder(path: state + "/nodes/" + shared.name)
+    try? Files.makeFolder(node.path + "/" + JobFolder.done)
+    for name in [JobFolder.todo, JobFolder.taken, JobFolder.kept, JobFolder.cancel, JobFolder.logs] {
+      symlink((shared.path + "/" + name).display, (node.path + "/" + name).display)
+    }
+    views.append((node, shared))
+    return node
+  }
+
+  /// How many results nobody else has seen.
+  var keptBack: Int { views.reduce(0) { $0 + $1.node.runs(in: JobFolder.done).count } }
+
+  func deliver() {
+    for (node, shared) in views {
+      for run in node.runs(in: JobFolder.done) {
+        Files.rename(node.place(JobFolder.done, run), to: shared.place(JobFolder.done, run))
+      }
     }
   }
 

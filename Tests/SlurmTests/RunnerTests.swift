@@ -10,77 +10,6 @@ import Testing
 
 /// The runner, the agents and the files between them, with commands of Slurm that answer as they are told.
 @Suite struct RunnerTests {
-  /// A state folder, a fake Slurm, agents, and what was said.
-  private final class Bench {
-    let slurm: FakeSlurm
-    let agents: Agents
-    let said = Sayings()
-    private var runners: [SlurmRunner] = []
-    var limits = Fleet.Limits(
-      allocations: 2, shape: .init(cpu: 4, memory: 4 << 30), idleSeconds: 600, secondsBetweenSubmissions: 0)
-
-    init() throws {
-      slurm = try FakeSlurm()
-      agents = Agents(slurm, state: slurm.folder + "/state")
-    }
-
-    var state: String { slurm.folder + "/state" }
-
-    func runner(silence: Double = 600) -> SlurmRunner {
-      let runner = SlurmRunner(
-        configuration: .init(
-          stateFolder: ByteString(state), root: ByteString(slurm.folder), limits: limits, lateSeconds: 0.3,
-          silenceSeconds: silence, pollSeconds: 0.05
-        ) { name, _, _ in "agent \(name)" }, cluster: slurm.cluster, objects: agents.objects, clock: TestClock()
-      ) { [said] id, message in said.note("\(id): \(message)") }
-      runners.append(runner)
-      return runner
-    }
-
-    /// Runs requests at the same time, looking after the agents until all have ended or the time is over.
-    func run(
-      _ requests: [RunRequest], on runner: SlurmRunner,
-      while body: (Bench, [Int64: RunOutcome]) throws -> Void = { _, _ in }
-    ) throws -> [Int64: RunOutcome] {
-      let outcomes = Outcomes()
-      let threads = requests.compactMap { request in
-        Worker {
-          if let outcome = try? runner.run(request) { outcomes.set(request.run.number, outcome) }
-        }
-      }
-      let deadline = Date().addingTimeInterval(120)
-      while outcomes.all.count < requests.count {
-        guard Date() < deadline else {
-          Issue.record("steps do not end: \(outcomes.all.count) of \(requests.count)")
-          runner.cancelAll()
-          break
-        }
-        agents.attend()
-        try body(self, outcomes.all)
-        usleep(5_000)
-      }
-      for thread in threads { thread.join() }
-      return outcomes.all
-    }
-
-    func end() {
-      agents.end()
-      for runner in runners { runner.close() }
-    }
-  }
-
-  private final class Sayings: Sendable {
-    private let texts = Mutex<[String]>([])
-    func note(_ text: String) { texts.withLock { $0.append(text) } }
-    func count(of prefix: String) -> Int { texts.withLock { $0.count { $0.hasPrefix(prefix) } } }
-  }
-
-  private final class Outcomes: Sendable {
-    private let outcomes = Mutex<[Int64: RunOutcome]>([:])
-    var all: [Int64: RunOutcome] { outcomes.withLock { $0 } }
-    func set(_ run: Int64, _ outcome: RunOutcome) { outcomes.withLock { $0[run] = outcome } }
-  }
-
   @Test func stepsRunInAFewJobsAndTheirResultsComeBack() throws {
     let bench = try Bench()
     let runner = bench.runner()
@@ -149,17 +78,18 @@ import Testing
     bench.end()
   }
 
-  @Test func whatSlurmWillNeverRunIsRefusedWithItsReason() throws {
+  @Test(arguments: ["PartitionConfig", "BadConstraints", "QOSMaxCpuPerJobLimit"])
+  func whatSlurmWillNeverRunIsRefusedWithItsReason(reason: String) throws {
     let bench = try Bench()
     try bench.slurm.set("begin", "PENDING")
-    try bench.slurm.set("reason", "PartitionConfig")
+    try bench.slurm.set("reason", reason)
     let outcomes = try bench.run([.test(1, "a"), .test(2, "b")], on: bench.runner())
     for run in [Int64(1), 2] {
       guard case .refused(let message)? = outcomes[run]?.ending else {
         Issue.record("\(String(describing: outcomes[run]))")
         continue
       }
-      #expect(message.contains("PartitionConfig"))
+      #expect(message.contains(reason))
     }
     bench.end()
     #expect(bench.slurm.read("cancelled").contains("1"))
@@ -298,7 +228,7 @@ import Testing
       Issue.record("\(String(describing: outcomes[1]))")
       return bench.end()
     }
-    #expect(message.contains("agents do not start"))
+    #expect(message.contains("does not start in its jobs"))
     #expect(bench.slurm.read("submissions").split(separator: "\n").count <= 4)
     bench.end()
   }
