@@ -140,7 +140,9 @@ extension SlurmRunner {
     if isSilent || Files.exists(job.folder.path + "/" + JobFolder.left) {
       monitor.withLock {
         if isSilent { state.releases.append(id) }
-        state.jobs[id]?.over = (now, isSilent ? "its agent says nothing any more" : "COMPLETED")
+        // Who was silent for so long wrote nothing for as long: it is not waited for again.
+        state.jobs[id]?.over =
+          isSilent ? (now - configuration.lateSeconds, "its agent says nothing any more") : (now, "COMPLETED")
       }
     }
   }

@@ -65,4 +65,23 @@ struct ResourceTests {
     let kinds = try project.run("sqlite3", [".reflow/reflow.db", "SELECT kind FROM history ORDER BY kind"])
     if kinds.status == 0 { #expect(kinds.output == "First\nSecond\n") }
   }
+
+  @Test(arguments: [20_000, 200_000]) func `a table counts with the memory of its file, its strings and its rows`(
+    rows: Int
+  ) throws {
+    let text = "word,n\n" + (1...rows).map { "word\($0),\($0)\n" }.joined()
+    let program = """
+      val Words = table(file("words.csv")) {word string, n int}
+      val Main = {few: [{word: w.word} | w <- Words, if w.n < 10]}
+
+      """
+    let project = try Workspace(["main.rf": program, "words.csv": text])
+    let build = try project.build()
+    #expect(build.status == 0, "\(build.errors)")
+    let end = try #require(build.events.first { $0.event == "stepFinished" })
+    // Each row has two words of eight bytes, and a string of its own.
+    #expect(try #require(end.maxrssBytes) >= text.utf8.count + rows * 16)
+    let line = try project.reflow("report", "--resources").output.split(separator: "\n").first { $0.hasPrefix("Main ") }
+    #expect(try #require(line).contains("iB"))
+  }
 }
