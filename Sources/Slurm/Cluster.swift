@@ -130,9 +130,12 @@ package struct Cluster: Sendable {
     case refused(String)
   }
 
-  /// - Parameter command: for the shell on the node.
+  /// - Parameters:
+  ///   - command: for the shell on the node.
+  ///   - shunning: nodes that it shall not come to.
   func submit(
-    name: String, cpu: Int, memoryMebibytes: Int64, folder: ByteString, log: ByteString, command: String
+    name: String, cpu: Int, memoryMebibytes: Int64, folder: ByteString, log: ByteString, command: String,
+    shunning: [String] = []
   ) -> Submission {
     var words = [
       "sbatch", "--parsable", "--job-name=\(name)", "--nodes=1", "--ntasks=1", "--cpus-per-task=\(cpu)",
@@ -143,6 +146,7 @@ package struct Cluster: Sendable {
     if let account = options.account { words.append("--account=\(account)") }
     if let qos = options.qos { words.append("--qos=\(qos)") }
     if let time = options.time { words.append("--time=\(time)") }
+    if !shunning.isEmpty { words.append("--exclude=\(shunning.joined(separator: ","))") }
     words += options.arguments
     words.append("--wrap=\(command)")
     let result = run(words)

@@ -9,6 +9,8 @@ extension SlurmRunner {
   private static let retrySeconds = 5.0
   /// What a job that the controller does not know yet is given to appear.
   private static let appearSeconds = 10.0
+  /// How long nothing is asked for on a node where an agent fell silent.
+  private static let shunSeconds = 600.0
   /// An agent that was told to go and has not gone is ended after that.
   private static let leaveSeconds = 10.0
 
@@ -68,9 +70,14 @@ extension SlurmRunner {
     } catch {
       return refuseAll("cannot prepare a job: \(error.message)")
     }
+    let shunned = monitor.withLock { () -> [String] in
+      state.shunned = state.shunned.filter { now - $0.value < Self.shunSeconds }
+      return state.shunned.keys.sorted()
+    }
     let result = cluster.submit(
       name: "reflow-" + name, cpu: max(1, Int(shape.cpu.rounded(.up))), memoryMebibytes: max(1, shape.memory >> 20),
-      folder: configuration.root, log: folder.path + "/log", command: configuration.agent(name, shape.cpu, shape.memory)
+      folder: configuration.root, log: folder.path + "/log",
+      command: configuration.agent(name, shape.cpu, shape.memory), shunning: shunned
     )
     switch result {
     case .accepted(let number):
@@ -81,6 +88,13 @@ extension SlurmRunner {
       forget(id, folder)
       monitor.withLock { state.fleet.refusedForNow(id, until: clock.monotonic + Self.retrySeconds) }
       sayAway(message)
+    case .refused where !shunned.isEmpty:
+      // Perhaps no others are left.
+      forget(id, folder)
+      monitor.withLock {
+        state.shunned = [:]
+        state.fleet.refusedForNow(id, until: clock.monotonic)
+      }
     case .refused(let message):
       forget(id, folder)
       _ = monitor.withLock { state.fleet.ended(id) }
@@ -151,6 +165,7 @@ extension SlurmRunner {
           }
         case .running:
           state.jobs[id]?.isRunning = true
+          state.jobs[id]?.slurmNode = answer.node
           if state.jobs[id]?.node != answer.node { state.jobs[id]?.node = answer.node }
           if job.isReleased, job.releasedAt > 0, now - job.releasedAt > Self.leaveSeconds { overdue.append(number) }
         case .over(let how): state.jobs[id]?.over = (now, how)

@@ -139,7 +139,10 @@ extension SlurmRunner {
     }
     if isSilent || Files.exists(job.folder.path + "/" + JobFolder.left) {
       monitor.withLock {
-        if isSilent { state.releases.append(id) }
+        if isSilent {
+          state.releases.append(id)
+          if let node = state.jobs[id]?.slurmNode, !node.isEmpty { state.shunned[node] = now }
+        }
         // Who was silent for so long wrote nothing for as long: it is not waited for again.
         state.jobs[id]?.over =
           isSilent ? (now - configuration.lateSeconds, "its agent says nothing any more") : (now, "COMPLETED")

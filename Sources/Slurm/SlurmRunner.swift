@@ -49,6 +49,8 @@ package final class SlurmRunner: StepRunner, @unchecked Sendable {
     var hasBegun = false
     /// By the controller's word.
     var isRunning = false
+    /// Where it runs, as the controller calls it.
+    var slurmNode = ""
     /// What its agent last wrote.
     var beat: [UInt8] = []
     /// When its agent was last looked for, and for how long nothing new has been seen since it should speak.
@@ -91,6 +93,8 @@ package final class SlurmRunner: StepRunner, @unchecked Sendable {
     var submissions: [(id: Int, shape: Fleet.Shape)] = []
     var releases: [Int] = []
     var refusal: String?
+    /// Nodes where an agent fell silent, and when: the controller may take them for alive for some time.
+    var shunned: [String: Double] = [:]
     /// Allocations in a row whose agent never gave a sign of life.
     var deadStarts = 0
     var isControllerAway = false

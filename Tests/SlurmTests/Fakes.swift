@@ -26,6 +26,9 @@ final class FakeSlurm {
   private static let scripts = [
     "sbatch": """
     [ -e refuse ] && { cat refuse >&2; exit 1; }
+    case "$*" in *--exclude=*)
+      [ -e refuse-shunning ] && { echo "$*" >> submissions; cat refuse-shunning >&2; exit 1; };;
+    esac
     n=$(($(cat next 2>/dev/null || echo 0) + 1)); echo $n > next
     name= wrap=
     for word; do case $word in --job-name=*) name=${word#*=};; --wrap=*) wrap=${word#*=};; esac; done

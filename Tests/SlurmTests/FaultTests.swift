@@ -76,7 +76,10 @@ import Testing
     bench.limits.allocations = 1
     bench.agents.steps.hold("doomed")
     var hasKilled = false
-    let outcomes = try bench.run([.test(1, "doomed")], on: bench.runner(silence: 2)) { bench, _ in
+    let runner = bench.runner(silence: 2)
+    let outcomes = try bench.run([.test(1, "doomed")], on: runner) { bench, _ in
+      // The controller has said where it is.
+      guard bench.slurm.polls > 2 else { return }
       guard !hasKilled, bench.agents.steps.runs["doomed"] == 1 else { return }
       hasKilled = true
       bench.agents.kill("1")
@@ -86,8 +89,14 @@ import Testing
       return bench.end()
     }
     #expect(message.contains("says nothing any more"))
+    // It has one node only: others are asked for, and when that is refused, any.
+    try bench.slurm.set("refuse-shunning", "sbatch: error: Requested node configuration is not available")
+    let again = try bench.run([.test(2, "next")], on: runner)
+    #expect(again[2]?.ending == .exited(0))
     bench.end()
     #expect(bench.slurm.read("cancelled").contains("1"))
+    let submissions = bench.slurm.read("submissions").split(separator: "\n").map { $0.contains("--exclude=n1") }
+    #expect(submissions.first == false && submissions.contains(true) && submissions.last == false)
   }
 
   @Test func jobsThatRunAndNeverSpeakEndTheAttempts() throws {
