@@ -89,7 +89,7 @@ struct DelimitedScanner: ~Copyable {
         return sink.forgetRecord()
       }
       if field != targets.count { sink.fail(start, "the record has \(field) fields and not \(targets.count)") }
-      try sink.finishRecord()
+      try sink.finishRecord(at: start)
     }
   }
 
@@ -269,7 +269,7 @@ enum LineScanner {
       var textEnd = end
       if textEnd > position, end < bytes.count, bytes[textEnd - 1] == 0x0D { textEnd -= 1 }
       sink.set(column, UnsafeBufferPointer(rebasing: bytes[position..<textEnd]), at: position)
-      try sink.finishRecord()
+      try sink.finishRecord(at: position)
       position = min(end + 1, bytes.count)
     }
     return position

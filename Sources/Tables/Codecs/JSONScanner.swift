@@ -38,7 +38,7 @@ struct JSONScanner {
         } catch {
           sink.fail(error.offset, error.message)
         }
-        try sink.finishRecord()
+        try sink.finishRecord(at: start)
       }
       position = next
     }

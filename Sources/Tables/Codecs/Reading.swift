@@ -48,6 +48,22 @@ package struct TableReader {
     try readPlain(bytes, path, &reading)
   }
 
+  /// The rows of a whole part, and where the record of each begins.
+  ///
+  /// - Parameter plain: not packed.
+  func places(
+    _ plain: UnsafeBufferPointer<UInt8>, path: ByteString
+  ) throws(ReadingError) -> (rows: RowList, starts: [Int]) {
+    var sink = RowSink(table, strings, path, Reading(table), notesStarts: true)
+    var state = ScanState(table)
+    do throws(Malformation) {
+      _ = try scan(plain, from: 0, &state, isEnd: true, &sink)
+    } catch {
+      throw Self.error(error, plain, path)
+    }
+    return (sink.reading.rows, sink.starts)
+  }
+
   private func readPlain(
     _ bytes: UnsafeBufferPointer<UInt8>, _ path: ByteString, _ reading: inout Reading
   ) throws(ReadingError) {
@@ -158,11 +174,18 @@ struct RowSink: ~Copyable {
   private var pendingCount = 0
   /// How many are of rows, and not of the record that has begun.
   private var pendingOfRows = 0
+  /// Where the record of each row begins, if anybody wants to know.
+  private(set) var starts: [Int] = []
+  private let notesStarts: Bool
 
-  /// - Parameter record: how many records of the part come before.
+  /// - Parameters:
+  ///   - record: how many records of the part come before.
+  ///   - notesStarts: whether to say where records begin.
   init(
-    _ table: FileTable, _ strings: StringDictionary, _ path: ByteString, _ reading: consuming Reading, record: Int = 0
+    _ table: FileTable, _ strings: StringDictionary, _ path: ByteString, _ reading: consuming Reading, record: Int = 0,
+    notesStarts: Bool = false
   ) {
+    self.notesStarts = notesStarts
     self.table = table
     self.strings = strings
     self.path = strings.intern(path.bytes)
@@ -267,13 +290,16 @@ struct RowSink: ~Copyable {
   }
 
   /// The end of a record.
+  ///
+  /// - Parameter start: where it began.
   @inline(__always)
-  mutating func finishRecord() throws(Malformation) {
+  mutating func finishRecord(at start: Int) throws(Malformation) {
     record += 1
     if problem != nil || isLeftOut { return try leaveOut() }
     if let column = table.pathColumn { row[column] = path }
     if let column = table.numberColumn { row[column] = UInt64(bitPattern: Int64(record)) }
     reading.rows.words.append(contentsOf: row)
+    if notesStarts { starts.append(start) }
     pendingOfRows = pendingCount
     if pendingCount >= 256 { flush() }
   }

@@ -35,18 +35,22 @@ package struct TableWriter {
     case .rows: return .file(coded(rows, order))
     case .summary: return .file(Self.summary(count: rows.count, coded(rows, order)))
     case .parts(let count):
-      var members = [[Int]](repeating: [], count: max(1, count))
-      for row in order {
-        let digest = Digest(hashing: coded(rows, [row]))
-        members[Int(digest.low % UInt64(members.count))].append(row)
-      }
-      let digits = String(members.count - 1).utf8.count
       return .folder(
-        members.enumerated().map { index, order in
-          let number = String(index)
-          let name = "part-" + String(repeating: "0", count: digits - number.utf8.count) + number + ".csv"
-          return (name, text(rows, order, .csv))
-        })
+        parts(rows, order, count).map { name, order in (name, text(rows, order, .csv)) })
+    }
+  }
+
+  /// The rows of each file of a folder of parts, in their order.
+  func parts(_ rows: RowList, _ order: [Int], _ count: Int) -> [(name: String, rows: [Int])] {
+    var members = [[Int]](repeating: [], count: max(1, count))
+    for row in order {
+      let digest = Digest(hashing: coded(rows, [row]))
+      members[Int(digest.low % UInt64(members.count))].append(row)
+    }
+    let digits = String(members.count - 1).utf8.count
+    return members.enumerated().map { index, rows in
+      let number = String(index)
+      return ("part-" + String(repeating: "0", count: digits - number.utf8.count) + number + ".csv", rows)
     }
   }
 

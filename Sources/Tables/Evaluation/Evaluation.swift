@@ -20,7 +20,7 @@ package struct InputFile: Sendable {
 package final class Evaluation {
   package typealias Source = (Relation.Input) throws(TableFailure) -> [InputFile]
 
-  package let strings = StringDictionary()
+  package let strings: StringDictionary
   /// Records that files held and that were malformed and dropped.
   package private(set) var dropped = 0
   /// The memory that its rows and strings take, in bytes; not that of the files, which are not kept.
@@ -48,9 +48,21 @@ package final class Evaluation {
 
   /// - Parameter roundLimit: how many rounds of a loop may change something.
   package init(roundLimit: Int = 1_000_000, _ source: @escaping Source) {
+    strings = StringDictionary()
     evaluator = RowEvaluator(strings: strings)
     self.source = source
     self.roundLimit = roundLimit
+  }
+
+  /// An evaluation over other rows of files and literals, in the strings of another evaluation.
+  init(over sources: [(relation: Relation, rows: RowList)], of other: Evaluation) {
+    strings = other.strings
+    evaluator = other.evaluator
+    source = other.source
+    roundLimit = other.roundLimit
+    for (relation, rows) in sources {
+      known[ObjectIdentifier(relation)] = Known(relation: relation, versions: [:], rows: rows)
+    }
   }
 
   /// The rows of a table, in no order.
@@ -69,6 +81,9 @@ package final class Evaluation {
     if let error, error <= found { return }
     error = found
   }
+
+  /// The files of an input, as they are now.
+  func files(of input: Relation.Input) throws(TableFailure) -> [InputFile] { try source(input) }
 
   // MARK: Nodes
 
@@ -159,6 +174,12 @@ package final class Evaluation {
   }
 
   // MARK: Loops
+
+  /// Lets the variable of a loop be the loop's result, for whoever looks into its body afterwards.
+  func settle(_ loop: LoopID, _ rows: RowList) {
+    versions += 1
+    loops[loop] = (versions, rows)
+  }
 
   private func compute(_ fixpoint: Fixpoint, _ kinds: [ColumnKind]) throws(TableFailure) -> RowList {
     let seed = try evaluate(fixpoint.seed)

@@ -8,7 +8,8 @@ import Language
 struct Joining {
   private let evaluation: Evaluation
   private let comprehension: Comprehension
-  private var sources: [RowList] = []
+  /// By generator: its rows.
+  private(set) var sources: [RowList] = []
   /// By generator and row: the words that have no value.
   private var faults: [[Int: [Int: RowError]]] = []
 
@@ -18,6 +19,14 @@ struct Joining {
   }
 
   mutating func rows(_ empty: RowList) throws(TableFailure) -> RowList {
+    let bindings = try bindings()
+    var result = empty
+    forEachHead(bindings) { result.append($1) }
+    return result
+  }
+
+  /// What passes all conditions: of each binding, the number of a row for each generator.
+  mutating func bindings() throws(TableFailure) -> [Int] {
     for generator in comprehension.generators {
       switch generator.source {
       case .table(let relation):
@@ -48,17 +57,19 @@ struct Joining {
         count = bindings.count / (generator + 1)
       }
     }
-    var result = empty
-    let width = comprehension.generators.count
+    return bindings
+  }
+
+  /// Calls `body` with where each binding stands and the row that the head makes of it.
+  func forEachHead(_ bindings: [Int], _ body: (_ start: Int, _ row: UnsafeBufferPointer<UInt64>) -> Void) {
     let head = BoundFunction(comprehension.head, evaluation.evaluator)
     let columns = comprehension.head.outputs.count
-    for binding in 0..<count {
-      switch apply(head, bindings, binding * width) {
-      case .success(let row): result.append(UnsafeBufferPointer(start: row, count: columns))
+    for start in stride(from: 0, to: bindings.count, by: comprehension.generators.count) {
+      switch apply(head, bindings, start) {
+      case .success(let row): body(start, UnsafeBufferPointer(start: row, count: columns))
       case .failure(let error): evaluation.note(error)
       }
     }
-    return result
   }
 
   // MARK: Functions of bindings
