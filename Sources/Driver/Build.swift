@@ -75,6 +75,8 @@ package struct World {
   package var concurrency: Concurrency
   /// Pools beyond those of the options: they are looked for where something has to be done only.
   package var pools: [Pool] = []
+  /// Is answered at the end of a dry run.
+  package var question: RowQuestion?
 
   package init(
     fileSystem: any FileSystem, objects: any ObjectStore, outputs: any OutputTree, runner: any StepRunner,

@@ -558,6 +558,7 @@ final class BuildRun {
       }
       writeSnapshot(header, isComplete: status == .succeeded, steps: tally.steps)
     }
+    if options.isDryRun, isEvaluated, !wasInterrupted, let question = world.question { answer(question) }
     // What was made is as good as any: it is kept, and only the ending tells.
     if status == .succeeded, hasNondeterminism { status = .failed }
     if options.checksDeterminism, tally.run > 0, !hasNondeterminism { reportDeterminism() }

@@ -111,28 +111,16 @@ package final class TableRunner: StepRunner {
   }
 
   private func evaluate(_ step: TableStep, _ request: RunRequest) throws(TableFailure) -> Made {
-    guard let relation = step.plan.content as? Relation else {
-      throw .input("the table's expression is not known; evaluate the program again")
-    }
-    var origins: [Relation.Input: RunRequest.Input] = [:]
-    for (input, staged) in zip(step.inputs, request.inputs) {
-      origins[Relation.Input(reference: input.reference, kind: input.kind)] = staged
-    }
-    let staged = origins
+    let (relation, files) = try reading(step, request)
     // An evaluation lets go of the files of one part before it reads the next; a dataflow has those of all.
     var largestPart = 0
     var allParts = 0
     let source = { (part: Relation.Input) throws(TableFailure) -> [InputFile] in
-      guard let input = staged[part] else { throw .input("a file of the table was not handed to its step") }
-      do throws(SystemError) {
-        let files = try self.files(of: input)
-        let count = files.reduce(0) { $0 + $1.bytes.count }
-        largestPart = max(largestPart, count)
-        allParts += count
-        return files
-      } catch {
-        throw .input(error.message)
-      }
+      let found = try files(part)
+      let count = found.reduce(0) { $0 + $1.bytes.count }
+      largestPart = max(largestPart, count)
+      allParts += count
+      return found
     }
     let run = request.run
     let mayContinue = { [weak self] in self?.isCancelled(run) == false }
@@ -148,9 +136,9 @@ package final class TableRunner: StepRunner {
         output: output, dropped: evaluation.dropped,
         heldBytes: evaluation.heldBytes + largestPart + output.byteCount)
     }
-    var files: [Relation.Input: [InputFile]] = [:]
-    for part in relation.inputs { files[part] = try source(part) }
-    let all = files
+    var parts: [Relation.Input: [InputFile]] = [:]
+    for part in relation.inputs { parts[part] = try source(part) }
+    let all = parts
     let bytes = allParts
     let result = traces.withShelf(of: relation.key, bytes: bytes) { shelf in
       Result { () throws(TableFailure) in
@@ -163,6 +151,42 @@ package final class TableRunner: StepRunner {
       }
     }
     return try result.get()
+  }
+
+  /// What a row of the table's file rests on; nothing is run or kept.
+  ///
+  /// - Parameters:
+  ///   - number: from 1.
+  ///   - member: which file, where the step makes a folder.
+  /// - Returns: nil if there is no such row.
+  func lineage(
+    ofRow number: Int, in member: ByteString, of step: TableStep, _ request: RunRequest, limit: Int
+  ) throws(TableFailure) -> RowLineage? {
+    let (relation, source) = try reading(step, request)
+    return try Evaluation(source).lineage(ofRow: number, in: member, of: relation, step.form, limit: limit)
+  }
+
+  /// A step's table, and its files.
+  private func reading(
+    _ step: TableStep, _ request: RunRequest
+  ) throws(TableFailure) -> (relation: Relation, source: Evaluation.Source) {
+    guard let relation = step.plan.content as? Relation else {
+      throw .input("the table's expression is not known; evaluate the program again")
+    }
+    var origins: [Relation.Input: RunRequest.Input] = [:]
+    for (input, staged) in zip(step.inputs, request.inputs) {
+      origins[Relation.Input(reference: input.reference, kind: input.kind)] = staged
+    }
+    let staged = origins
+    let source = { (part: Relation.Input) throws(TableFailure) -> [InputFile] in
+      guard let input = staged[part] else { throw .input("a file of the table was not handed to its step") }
+      do throws(SystemError) {
+        return try self.files(of: input)
+      } catch {
+        throw .input(error.message)
+      }
+    }
+    return (relation, source)
   }
 
   /// The files of an input, ascending by path.

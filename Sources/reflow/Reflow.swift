@@ -53,7 +53,7 @@ enum Main {
     }
     try checkName(of: words.first)
     let commands: [any ProgramCommand.Type] = [
-      BuildCommand.self, WatchCommand.self, TestCommand.self, EvalCommand.self, StatusCommand.self,
+      BuildCommand.self, WatchCommand.self, TestCommand.self, EvalCommand.self, StatusCommand.self, WhyCommand.self,
     ]
     guard let name = words.first, let type = commands.first(where: { $0.configuration.commandName == name }) else {
       var command = try Reflow.parseAsRoot(words)

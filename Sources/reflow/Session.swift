@@ -23,6 +23,8 @@ struct Session {
   var isForced = false
   /// False where they have been said already.
   var saysWarnings = true
+  /// Asked of a dry run.
+  var question: RowQuestion?
   /// Gets the events in the place of the terminal.
   var report: (any EventSink)?
   /// Is told of each file of a program before it is read.
@@ -103,10 +105,12 @@ struct Session {
       interruption: interruption, sink: sink,
       open: { () throws(SystemError) -> World in
         if isDryRun {
-          return try readingWorld(fileSystem, snapshot, clock) { objects in
+          var world = try readingWorld(fileSystem, snapshot, clock) { objects in
             LinuxStepRunner(
               configuration: runnerConfiguration(state: state), fileSystem: fileSystem, objects: objects)
           }
+          world.question = question
+          return world
         }
         // While the process is small and has one thread: the spawner is a copy of it.
         try LinuxStepRunner.startSpawner()

@@ -4,18 +4,27 @@ import Diagnostics
 import Ports
 import Queries
 
-struct WhyCommand: ParsableCommand {
+struct WhyCommand: ProgramCommand {
   static let configuration = CommandConfiguration(
     commandName: "why", abstract: "Say where an output comes from, or what depends on an input.",
+    usage: """
+      reflow why [--json] [--root <root>] [--out <out>] <what>
+      reflow why [--json] [--root <root>] [--out <out>] --row <row> [--program <program>] <what> [-NAME=VALUE ...]
+      reflow why [--json] [--root <root>] --input <input>
+      """,
     discussion: """
       WHAT is the path of an output (with or without 'out/'), a step's label, or the first digits of its key (four at least). The answer is \
-      about the last build that knows it.
+      about the last build that knows it. With --row, WHAT is a table, and the answer are the records that the row rests on.
       """)
 
   @Argument(help: "An output, or a step.")
   var what: String?
   @Option(help: "Say which steps and outputs depend on this file or folder.")
   var input: String?
+  @Option(help: "Name the records that this row of a table rests on, from 1; the header is none.")
+  var row: Int?
+  @Option(help: "The program that makes the table.")
+  var program = "main.rf"
   @Flag(help: "Print JSON.")
   var json = false
   @Option(help: "The workspace root.")
@@ -27,9 +36,24 @@ struct WhyCommand: ParsableCommand {
     guard (what == nil) != (input == nil) else {
       throw ValidationError("name an output or a step, or an input with --input")
     }
+    if let row {
+      guard what != nil else { throw ValidationError("--row asks about an output") }
+      guard row > 0 else { throw ValidationError("rows are counted from 1") }
+    }
   }
 
-  func run() throws {
+  static let programOptions: [ProgramArguments.Option] = [
+    .init(name: "input", takesValue: true), .init(name: "row", takesValue: true),
+    .init(name: "program", takesValue: true), .init(name: "json", takesValue: false),
+    .init(name: "root", takesValue: true), .init(name: "out", takesValue: true),
+    .init(name: "help", takesValue: false), .init(name: "version", takesValue: false),
+  ]
+
+  func run(_ arguments: ProgramArguments) throws {
+    if let row, let what { return try tellRow(row, of: what, arguments) }
+    if let unknown = arguments.parameters.first {
+      throw ValidationError("'-\(unknown.name)' is no option; parameters of a program go with --row")
+    }
     let state = try StateReading(root: root)
     let text = try input.map { try tellInput($0, state) } ?? tellOutput(what ?? "", state)
     Terminal.print(text)
@@ -98,6 +122,37 @@ struct WhyCommand: ParsableCommand {
     let isThere = HostFile.exists(state.workspace.absolute(named))
     let about = isThere ? "'\(name)' was not made by reflow" : "no build made an output or a step '\(name)'"
     return about + hint
+  }
+
+  // MARK: Rows
+
+  /// How many records people want to read.
+  private static let toldRecords = 50
+
+  private func tellRow(_ row: Int, of name: String, _ arguments: ProgramArguments) throws {
+    let workspace = try Workspace(root: root)
+    if arguments.wantsHelp { return try workspace.printHelp(of: program) }
+    var options = try RunningOptions.parse([])
+    options.quiet = true
+    try options.validate()
+    var session = Session(
+      workspace: workspace, options: options, verb: "why", outputFolder: try workspace.outputFolder(out), isDryRun: true
+    )
+    session.saysWarnings = false
+    var answer: Result<RowAnswer, SystemError>?
+    session.question = RowQuestion(
+      path: try candidates(name, workspace)[0], row: row, limit: json ? .max : Self.toldRecords
+    ) { answer = $0 }
+    var request = Session.Request(outputsOf: program, targets: ["Main"], arguments.parameters)
+    request.evaluatesAlways = true
+    let status = session.status(of: request)
+    guard let answer else { throw (status == .done ? ExitStatus.refused : status).exitCode }
+    switch answer {
+    case .success(let answer): Terminal.print(json ? answer.json(name, row) : answer.text(name, row))
+    case .failure(let error):
+      Terminal.printError("error: \(error.message)\n")
+      throw error.exitStatus.exitCode
+    }
   }
 
   // MARK: Inputs
