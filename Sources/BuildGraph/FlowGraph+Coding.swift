@@ -74,6 +74,7 @@ extension BinaryWriter {
   /// Without the plan's content, which only an evaluation has.
   private mutating func write(_ table: TableStep) {
     write(table.plan.key)
+    write(compact: table.plan.outline)
     switch table.form {
     case .csv: write(UInt8(0))
     case .tsv: write(UInt8(1))
@@ -243,8 +244,11 @@ extension BinaryReader {
   }
 
   private mutating func readTable() -> TableStep? {
-    guard let key = readDigest(), let form = readForm(), let inputs = readList({ $0.readInput() }) else { return nil }
-    return TableStep(plan: TablePlan(key: key, content: nil), form: form, inputs: inputs)
+    guard let key = readDigest(), let outline = readCompactString(), let form = readForm(),
+      let inputs = readList({ $0.readInput() })
+    else { return nil }
+    return TableStep(
+      plan: TablePlan(key: key, content: nil, outline: ByteString(outline)), form: form, inputs: inputs)
   }
 
   private mutating func readForm() -> TableStep.Form? {

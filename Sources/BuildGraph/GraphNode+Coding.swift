@@ -2,7 +2,7 @@
 ///
 /// Versions of the header: 1, the first; 2, with the layouts of the program's files.
 extension GraphHeader {
-  private static let version: UInt8 = 2
+  private static let version: UInt8 = 3
 
   package var encoded: [UInt8] {
     var writer = BinaryWriter(reserving: 256 + sayings.count)

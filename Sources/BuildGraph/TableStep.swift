@@ -42,10 +42,13 @@ package struct TablePlan: Hashable, Sendable {
   /// For the room of tables. Nil where the graph comes from the state: then the program must be evaluated again before the
   /// step can run.
   package let content: (any Sendable)?
+  /// The expression in words, a line for each part of it; says nothing that the key does not.
+  package let outline: ByteString
 
-  package init(key: Digest, content: (any Sendable)?) {
+  package init(key: Digest, content: (any Sendable)?, outline: ByteString = "") {
     self.key = key
     self.content = content
+    self.outline = outline
   }
 
   package static func == (a: Self, b: Self) -> Bool { a.key == b.key }

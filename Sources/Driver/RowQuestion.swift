@@ -1,7 +1,8 @@
 package import BuildGraph
-import Language
 package import Diagnostics
-package import Ports
+import Engine
+import Language
+import Ports
 package import Tables
 
 /// Which records a row of an output rests on (engine rule 29): asked in a dry run, of outputs that are up to date.
@@ -49,7 +50,7 @@ extension BuildRun {
       throw SystemError(
         .notFound, "the program makes no output '\(path.display)'" + (hint.map { "; did you mean '\($0)'?" } ?? ""))
     }
-    guard let step = entry.reference.step, case .table(let table) = graph.steps[Int(step.index)].work else {
+    guard case .step(let step) = GraphNode(entry.reference), case .table(let table) = graph.steps[Int(step.index)].work else {
       throw SystemError(.wrongKind, "'\(path.display)' is no table: --row asks about the rows of a table")
     }
     if case .parts = table.form, path == entry.path {

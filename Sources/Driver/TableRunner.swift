@@ -169,7 +169,7 @@ package final class TableRunner: StepRunner {
   /// A step's table, and its files.
   private func reading(
     _ step: TableStep, _ request: RunRequest
-  ) throws(TableFailure) -> (relation: Relation, source: Evaluation.Source) {
+  ) throws(TableFailure) -> (relation: Relation, source: ResidentTables.Source) {
     guard let relation = step.plan.content as? Relation else {
       throw .input("the table's expression is not known; evaluate the program again")
     }

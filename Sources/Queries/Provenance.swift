@@ -123,7 +123,9 @@ package struct ProvenanceQuery {
     switch step.work {
     case .copy(_, _, .path(let path)): return "copy to \(path.bytes.display)"
     case .copy(_, _, .unmapped(let url)): return "copy to \(url.display)"
-    case .table(let table): return "table, as \(table.form.label)"
+    case .table(let table):
+      let outline = table.plan.outline.display
+      return outline.isEmpty ? "table, as \(table.form.label)" : "table, as \(table.form.label), of\n\(outline)"
     case .exec(let exec):
       var names: [ArtifactReference: ByteString] = [:]
       for input in exec.inputs where names[input.reference] == nil {

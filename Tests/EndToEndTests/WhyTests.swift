@@ -53,6 +53,65 @@ struct WhyTests {
     #expect(try project.reflow("why", "--input", "main.rf").output.contains("is a part of the program"))
   }
 
+  @Test func `why of a table tells its plan and its sources`() throws {
+    let project = try Workspace(fixture: "tables")
+    #expect(try project.build("mentions.rf").status == 0)
+    let why = try project.reflow("why", "out/components.csv").output
+    #expect(why.contains("command  table, as csv, of\n") && why.contains("fixpoint (mentions.rf:"), "\(why)")
+    #expect(why.contains("reads    mentions.csv"))
+  }
+
+  private static let relations = """
+    val E = table(dir("edges")) {src, dst int}
+    val N = table(file("names.csv")) {id int, name string}
+    val Degree = [{name: n.name, n: len(g.rows)} | g <- group(E, func(e {dst int}) => e.dst), n <- N, if n.id == g.key]
+    val Reach = fixpoint(E, func(p table {src, dst int}) =>
+      distinct(E + [{src: x.src, dst: e.dst} | x <- p, e <- E, if x.dst == e.src]))
+    val Main = {degree: Degree, reach: Reach, parts: parts(E, 2), note: file("names.csv")}
+
+    """
+
+  @Test func `why --row names the records that a row rests on`() throws {
+    let project = try Workspace([
+      "main.rf": Self.relations, "names.csv": "id,name\n2,bob\n3,\"cyd\nlee\"\n",
+      "edges/a.csv": "src,dst\n1,2\n1,3\n", "edges/b.csv": "dst,src\r\n3,2\r\n",
+    ])
+    #expect(try project.build().status == 0)
+    let why = try project.reflow("why", "out/degree.csv", "--row", "2")
+    #expect(why.status == 0, "\(why.errors)")
+    #expect(
+      why.output == """
+        out/degree.csv, row 2: "cyd
+        lee",2
+          rests on these 3 records
+          edges/a.csv:3: 1,3
+          edges/b.csv:2: 3,2
+          names.csv:3: 3,"cyd
+
+        """)
+    let reach = try project.reflow("why", "--row", "3", "reach.csv")
+    #expect(reach.output.contains("2,3\n  rests on 1 record that suffices for it; fewer may\n  edges/b.csv:2: 3,2\n"))
+    let part = try project.read("out/parts/part-0.csv").contains("1,2") ? "part-0.csv" : "part-1.csv"
+    #expect(try project.reflow("why", "out/parts/\(part)", "--row", "1").output.contains("edges/a.csv:2: 1,2"))
+    let json = try project.reflow("why", "--json", "out/degree.csv", "--row", "1").output
+    let object = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any]
+    #expect((object?["records"] as? [[String: Any]])?.count == 2 && object?["isExact"] as? Bool == true)
+
+    func refusal(_ arguments: String...) throws -> String {
+      let why = try project.run(Workspace.binary, ["why"] + arguments)
+      #expect(why.status == 2, "\(arguments)")
+      return why.errors
+    }
+    #expect(try refusal("out/degree.csv", "--row", "3").contains("'degree.csv' has no row 3"))
+    #expect(try refusal("out/degree.csv", "--row", "0").contains("rows are counted from 1"))
+    #expect(try refusal("out/note", "--row", "1").contains("'note' is no table"))
+    #expect(try refusal("out/parts", "--row", "1").contains("name the part that holds the row"))
+    #expect(try refusal("out/degre.csv", "--row", "1").contains("did you mean 'degree.csv'?"))
+    try project.write("names.csv", "id,name\n2,bea\n")
+    #expect(try refusal("out/degree.csv", "--row", "1").contains("is not up to date: build first, then ask"))
+    #expect(try project.read("out/degree.csv") == "name,n\nbob,1\n\"cyd\nlee\",2\n", "nothing is made")
+  }
+
   @Test func `what nothing is known of is said so, with what was probably meant`() throws {
     let project = try project()
     let early = try project.reflow("why", "out/all")

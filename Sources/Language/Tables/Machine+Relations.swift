@@ -202,7 +202,8 @@ extension Machine {
         notes: [Diagnostic.Note("what depends on the argument of fixpoint's function has no value of its own")])
     }
     let inputs = relation.inputs.map { Exec.Input(reference: $0.reference, kind: $0.kind) }
-    let work = TableStep(plan: TablePlan(key: relation.key, content: relation), form: form, inputs: inputs)
+    let plan = TablePlan(key: relation.key, content: relation, outline: ByteString(relation.outline))
+    let work = TableStep(plan: plan, form: form, inputs: inputs)
     let name = identifier
     return .output(
       graph.addStep(Step(work: .table(work), name: name.isEmpty ? "table" : name, location: relation.location)), 0)

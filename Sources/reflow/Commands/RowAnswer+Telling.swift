@@ -10,9 +10,9 @@ extension RowAnswer {
       if lineage.isEverything {
         "all \(count) that it reads; nothing less was found to suffice"
       } else if lineage.isExact {
-        "these \(count)"
+        "\(lineage.recordCount == 1 ? "this" : "these") \(count)"
       } else {
-        "\(count) that suffice for it; fewer may"
+        "\(count) that \(lineage.recordCount == 1 ? "suffices" : "suffice") for it; fewer may"
       }
     var lines = ["\(output), row \(row): \(lineage.row.display)", "  rests on \(verdict)"]
     for (place, record) in zip(places, lineage.records) {
