@@ -3,7 +3,7 @@ package import Diagnostics
 import Engine
 import Language
 import Ports
-package import Tables
+import Tables
 
 /// Which records a row of an output rests on (engine rule 29): asked in a dry run, of outputs that are up to date.
 package struct RowQuestion {
@@ -28,9 +28,25 @@ package struct RowQuestion {
 
 /// What a row rests on, by names that people know.
 package struct RowAnswer: Sendable {
-  package var lineage: RowLineage
-  /// Of the record with the same index: a source's path, or the label of the step that made it.
-  package var places: [String]
+  package struct Record: Sendable {
+    /// A source's path, or the label of the step that made the file.
+    package var place: String
+    /// Where it begins, from 1.
+    package var line: Int
+    package var text: ByteString
+  }
+
+  /// The row, as a record of the output.
+  package var row: ByteString
+  package var records: [Record]
+  /// With those that are not named.
+  package var recordCount: Int
+  /// Where the program itself writes rows that it rests on too.
+  package var literals: [ProgramLocation]
+  /// False where fewer records may do.
+  package var isExact: Bool
+  /// Whether nothing less than all records was found to suffice.
+  package var isEverything: Bool
 }
 
 extension BuildRun {
@@ -50,7 +66,8 @@ extension BuildRun {
       throw SystemError(
         .notFound, "the program makes no output '\(path.display)'" + (hint.map { "; did you mean '\($0)'?" } ?? ""))
     }
-    guard case .step(let step) = GraphNode(entry.reference), case .table(let table) = graph.steps[Int(step.index)].work else {
+    guard case .step(let step) = GraphNode(entry.reference), case .table(let table) = graph.steps[Int(step.index)].work
+    else {
       throw SystemError(.wrongKind, "'\(path.display)' is no table: --row asks about the rows of a table")
     }
     if case .parts = table.form, path == entry.path {
@@ -69,7 +86,11 @@ extension BuildRun {
         let lineage = try runner.lineage(
           ofRow: question.row, in: member, of: table, request, limit: question.limit)
       else { throw TableFailure.input("'\(path.display)' has no row \(question.row)") }
-      return RowAnswer(lineage: lineage, places: lineage.records.map { place(of: $0) })
+      return RowAnswer(
+        row: lineage.row,
+        records: lineage.records.map { RowAnswer.Record(place: place(of: $0), line: $0.line, text: $0.text) },
+        recordCount: lineage.recordCount, literals: lineage.literals, isExact: lineage.isExact,
+        isEverything: lineage.isEverything)
     } catch {
       throw SystemError(.notFound, error.message)
     }

@@ -124,7 +124,7 @@ package struct ProvenanceQuery {
     case .copy(_, _, .path(let path)): return "copy to \(path.bytes.display)"
     case .copy(_, _, .unmapped(let url)): return "copy to \(url.display)"
     case .table(let table):
-      let outline = table.plan.outline.display
+      let outline = table.plan.outline.utf8 ?? ""
       return outline.isEmpty ? "table, as \(table.form.label)" : "table, as \(table.form.label), of\n\(outline)"
     case .exec(let exec):
       var names: [ArtifactReference: ByteString] = [:]

@@ -57,7 +57,7 @@ struct WhyTests {
     let project = try Workspace(fixture: "tables")
     #expect(try project.build("mentions.rf").status == 0)
     let why = try project.reflow("why", "out/components.csv").output
-    #expect(why.contains("command  table, as csv, of\n") && why.contains("fixpoint (mentions.rf:"), "\(why)")
+    #expect(why.contains("command  table, as table.csv, of\n") && why.contains("fixpoint (mentions.rf:"), "\(why)")
     #expect(why.contains("reads    mentions.csv"))
   }
 
@@ -81,8 +81,7 @@ struct WhyTests {
     #expect(why.status == 0, "\(why.errors)")
     #expect(
       why.output == """
-        out/degree.csv, row 2: "cyd
-        lee",2
+        out/degree.csv, row 2: "cyd\\x0alee",2
           rests on these 3 records
           edges/a.csv:3: 1,3
           edges/b.csv:2: 3,2

@@ -1,54 +1,55 @@
+import BuildGraph
 import Diagnostics
 import Driver
 
 /// What a row rests on, for people and as JSON.
 extension RowAnswer {
   /// Lines, the last with its newline.
-  func text(_ output: String, _ row: Int) -> String {
-    let count = lineage.recordCount == 1 ? "1 record" : "\(lineage.recordCount) records"
+  func text(_ output: String, _ number: Int) -> String {
+    let count = recordCount == 1 ? "1 record" : "\(recordCount) records"
     let verdict =
-      if lineage.isEverything {
+      if isEverything {
         "all \(count) that it reads; nothing less was found to suffice"
-      } else if lineage.isExact {
-        "\(lineage.recordCount == 1 ? "this" : "these") \(count)"
+      } else if isExact {
+        "\(recordCount == 1 ? "this" : "these") \(count)"
       } else {
-        "\(count) that \(lineage.recordCount == 1 ? "suffices" : "suffice") for it; fewer may"
+        "\(count) that \(recordCount == 1 ? "suffices" : "suffice") for it; fewer may"
       }
-    var lines = ["\(output), row \(row): \(lineage.row.display)", "  rests on \(verdict)"]
-    for (place, record) in zip(places, lineage.records) {
-      lines.append("  \(place):\(record.line): \(record.text.display)")
+    var lines = ["\(output), row \(number): \(row.display)", "  rests on \(verdict)"]
+    for record in records {
+      lines.append("  \(record.place):\(record.line): \(record.text.display)")
     }
-    let more = lineage.recordCount - lineage.records.count
+    let more = recordCount - records.count
     if more > 0 { lines.append("  and \(more) more; --json names them all") }
-    for place in lineage.literals { lines.append("  \(place.file):\(place.line): rows that the program writes") }
+    for place in literals { lines.append("  \(place.file):\(place.line): rows that the program writes") }
     return lines.joined(separator: "\n") + "\n"
   }
 
   /// One object on one line.
-  func json(_ output: String, _ row: Int) -> String {
+  func json(_ output: String, _ number: Int) -> String {
     var json = JSONText()
     json.beginObject()
     json.key("output")
     json.string(output)
     json.key("row")
-    json.integer(row)
+    json.integer(number)
     json.key("text")
-    json.string(lineage.row.display)
+    json.string(row.display)
     json.key("isExact")
-    json.bool(lineage.isExact)
+    json.bool(isExact)
     json.key("records")
     json.beginArray()
-    for (place, record) in zip(places, lineage.records) {
+    for record in records {
       json.beginObject()
       json.key("path")
-      json.string(place)
+      json.string(record.place)
       json.key("line")
       json.integer(record.line)
       json.key("text")
       json.string(record.text.display)
       json.endObject()
     }
-    for place in lineage.literals {
+    for place in literals {
       json.beginObject()
       json.key("path")
       json.string(place.file)

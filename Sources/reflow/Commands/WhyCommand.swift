@@ -1,6 +1,7 @@
 import ArgumentParser
 import BuildGraph
 import Diagnostics
+import Driver
 import Ports
 import Queries
 
