@@ -138,9 +138,21 @@ func removeTree(_ folder: Int32, _ name: ByteString) -> Bool {
 
 /// Reads a descriptor to its end, or gives up beyond a limit.
 func readAll(_ descriptor: Int32, sizeHint: Int, limitBytes: Int) -> Result<[UInt8]?, ErrnoFailure> {
-  var bytes: [UInt8] = []
-  bytes.reserveCapacity(min(max(sizeHint, 0), limitBytes) + 1)
   var failure: Int32 = 0
+  var bytes: [UInt8] = []
+  if sizeHint >= 1 << 20, sizeHint <= limitBytes {
+    bytes = [UInt8](unsafeUninitializedCapacity: sizeHint + 1) { buffer, count in
+      preferLargePages(buffer)
+      while count < buffer.count, failure == 0 {
+        let read = Glibc.read(descriptor, buffer.baseAddress! + count, buffer.count - count)
+        if read == 0 { return }
+        if read > 0 { count += read } else if errno != EINTR { failure = errno }
+      }
+    }
+    if failure == 0, bytes.count <= sizeHint { return .success(bytes) }
+  } else {
+    bytes.reserveCapacity(min(max(sizeHint, 0), limitBytes) + 1)
+  }
   let chunk = min(max(sizeHint + 1, 4096), 1 << 20)
   while failure == 0, bytes.count <= limitBytes {
     let count = withUnsafeTemporaryAllocation(byteCount: chunk, alignment: 16) { buffer in
@@ -152,6 +164,15 @@ func readAll(_ descriptor: Int32, sizeHint: Int, limitBytes: Int) -> Result<[UIn
     if count == 0 { return .success(bytes.count <= limitBytes ? bytes : nil) }
   }
   return failure == 0 ? .success(nil) : .failure(ErrnoFailure(number: failure))
+}
+
+/// Large memory that is written once costs a fault for each page: with pages of 2 MiB there are few.
+private func preferLargePages(_ buffer: UnsafeMutableBufferPointer<UInt8>) {
+  let page = 2 << 20
+  let start = (UInt(bitPattern: buffer.baseAddress) + UInt(page - 1)) & ~UInt(page - 1)
+  let end = (UInt(bitPattern: buffer.baseAddress) + UInt(buffer.count)) & ~UInt(page - 1)
+  // MADV_HUGEPAGE. Where the kernel has none it is as it was. See: man 2 madvise.
+  if start < end { _ = madvise(UnsafeMutableRawPointer(bitPattern: start), Int(end - start), 14) }
 }
 
 /// An errno as an error, between system calls and the function that knows what was being done.

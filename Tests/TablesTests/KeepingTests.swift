@@ -211,7 +211,7 @@ import Testing
   @Test func aChangeCostsTheSameHoweverMuchThereIs() throws {
     let plan = try #require(SQLiteTests.relations(Self.fixed)["out2.csv"])
     var touched: [Int] = []
-    for size in [400, 4_000] {
+    for size in [400, 10_000] {
       let folder = StateFolder()
       var tables: [Rows] = [(0..<size).map { ($0, $0 / 4, "s\($0 % 100)") }, [], []]
       _ = try Self.run(plan, tables, in: folder)

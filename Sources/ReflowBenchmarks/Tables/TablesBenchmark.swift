@@ -8,7 +8,9 @@ struct TablesBenchmark: ParsableCommand {
     abstract: "Joins, word counts and reachability, first and after edits; beside DuckDB and polars.",
     discussion: """
       Workloads: join (orders with customers, grouped by region), words (how often each occurs), reach (the nodes that one reaches). An \
-      edit writes other records over random ones. 'reflow' is a process for each build, 'watch' a watch that answers it. The peers are \
+      edit writes other records over random ones. 'reflow' is a process for each build, which goes on from what the one before has left, \
+      'watch' a watch that answers it. Of 'reflow' the last columns are what it says of its work: bytes parsed, rows that came or went, records \
+      that operators touched, bytes of traces read and written. The peers are \
       used where the Python that is named has them, with one thread, and run anew each time; each result is compared with reflow's, byte by byte.
       """)
 
@@ -38,20 +40,22 @@ struct TablesBenchmark: ParsableCommand {
     guard access(binary, X_OK) == 0 else {
       throw ValidationError("no reflow binary at \(binary); build it, or name it with --reflow")
     }
-    print("workload  tool     phase      wall s      CPU s       peak MiB")
+    print("workload  tool     phase      wall s      CPU s       peak MiB    parsed, rows, touched, read, written")
     for workload in workload.compactMap({ TableWorkload(rawValue: $0) }) {
       for name in tool { measure(workload, name, binary) }
     }
   }
 
   private func measure(_ workload: TableWorkload, _ tool: String, _ binary: String) {
-    guard let command = command(workload, tool, binary) else { return }
+    guard let plain = command(workload, tool, binary) else { return }
     Scratch.removeAll(folder)
     Scratch.makeFolder(folder)
     workload.write(rows: rows, in: folder)
     var watch: pid_t?
     defer { if let watch { ChildProcess.kill(watch) } }
     let build = [binary, "build", "-q"]
+    let events = "\(folder)/events.jsonl"
+    let command = tool == "reflow" ? plain + ["--events", events] : plain
     let first = ChildProcess.run(tool == "watch" ? build : command, in: folder)
     guard first.status == 0 else { return print("\(workload.rawValue): \(tool) failed") }
     if tool == "watch" {
@@ -64,13 +68,15 @@ struct TablesBenchmark: ParsableCommand {
     }
     for count in changes {
       var runs: [ChildRun] = []
+      var work: [[Int]] = []
       for round in 0..<rounds {
         workload.edit(count, rows: rows, seed: UInt64(count * 31 + round), in: folder)
         let run = ChildProcess.run(tool == "watch" ? build : command, in: folder)
         guard run.status == 0 else { return print("\(workload.rawValue): \(tool) failed after an edit") }
         runs.append(run)
+        if tool == "reflow" { work.append(Self.work(in: Scratch.read(events))) }
       }
-      report(workload, tool, "\(count)", runs)
+      report(workload, tool, "\(count)", runs, work)
     }
     // The same file by both ways.
     guard tool == "duckdb" || tool == "polars" else { return }
@@ -93,7 +99,17 @@ struct TablesBenchmark: ParsableCommand {
     }
   }
 
-  private func report(_ workload: TableWorkload, _ tool: String, _ phase: String, _ runs: [ChildRun]) {
+  /// The numbers of the note in which a build says what it did; none where it evaluated the table from nothing.
+  private static func work(in events: String) -> [Int] {
+    guard let line = events.split(separator: "\n").last(where: { $0.contains("went on from the last build") }),
+      let start = line.firstRange(of: "went on")?.lowerBound
+    else { return [] }
+    return line[start...].split { !$0.isNumber }.compactMap { Int($0) }
+  }
+
+  private func report(
+    _ workload: TableWorkload, _ tool: String, _ phase: String, _ runs: [ChildRun], _ work: [[Int]] = []
+  ) {
     func median(_ value: (ChildRun) -> Double) -> String {
       let sorted = runs.map(value).sorted()
       let thousandths = Int((sorted[sorted.count / 2] * 1000).rounded())
@@ -103,8 +119,9 @@ struct TablesBenchmark: ParsableCommand {
     let cells = [
       workload.rawValue, tool, phase, median(\.wallSeconds), median(\.cpuSeconds),
       median { Double($0.peakKibibytes) / 1024 },
+      work.isEmpty ? "" : work[work.count / 2].map(String.init).joined(separator: ", "),
     ]
-    let widths = [10, 9, 11, 12, 12, 8]
+    let widths = [10, 9, 11, 12, 12, 12, 8]
     print(zip(cells, widths).map { $0 + String(repeating: " ", count: max(1, $1 - $0.utf8.count)) }.joined())
   }
 }

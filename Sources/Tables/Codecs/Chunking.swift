@@ -18,7 +18,7 @@ package struct Chunk: Hashable, Sendable {
 /// `least`; else at `most`, or with the file.
 package struct Chunking: Hashable, Sendable {
   /// In bytes; at least 64.
-  private let least: Int
+  let least: Int
   private let most: Int
   private let mask: UInt64
 

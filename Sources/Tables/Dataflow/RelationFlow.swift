@@ -121,6 +121,20 @@ final class RelationFlow {
     }
   }
 
+  /// Works off what has been added so far; what it comes to is part of the next update.
+  ///
+  /// - Returns: false if it was told to stop; it is of no use then.
+  func advance(while mayContinue: @escaping () -> Bool) throws(Unsupported) -> Bool {
+    if !hasBegun { try begin() }
+    epoch += 1
+    for input in inputs.values { input.advance(to: epoch) }
+    for (input, _, _) in literals { input.advance(to: epoch) }
+    return flow.step(while: mayContinue)
+  }
+
+  /// Whether it has loops: for them many small updates are more work than a large one.
+  var hasLoops: Bool { !guards.isEmpty }
+
   /// Works off what has been added.
   ///
   /// - Complexity: in proportion to what changes, with what a loop touches on its way.

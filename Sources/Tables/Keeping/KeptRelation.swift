@@ -73,7 +73,9 @@ final class KeptRelation {
     _ current: Relation, _ form: TableStep.Form, _ source: [Relation.Input: [InputFile]],
     while mayContinue: @escaping () -> Bool
   ) throws(Unsupported) -> Outcome {
-    for change in try prepare(current, source) { feed(change) }
+    for change in try prepare(current, source) {
+      guard try feed(change, while: mayContinue) else { return .stopped }
+    }
     switch try flow.update(while: mayContinue) {
     case .changes(let changes):
       do throws(SystemError) {
@@ -148,13 +150,26 @@ final class KeptRelation {
     }
   }
 
-  private func feed(_ change: Change) {
+  /// Rows that are worked off at once, where there are no loops: what lies between operators does not grow with the files.
+  private var sliceRows: Int { 128 * chunking.least }
+
+  /// - Returns: false if it was told to stop.
+  private func feed(_ change: Change, while mayContinue: @escaping () -> Bool) throws(Unsupported) -> Bool {
     files[change.table] = change.files
     let table = flow.tables[change.table]
-    for rows in change.removed { flow.add(rows, to: table, times: -1) }
-    for rows in change.added { flow.add(rows, to: table, times: 1) }
+    var waiting = 0
+    for (lists, times) in [(change.removed, -1), (change.added, 1)] {
+      for rows in lists {
+        flow.add(rows, to: table, times: times)
+        waiting += rows.count
+        guard waiting >= sliceRows, !flow.hasLoops else { continue }
+        guard try flow.advance(while: mayContinue) else { return false }
+        waiting = 0
+      }
+    }
     parsedBytes += change.parsedBytes
     changedRows += (change.removed + change.added).reduce(0) { $0 + $1.count }
+    return true
   }
 
   /// Work so far.
