@@ -47,6 +47,11 @@ struct Atoms {
       case .block where tree.tokens[Int(expression.span.first)].kind == .leftBrace:
         roles[Int(expression.span.first)] |= Self.block
         roles[Int(expression.span.last)] |= Self.blockEnd
+      case .switch(let subject, _):
+        var brace = Int(tree[subject].span.last) + 1
+        while brace < Int(expression.span.last), tree.tokens[brace].kind != .leftBrace { brace += 1 }
+        roles[brace] |= Self.block
+        roles[Int(expression.span.last)] |= Self.blockEnd
       case .slice(_, _, let upper?): roles[Int(tree[upper].span.first) - 1] |= Self.tightColon
       case _: break
       }

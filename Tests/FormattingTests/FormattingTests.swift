@@ -105,6 +105,7 @@ import Testing
       val B=exec(image:="u",a)(o file){" cat   {{ a }}
         > {{o}} "}
       type T {m [string:int],n module{X int}}
+      val S=switch 1 {case 1:2;case _:{a:3}}
       """
     let expected = """
       // What it is.
@@ -122,6 +123,7 @@ import Testing
       val B = exec(image := "u", a) (o file) {" cat   {{ a }}
         > {{o}} "}
       type T {m [string:int], n module{X int}}
+      val S = switch 1 { case 1: 2; case _: {a: 3} }
 
       """
     #expect(try Self.formatted(program) == expected)
