@@ -94,8 +94,12 @@ import Testing
   func `mandoc finds nothing wrong`() throws {
     let project = try Workspace([:])
     for name in try FileManager.default.contentsOfDirectory(atPath: Self.folder).sorted() {
-      let lint = try project.run("mandoc", ["-Tlint", "-Wwarning", Self.folder + "/" + name])
-      #expect(lint.output + lint.errors == "", "\(name)")
+      let lint = try project.run("mandoc", ["-Tlint", "-Wstyle", Self.folder + "/" + name])
+      let complaints = (lint.output + lint.errors).split(separator: "\n").filter { line in
+        // Depends on what is installed, and is tested above.
+        !line.contains("referenced manual not found") && !line.contains("outdated mandoc.db")
+      }
+      #expect(complaints.isEmpty, "\(name): \(complaints)")
     }
   }
 
