@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// The looks of the pages.
 enum PageStyle {
   static let common = """
@@ -22,6 +24,33 @@ enum PageStyle {
 
     """
 
+  /// How the boxes of a graph tell what they are and how they went, on pages and in pictures.
+  static let nodes = """
+    .node rect{fill:var(--panel);stroke:var(--plain);stroke-width:1.4}
+    .node.output rect{stroke-width:2.2}
+    .node.source rect,.node.literal rect,.node.folder rect{fill:var(--ground)}
+    .node.run rect{stroke:var(--run);fill:var(--run-fill)}
+    .node.cached rect{stroke:var(--cached);fill:var(--cached-fill)}
+    .node.stale rect{stroke:var(--stale);fill:var(--stale-fill);stroke-dasharray:5 3}
+    .node.failed rect{stroke:var(--failed);fill:var(--failed-fill);stroke-width:2.4}
+    """
+
+  /// The beginning of a page that needs nothing else, up to its body.
+  static func head(title: String, style: String) -> String {
+    """
+    <!DOCTYPE html>
+    <html lang="en">
+    <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width,initial-scale=1">
+    <title>\(escaped(title))</title>
+    <link rel="icon" href="data:,">
+    <style>
+    \(Colours.style(root: ":root"))\(common)\(style)</style>
+    </head>
+    """
+  }
+
   static let graph = """
     html,body{height:100%}
     body{display:flex;flex-direction:column}
@@ -45,14 +74,9 @@ enum PageStyle {
     .edge{fill:none;stroke:var(--line);stroke-width:1.2}
     .edge.lit{stroke:var(--accent);stroke-width:2;pointer-events:none}
     marker path{fill:var(--line)}
+    #tip-lit path{fill:var(--accent)}
     .node{cursor:pointer}
-    .node rect{fill:var(--panel);stroke:var(--plain);stroke-width:1.4}
-    .node.output rect{stroke-width:2.2}
-    .node.source rect,.node.literal rect,.node.folder rect{fill:var(--ground)}
-    .node.run rect{stroke:var(--run);fill:var(--run-fill)}
-    .node.cached rect{stroke:var(--cached);fill:var(--cached-fill)}
-    .node.stale rect{stroke:var(--stale);fill:var(--stale-fill);stroke-dasharray:5 3}
-    .node.failed rect{stroke:var(--failed);fill:var(--failed-fill);stroke-width:2.4}
+    \(nodes)
     .node.running rect{stroke:var(--accent);fill:var(--run-fill);stroke-width:2.4;animation:beat 1.2s infinite alternate}
     .node.group.open>rect{fill:var(--ground)}
     .node.dim{opacity:.22}
@@ -79,7 +103,8 @@ enum PageStyle {
     svg .quiet{fill:var(--quiet)}
     .grid{stroke:var(--line);stroke-width:.5;opacity:.6}
     .bar rect{stroke:var(--ground);stroke-width:.6}
-    .bar text{fill:#fff;pointer-events:none}
+    .bar rect.thin{stroke:none}
+    .bar text{fill:var(--ground);pointer-events:none}
     .run{fill:var(--run)}
     .cached{fill:var(--cached)}
     .failed{fill:var(--failed)}
@@ -90,6 +115,7 @@ enum PageStyle {
     th,td{text-align:left;padding:3px 10px 3px 0;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
     th{color:var(--quiet);font-weight:600}
     td.number,th.number{text-align:right;white-space:nowrap}
+    .number+:not(.number){padding-left:16px}
     @media print{body{max-width:none}}
 
     """

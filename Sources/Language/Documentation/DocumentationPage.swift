@@ -37,7 +37,7 @@ package struct DocumentationPage: Sendable {
       <head>
       <meta charset="utf-8">
       <meta name="viewport" content="width=device-width, initial-scale=1">
-      <title>\(Self.escaped(title))</title>
+      <title>\(escaped(title))</title>
       <style>\(Self.style)</style>
       </head>
       <body>
@@ -46,9 +46,9 @@ package struct DocumentationPage: Sendable {
 
       """
     for (place, module) in modules.enumerated() {
-      page += "<section><a class=\"module\" href=\"#m\(place)\">\(Self.escaped(module.name))</a>\n<ul>\n"
+      page += "<section><a class=\"module\" href=\"#m\(place)\">\(escaped(module.name))</a>\n<ul>\n"
       for item in module.documentation.items {
-        page += "<li><a href=\"#\(Self.anchor(place, item))\">\(Self.escaped(item.name))</a></li>\n"
+        page += "<li><a href=\"#\(Self.anchor(place, item))\">\(escaped(item.name))</a></li>\n"
       }
       page += "</ul></section>\n"
     }
@@ -58,13 +58,13 @@ package struct DocumentationPage: Sendable {
   }
 
   private func section(_ place: Int, _ name: String, _ documentation: ModuleDocumentation) -> String {
-    var text = "<section id=\"m\(place)\">\n<h1>\(Self.escaped(name))</h1>\n"
+    var text = "<section id=\"m\(place)\">\n<h1>\(escaped(name))</h1>\n"
     if documentation.items.isEmpty { text += "<p>It exports nothing.</p>\n" }
     var last: ModuleDocumentation.Item.Kind?
     for item in documentation.items {
       if item.kind != last { text += "<h2>\(Self.heading(item.kind))</h2>\n" }
       last = item.kind
-      text += "<article id=\"\(Self.anchor(place, item))\">\n<pre><code>\(Self.escaped(item.signature))</code></pre>\n"
+      text += "<article id=\"\(Self.anchor(place, item))\">\n<pre><code>\(escaped(item.signature))</code></pre>\n"
       text += Self.paragraphs(item.documentation) + "</article>\n"
     }
     return text + "</section>\n"
@@ -116,21 +116,6 @@ package struct DocumentationPage: Sendable {
       } else {
         // A backquote without another one.
         result += "`" + escaped(piece)
-      }
-    }
-    return result
-  }
-
-  static func escaped(_ text: some StringProtocol) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      case "'": result += "&#39;"
-      case _: result.unicodeScalars.append(scalar)
       }
     }
     return result

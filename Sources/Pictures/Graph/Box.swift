@@ -51,24 +51,6 @@ extension Picture.State {
   }
 }
 
-/// Text for the inside of an element or an attribute in double quotes. What XML does not allow becomes a question mark.
-package func escaped(_ text: some StringProtocol) -> String {
-  var result = ""
-  for scalar in text.unicodeScalars {
-    switch scalar {
-    case "&": result += "&amp;"
-    case "<": result += "&lt;"
-    case ">": result += "&gt;"
-    case "\"": result += "&quot;"
-    case "\n", "\t": result.unicodeScalars.append(scalar)
-    case _ where scalar.value < 0x20 || scalar.value == 0x7F || scalar.value == 0xFFFE || scalar.value == 0xFFFF:
-      result += "?"
-    case _: result.unicodeScalars.append(scalar)
-    }
-  }
-  return result
-}
-
 /// A length for a picture: tenths, without zeros at the end.
 package func number(_ value: Double) -> String {
   guard value.isFinite, value.magnitude < 1e12 else { return "0" }

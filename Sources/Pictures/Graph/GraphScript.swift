@@ -129,7 +129,7 @@ enum GraphScript {
     function link(a, b, c) {
       const s = spot(a), t = spot(b), forward = s.x <= t.x;
       const p = [{x: forward ? s.x + s.w : s.x, y: s.y + s.h / 2}, {x: forward ? t.x : t.x + t.w, y: t.y + t.h / 2}];
-      return `<path class="edge ${c}" d="${curve(p)}" marker-end="url(#tip)"/>`;
+      return `<path class="edge ${c}" d="${curve(p)}" marker-end="url(#${c === 'lit' ? 'tip-lit' : 'tip'})"/>`;
     }
     const single = u => open.has(u) && data.units[u].m.length <= 60;
     function node(n, u, text) {

@@ -21,16 +21,7 @@ package struct GraphView {
       "<button data-state=\"\(state.rawValue)\" aria-pressed=\"true\"><i class=\"dot \(state.rawValue)\"></i>\(state.word)</button>"
     }.joined()
     return """
-      <!DOCTYPE html>
-      <html lang="en">
-      <head>
-      <meta charset="utf-8">
-      <meta name="viewport" content="width=device-width,initial-scale=1">
-      <title>\(escaped(picture.title))</title>
-      <link rel="icon" href="data:,">
-      <style>
-      \(Colours.style(root: ":root"))\(PageStyle.common)\(PageStyle.graph)</style>
-      </head>
+      \(PageStyle.head(title: picture.title, style: PageStyle.graph))
       <body data-live="\(isLive ? "yes" : "no")">
       <header>
       <h1>\(escaped(picture.title))</h1>
@@ -44,7 +35,9 @@ package struct GraphView {
       <main>
       <svg id="stage" tabindex="0" role="application" aria-label="The graph; press ? for the keys">
       <defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse">\
-      <path d="M0 0L8 4L0 8z"/></marker></defs>
+      <path d="M0 0L8 4L0 8z"/></marker>\
+      <marker id="tip-lit" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="4.5" markerHeight="4.5" \
+      orient="auto-start-reverse"><path d="M0 0L8 4L0 8z"/></marker></defs>
       <g id="scene"><g id="edges"></g><g id="nodes"></g><g id="lights"></g></g>
       </svg>
       <aside><div id="failures"></div><div id="panel" aria-live="polite"></div></aside>

@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// A graph as one SVG file that needs nothing else: colours follow the viewer's light or dark mode, and what a part is, how it
 /// went and why is told on hover.
 package struct VectorPicture {
@@ -108,13 +110,7 @@ package struct VectorPicture {
     .ground{fill:var(--ground)}
     .edge{fill:none;stroke:var(--line);stroke-width:1.2}
     marker path{fill:var(--line)}
-    .node rect{fill:var(--panel);stroke:var(--plain);stroke-width:1.4}
-    .node.output rect{stroke-width:2.2}
-    .node.source rect,.node.literal rect,.node.folder rect{fill:var(--ground)}
-    .node.run rect{stroke:var(--run);fill:var(--run-fill)}
-    .node.cached rect{stroke:var(--cached);fill:var(--cached-fill)}
-    .node.stale rect{stroke:var(--stale);fill:var(--stale-fill);stroke-dasharray:5 3}
-    .node.failed rect{stroke:var(--failed);fill:var(--failed-fill);stroke-width:2.4}
+    \(PageStyle.nodes)
 
     """
 }

@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// A report as one page of HTML that needs nothing else.
 package struct ReportView {
   private let report: Report
@@ -12,16 +14,7 @@ package struct ReportView {
   package var page: String {
     let title = "Build \(report.build.number) of \(report.program)"
     return """
-      <!DOCTYPE html>
-      <html lang="en">
-      <head>
-      <meta charset="utf-8">
-      <meta name="viewport" content="width=device-width,initial-scale=1">
-      <title>\(escaped(title))</title>
-      <link rel="icon" href="data:,">
-      <style>
-      \(Colours.style(root: ":root"))\(PageStyle.common)\(PageStyle.report)</style>
-      </head>
+      \(PageStyle.head(title: title, style: PageStyle.report))
       <body>
       <h1>\(escaped(title))</h1>
       <p class="quiet">\(Moment(report.build.startedAt)), \(escaped(report.build.status))</p>
@@ -80,14 +73,17 @@ package struct ReportView {
     for tick in Self.ticks(upTo: span) {
       let x = number(50 + tick * scale)
       text += "<line class=\"grid\" x1=\"\(x)\" y1=\"0\" x2=\"\(x)\" y2=\"\(number(height - 18))\"/>"
-      text += "<text class=\"quiet\" x=\"\(x)\" y=\"\(number(height - 5))\">\(Measure.seconds(tick))</text>\n"
+      let isLast = 50 + tick * scale > Self.chartWidth - 70
+      text += "<text class=\"quiet\" x=\"\(x)\" y=\"\(number(height - 5))\"\(isLast ? " text-anchor=\"end\"" : "")>"
+      text += "\(Self.label(ofTick: tick))</text>\n"
     }
     for lane in 0..<laneCount {
       text += "<text class=\"quiet\" x=\"2\" y=\"\(number(Double(lane) * Self.laneHeight + 14))\">\(lane + 1)</text>\n"
     }
     for (run, lane) in zip(report.runs, lanes) {
       let (x, width) = (50 + run.start * scale, max(0.7, run.seconds * scale))
-      let kind = (run.hasFailed ? "failed" : "run") + (run.isCritical ? " critical" : "")
+      let kind =
+        (run.hasFailed ? "failed" : "run") + (run.isCritical ? " critical" : "") + (width < 4 ? " thin" : "")
       text += "<g class=\"bar\" transform=\"translate(\(number(x)) \(number(Double(lane) * Self.laneHeight)))\">"
       text +=
         "<title>\(escaped(told(run)))</title><rect class=\"\(kind)\" width=\"\(number(width))\" height=\"19\" rx=\"2\"/>"
@@ -106,6 +102,12 @@ package struct ReportView {
     if let ending = run.ending { lines.append(ending) }
     if !run.reason.isEmpty { lines.append("because: \(run.reason)") }
     return lines.joined(separator: "\n")
+  }
+
+  /// `10 s` where the time is round, as it mostly is.
+  private static func label(ofTick seconds: Double) -> String {
+    guard seconds >= 1, seconds < 60, seconds == seconds.rounded() else { return Measure.seconds(seconds) }
+    return "\(Int(seconds)) s"
   }
 
   /// Round times, ten at most.
@@ -160,10 +162,9 @@ package struct ReportView {
   // MARK: Memory
 
   private var memory: String {
-    let runs = report.runs.filter { $0.peakBytes > 0 }.sorted { ($1.peakBytes, $0.label) < ($0.peakBytes, $1.label) }
-      .prefix(20)
+    let runs = largest
     guard let most = runs.map({ max($0.peakBytes, $0.askedBytes ?? 0) }).max(), most > 0 else { return "" }
-    let scale = 700 / Double(most)
+    let scale = 620 / Double(most)
     var text =
       "<div class=\"chart\"><svg width=\"\(number(Self.chartWidth))\" height=\"\(runs.count * 20 + 4)\" role=\"img\" "
     text += "aria-label=\"Memory asked and used\">\n"
@@ -184,6 +185,17 @@ package struct ReportView {
         "<text class=\"quiet\" x=\"\(number(end + 6))\" y=\"13\">\(Measure.bytes(run.peakBytes))\(asked)</text></g>\n"
     }
     return text + "</svg></div>\n<p class=\"quiet\">Filled: used at the most; framed: asked for in the program.</p>\n"
+  }
+
+  /// The runs that took most memory: of those of one name, which are often alike, three at most.
+  private var largest: ArraySlice<Report.Run> {
+    var counts: [String: Int] = [:]
+    return report.runs.filter { $0.peakBytes > 0 }.sorted { ($1.peakBytes, $0.label) < ($0.peakBytes, $1.label) }
+      .filter { run in
+        let name = Picture.Node.group(ofStep: run.label)
+        counts[name, default: 0] += 1
+        return counts[name, default: 0] <= 3
+      }.prefix(20)
   }
 
   private func isOver(_ run: Report.Run) -> Bool { run.askedBytes.map { run.peakBytes > $0 } ?? false }
