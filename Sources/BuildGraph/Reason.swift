@@ -21,6 +21,8 @@ package enum Reason: Hashable, Sendable {
   case neverBuilt
   indirect case inputChanged(Change)
   case commandChanged(Set<CommandKey.Part>)
+  /// The one step of its name reads others than it did: the first that it did not read then, nil where it only reads fewer.
+  case otherInputs(first: String?, others: Int, areAdded: Bool)
   /// It was built with exactly these inputs, but what it made is no longer in the cache.
   case resultGone
   /// The result in the cache was made outside the sandbox, and `--sandbox=strict` wants none such.
@@ -43,6 +45,10 @@ package enum Reason: Hashable, Sendable {
     case .commandChanged(let parts):
       let names = CommandKey.Part.allCases.filter(parts.contains).map { "\($0)" }
       return names == ["template"] ? "command changed" : "command changed (\(names.joined(separator: ", ")))"
+    case .otherInputs(nil, _, _): return "fewer inputs"
+    case .otherInputs(let first?, let others, let areAdded):
+      let more = others == 0 ? "" : " and \(others) more"
+      return areAdded ? "new input \(first)\(more)" : "other inputs: \(first)\(more)"
     case .resultGone: return "result is gone from the cache"
     case .notSandboxed: return "cached result was made outside the sandbox"
     case .destinationDiffers: return "destination differs"

@@ -19,7 +19,9 @@ extension BuildRun {
       let sets = try readSets(for: key)
       pending.append(.readSetsFound(step, key: key, sets: sets.map(\.paths)))
     case .lookUpResults(let lookups): try lookUpResults(lookups)
-    case .launch(let launch): submit(launch)
+    case .launch(var launch):
+      launch.reason = try toldExactly(launch.reason, of: launch.step)
+      submit(launch)
     case .withdraw(let step):
       scheduler.withdraw(step)
       launches[step] = nil
@@ -34,7 +36,8 @@ extension BuildRun {
     case .failed(let step, let failure): tell(step, failure)
     case .wouldRun(let step, let key, let reason):
       let label = engine.label(of: step)
-      sink.receive(.wouldRun(step: Self.name(key), label: label, reason: reason.description))
+      let told = try toldExactly(reason, of: step)
+      sink.receive(.wouldRun(step: Self.name(key), label: label, reason: told.description))
       if options.explains { explain(step, key, label) }
     case .sourceFailed(let id, let message): tell(id, message)
     case .restart: restart(.evaluate)

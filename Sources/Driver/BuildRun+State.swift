@@ -117,7 +117,18 @@ extension BuildRun {
       note(.addReadSet(declaredKey: set.declaredKey, ReadSet(paths: set.paths)))
       note(.setDeclaredKey(set.declaredKey, contentKey: record.contentKey))
     }
-    if let trace = record.trace { note(.setTrace(identity: record.identity, bytes: trace.encoded)) }
+    if let trace = record.trace {
+      note(.setTrace(identity: record.identity, bytes: trace.encoded))
+      if let name = engine.nameIdentity(of: record.step) { note(.setTrace(identity: name, bytes: trace.encoded)) }
+    }
+  }
+
+  /// A step that collects what others make is another one when there is one more of them; people take it for the same.
+  func toldExactly(_ reason: Reason, of step: StepID) throws(SystemError) -> Reason {
+    guard reason == .neverBuilt, let name = engine.nameIdentity(of: step),
+      let trace = try store.traces(for: [name])[name].flatMap(StepTrace.init(encoded:))
+    else { return reason }
+    return engine.reason(for: step, sinceNamesake: trace)
   }
 
   // MARK: Snapshot

@@ -47,6 +47,20 @@ extension BuildEngine {
     return StepTrace(contentKey: contentKey, command: plan.command, inputs: inputs)
   }
 
+  /// What the only step of its name is remembered by besides its identity; nil where several have its name.
+  package func nameIdentity(of step: StepID) -> Digest? { graph.nameIdentity(of: step) }
+
+  /// Why a step must run that was not built with these inputs before, given what the only step of its name was like.
+  ///
+  /// - Precondition: the step's content key is known.
+  /// - Complexity: O(inputs).
+  package mutating func reason(for step: StepID, sinceNamesake old: StepTrace) -> Reason {
+    guard let exec = exec(of: step), let key = progress[step].contentKey else { return .neverBuilt }
+    return trace(of: step, exec, reads: nil, contentKey: key).reason(sinceNamesake: old) { staged in
+      humanName(ofStaged: staged, step: step, exec)
+    }
+  }
+
   /// Forgets what a step that is done was like: all of that can be told again from what it read.
   mutating func forgetTrace(of step: StepID) {
     if exec(of: step)?.depfile == nil { progress.traces[step] = nil }

@@ -206,6 +206,23 @@ struct Graph {
   /// What people call a step.
   mutating func label(of step: StepID) -> String { labels.label(of: step, named: steps[Int(step.index)].name) }
 
+  /// What the only step of its name is known again by when it reads others than it did; nil where several have its name.
+  func nameIdentity(of step: StepID) -> Digest? {
+    let found = steps[Int(step.index)]
+    guard labels.isAlone(step, named: found.name) else { return nil }
+    var manifest = DigestManifest()
+    manifest.write(.name, found.name)
+    switch found.work {
+    case .exec(let exec): for output in exec.outputs { manifest.write(.label, output.label) }
+    case .table(let table): manifest.write(.label, table.form.label)
+    // It has a place that tells it from others.
+    case .copy: return nil
+    }
+    // No output is called so.
+    manifest.write(.label, "the only one")
+    return manifest.finish()
+  }
+
   private mutating func identity(of index: Int) -> Digest {
     let step = steps[index]
     var manifest = DigestManifest()

@@ -66,6 +66,12 @@ struct Labels {
     }
   }
 
+  /// Whether no other step that is known has its name.
+  func isAlone(_ id: StepID, named name: String) -> Bool {
+    if let label = labels[Int(id.index)] { return label == name }
+    return namesakes[name]?.count == 1
+  }
+
   mutating func label(of id: StepID, named name: String) -> String {
     if let label = labels[Int(id.index)] { return label }
     var label = name

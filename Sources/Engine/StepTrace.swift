@@ -80,4 +80,24 @@ extension StepTrace {
     }
     return .resultGone
   }
+
+  /// Why a step that is now like this must run, given what the only step of its name was like when it read other inputs.
+  ///
+  /// - Parameter name: what people call the input at a staged path.
+  /// - Complexity: O(inputs).
+  package func reason(sinceNamesake old: StepTrace, name: (ByteString) -> String) -> Reason {
+    // Places in the staging shift with the number of inputs, so they are compared by what lay there.
+    var before: [Digest: Int] = [:]
+    for input in old.inputs { before[input.digest, default: 0] += 1 }
+    var others: [Input] = []
+    for input in inputs {
+      if let count = before[input.digest], count > 0 { before[input.digest] = count - 1 } else { others.append(input) }
+    }
+    guard others.isEmpty else {
+      return .otherInputs(
+        first: name(others[0].path), others: others.count - 1, areAdded: inputs.count - old.inputs.count == others.count
+      )
+    }
+    return inputs.count < old.inputs.count ? .otherInputs(first: nil, others: 0, areAdded: false) : .neverBuilt
+  }
 }

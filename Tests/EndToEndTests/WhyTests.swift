@@ -42,6 +42,27 @@ struct WhyTests {
     #expect((object?["inputs"] as? [[String: Any]])?.count == 2)
   }
 
+  @Test func `a step that collects what others make says which input is new to it`() throws {
+    let project = try project()
+    func reasons() throws -> [String] {
+      try project.build("--explain").errors.split(separator: "\n").filter { $0.hasPrefix("run Join") }.map(String.init)
+    }
+    #expect(try reasons() == ["run Join (never built)"])
+    try project.write("data/c.txt", "c\n")
+    #expect(try project.build("-n").status == 0)
+    #expect(try reasons() == ["run Join (new input Upper[c.txt])"])
+    try project.write("data/c.txt", "cc\n")
+    #expect(try reasons() == ["run Join (input Upper[c.txt] changed)"])
+    try project.write("data/d.txt", "d\n")
+    try project.write("data/e.txt", "e\n")
+    #expect(try reasons() == ["run Join (new input Upper[d.txt] and 1 more)"])
+    try project.remove("data/a.txt")
+    #expect(try reasons() == ["run Join (fewer inputs)"])
+    try project.write("data/f.txt", "f\n")
+    try project.remove("data/b.txt")
+    #expect(try reasons() == ["run Join (other inputs: Upper[f.txt])"])
+  }
+
   @Test func `why --input tells the steps and outputs that depend on a file`() throws {
     let project = try project()
     #expect(try project.build().status == 0)

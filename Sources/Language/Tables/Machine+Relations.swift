@@ -48,7 +48,7 @@ extension Machine {
     if let known = relations[key] { return known }
     let made = Relation(
       operation, columns: columns, key: key, isAtMostOneRow: isAtMostOneRow,
-      location: current.code.module.location(of: current.code.origins[current.position - 1]))
+      location: current.code.module.location(of: current.code.origins[current.position - 1]), name: identifier)
     relations[key] = made
     return made
   }
@@ -204,7 +204,8 @@ extension Machine {
     let inputs = relation.inputs.map { Exec.Input(reference: $0.reference, kind: $0.kind) }
     let plan = TablePlan(key: relation.key, content: relation, outline: ByteString(relation.outline))
     let work = TableStep(plan: plan, form: form, inputs: inputs)
-    let name = identifier
+    // Whoever wants the file of it is often only `Main`.
+    let name = relation.name.isEmpty ? identifier : relation.name
     return .output(
       graph.addStep(Step(work: .table(work), name: name.isEmpty ? "table" : name, location: relation.location)), 0)
   }

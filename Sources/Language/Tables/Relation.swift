@@ -24,6 +24,8 @@ package final class Relation: Sendable {
   package let depth: Int
   /// Where the program makes it; the first place of several.
   package let location: ProgramLocation?
+  /// The declaration in which the program makes it; empty outside of all.
+  package let name: String
 
   /// A file or folder that a source reads.
   package struct Input: Hashable, Sendable {
@@ -41,13 +43,14 @@ package final class Relation: Sendable {
 
   init(
     _ operation: RelationalOperation, columns: [Column], key: Digest, isAtMostOneRow: Bool = false,
-    location: ProgramLocation?
+    location: ProgramLocation?, name: String = ""
   ) {
     self.operation = operation
     self.columns = columns
     self.key = key
     self.isAtMostOneRow = isAtMostOneRow
     self.location = location
+    self.name = name
     var loops: Set<LoopID> = []
     var inputs: [Input] = []
     var seen: Set<Input> = []
