@@ -61,7 +61,9 @@ enum Main {
     }
     words.removeFirst()
     let arguments = ProgramArguments(words, options: type.programOptions, shortOptionsWithValue: ["j"])
-    if let incomplete = arguments.incomplete { throw ValidationError("missing value behind '\(incomplete)'") }
+    if let incomplete = arguments.incomplete {
+      refuse(incomplete, type, "missing value behind '\(incomplete)': a parameter is written -NAME=VALUE")
+    }
     var command = try Reflow.parseAsRoot([name] + arguments.own)
     if let command = command as? any ProgramCommand {
       try command.run(arguments)
@@ -69,6 +71,18 @@ enum Main {
       // `--help`, say.
       try command.run()
     }
+  }
+
+  /// Says what is wrong with an option that is none of the command's, and ends the process.
+  private static func refuse(_ option: String, _ type: any ProgramCommand.Type, _ otherwise: String) -> Never {
+    let meant = Suggestion.nearest(to: String(option.drop { $0 == "-" }), among: type.programOptions.map(\.name))
+    let isOption = option.hasPrefix("--")
+    let message = isOption ? meant.map { "there is no option '\(option)'; did you mean '--\($0)'?" } : nil
+    let name = type.configuration.commandName ?? ""
+    Terminal.printError(
+      "error: \(message ?? otherwise)\n" + (type.configuration.usage.map { "Usage: \($0)\n" } ?? "")
+        + "  See 'reflow \(name) --help' for more information.\n")
+    Reflow.exit(withError: ExitStatus.badInput.exitCode)
   }
 
   /// Runs a build that has none but the commonest options: what is typed all day is understood without the parser's tables, which
@@ -95,7 +109,14 @@ enum Main {
   /// Says what is wrong and ends the process with the status of its kind; wrong usage is 2 here, as it is for most tools.
   private static func leave(_ error: any Error) -> Never {
     let code = Reflow.exitCode(for: error)
-    let message = Reflow.fullMessage(for: error)
+    var message = Reflow.fullMessage(for: error)
+    // Of make one knows that targets follow the program.
+    if let end = message.firstIndex(of: "\n"), message.hasPrefix("error: Unexpected argument"),
+      let command = CommandLine.arguments.dropFirst().first, ["build", "watch", "status"].contains(command)
+    {
+      message.insert(
+        contentsOf: "\nHelp:  one program is built; its exported values are chosen by --target NAME", at: end)
+    }
     if !message.isEmpty {
       let text = message + "\n"
       if code == .success { Terminal.print(text) } else { Terminal.printError(text) }

@@ -197,6 +197,8 @@ struct Session {
   func load(_ request: Request) -> ProgramLoading {
     let checked = workspace.load(request.program, willRead: willReadProgram)
     guard let module = checked.entry, !checked.hasErrors else { return .failed(checked.diagnostics) }
+    let strangers = Self.misspeltOptions(request.parameters, of: module)
+    guard strangers.isEmpty else { return .failed(checked.diagnostics + strangers) }
     var arguments: [String: ByteString] = [:]
     for (name, value) in request.parameters { arguments[name] = ByteString(value) }
     let workspace = workspace
@@ -210,6 +212,22 @@ struct Session {
         files: checked.modules.map { Path(ByteString($0.tree.source.name)) },
         layouts: checked.modules.map(\.tree.layout),
         diagnostics: saysWarnings ? checked.diagnostics : []))
+  }
+
+  /// Parameters that the program does not have and that look like options of ours.
+  private static func misspeltOptions(
+    _ parameters: [(name: String, value: String)], of module: CheckedModule
+  ) -> [Diagnostic] {
+    let known = Set(module.params.map(\.name))
+    return parameters.compactMap { parameter in
+      guard !known.contains(parameter.name), Suggestion.nearest(to: parameter.name, among: known) == nil,
+        let option = Suggestion.nearest(to: parameter.name, among: BuildCommand.programOptions.map(\.name))
+      else { return nil }
+      return Diagnostic(
+        EvaluationMessage.unknownArgument.id,
+        "there is no option '--\(parameter.name)', and the program has no such parameter",
+        notes: [Diagnostic.Note("did you mean '--\(option)'?")])
+    }
   }
 
   /// - Parameters:

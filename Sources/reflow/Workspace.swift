@@ -155,7 +155,7 @@ struct Workspace {
     }
   }
 
-  private static func resolve(_ path: ByteString) -> ByteString? {
+  static func resolve(_ path: ByteString) -> ByteString? {
     (path.bytes + [0]).withUnsafeBufferPointer { bytes in
       bytes.withMemoryRebound(to: CChar.self) { text in
         guard let resolved = realpath(text.baseAddress, nil) else { return nil }

@@ -107,6 +107,18 @@ struct CommandTests {
       #expect(execution.status == 2, "\(arguments): \(execution.errors)")
       #expect(execution.errors != "")
     }
+    for (arguments, hint) in [
+      (["build", "--jbos", "3"], "did you mean '--jobs'?"), (["status", "--jsn"], "did you mean '--json'?"),
+      (["build", "main.rf", "Sorted"], "its exported values are chosen by --target NAME"),
+      (["build", "--target", "Mian"], "did you mean Main?"),
+      (["eval", "main.rf", "sorted"], "begins with an upper-case"),
+      (["log", "Secnd"], "did you mean 'Second'?"), (["build", "main.rf", "-text=1"], "it has none"),
+    ] {
+      if arguments[0] == "log" { #expect(try project.build().status == 0) }
+      let execution = try project.run(Workspace.binary, arguments)
+      #expect(execution.status == 2 && execution.errors.contains(hint), "\(arguments): \(execution.errors)")
+      _ = try project.reflow("clean", "--all")
+    }
     #expect(!project.exists("out"))
   }
 

@@ -104,6 +104,18 @@ package struct Evaluation {
     return outcome()
   }
 
+  /// What there is in the place of a value that there is not.
+  private func hint(for name: String) -> String {
+    let names = module.exports.map(\.name)
+    if let meant = Suggestion.nearest(to: name, among: names) { return "did you mean \(meant)?" }
+    if let first = name.unicodeScalars.first, !first.properties.isUppercase {
+      return "a value is exported if its name begins with an upper-case letter"
+    }
+    if names.isEmpty { return "it exports nothing: declare one, as in val \(name) = …" }
+    let shown = names.prefix(8).joined(separator: ", ")
+    return "it exports \(shown)\(names.count > 8 ? " and \(names.count - 8) more" : "")"
+  }
+
   /// Evaluates the module, and wants its goals.
   private mutating func begin() {
     var pursuits: [Pursuit] = []
@@ -113,7 +125,9 @@ package struct Evaluation {
           let field = module.exports.last(where: { $0.name == goal.name })
         else {
           argumentProblems.append(
-            Diagnostic(EvaluationMessage.noSuchValue.id, "the program has no exported value \(goal.name)"))
+            Diagnostic(
+              EvaluationMessage.noSuchValue.id, "the program has no exported value \(goal.name)",
+              notes: [Diagnostic.Note(hint(for: goal.name))]))
           continue
         }
         let node = machine.add(Node(state: .idle(.force(value))))

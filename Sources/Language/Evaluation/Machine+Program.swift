@@ -27,10 +27,11 @@ extension Machine {
     let known = Set(module.params.map(\.name))
     for name in arguments.keys.sorted() where !known.contains(name) {
       let names = module.params.map { "-" + $0.name }.joined(separator: ", ")
+      let meant = Suggestion.nearest(to: name, among: known).map { "did you mean -\($0)? " } ?? ""
       problems.append(
         Diagnostic(
           EvaluationMessage.unknownArgument.id, "the program has no parameter \(name)",
-          notes: [Diagnostic.Note(names.isEmpty ? "it has none" : "it has \(names)")]))
+          notes: [Diagnostic.Note(names.isEmpty ? "it has none" : "\(meant)it has \(names)")]))
     }
     return problems
   }

@@ -72,6 +72,7 @@ struct BuildCommand: ProgramCommand {
   func run(_ arguments: ProgramArguments) throws {
     let workspace = try Workspace(root: running.root)
     if arguments.wantsHelp { return try workspace.printHelp(of: program) }
+    try workspace.requireProgram(program)
     let targets = target.isEmpty ? ["Main"] : target
     var session = Session(
       workspace: workspace, options: running, verb: dryRun ? "dry run" : "build",

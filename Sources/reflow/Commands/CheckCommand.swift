@@ -8,8 +8,8 @@ struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check", abstract: "Parse and type-check programs, and report everything that is wrong.")
 
-  @Argument(help: "Programs to check.")
-  var programs: [String]
+  @Argument(help: "Programs to check (default: main.rf).")
+  var programs: [String] = []
   @Flag(help: "A warning is a failure, too.")
   var warningsAsErrors = false
   @Option(help: "The workspace root.")
@@ -18,7 +18,7 @@ struct CheckCommand: ParsableCommand {
   func run() throws {
     let workspace = try Workspace(root: root)
     var isClean = true
-    for program in programs {
+    for program in programs.isEmpty ? ["main.rf"] : programs {
       let checked = workspace.load(program)
       workspace.report(checked.diagnostics)
       if checked.hasErrors || (warningsAsErrors && !checked.diagnostics.isEmpty) { isClean = false }
@@ -45,7 +45,9 @@ extension Workspace {
         return .failure(UnreadableModule(error.message))
       }
     }
-    return loader.load(relative(program) ?? ByteString(program))
+    let checked = loader.load(relative(program) ?? ByteString(program))
+    guard checked.entry == nil, let absence = absence(of: program) else { return checked }
+    return CheckedProgram(entry: nil, modules: [], diagnostics: [absence])
   }
 
   func report(_ diagnostics: [Diagnostic]) {

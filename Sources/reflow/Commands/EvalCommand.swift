@@ -20,6 +20,7 @@ struct EvalCommand: ProgramCommand {
   func run(_ arguments: ProgramArguments) throws {
     let workspace = try Workspace(root: running.root)
     if arguments.wantsHelp { return try workspace.printHelp(of: program) }
+    try workspace.requireProgram(program)
     var running = running
     if !running.verbose { running.quiet = true }
     let session = Session(

@@ -29,6 +29,9 @@ struct FmtCommand: ParsableCommand {
   }
 
   private func formatInput() throws(SystemError) -> ExitStatus {
+    if isatty(STDIN_FILENO) == 1 {
+      Terminal.printError("reading a program from the terminal, until Ctrl-D; 'reflow fmt main.rf' lays out a file\n")
+    }
     guard let text = try HostFile.read("/dev/stdin") else {
       throw SystemError(.notFound, "cannot read standard input: it is closed")
     }

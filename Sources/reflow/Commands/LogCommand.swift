@@ -51,7 +51,10 @@ struct LogCommand: ParsableCommand {
     guard labels.isEmpty else {
       return "'\(name)' may be several steps; name one of them: \(labels.map { "'\($0)'" }.joined(separator: ", "))"
     }
-    return "no step '\(name)' has run here; 'reflow log --list' names those that have"
+    let all = Set(try store.runs(labelled: nil, limit: 10_000).map(\.label))
+    let names = all.union(all.map { String($0.prefix { $0 != "[" && $0 != "#" }) })
+    let meant = Suggestion.nearest(to: name, among: names).map { "; did you mean '\($0)'?" }
+    return "no step '\(name)' has run here" + (meant ?? "; 'reflow log --list' names those that have")
   }
 
   /// The runs that the step's name means, newest first: those of its label, else those whose identifier begins so.

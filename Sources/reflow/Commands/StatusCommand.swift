@@ -39,6 +39,7 @@ struct StatusCommand: ProgramCommand {
   func run(_ arguments: ProgramArguments) throws {
     let workspace = try Workspace(root: root)
     if arguments.wantsHelp { return try workspace.printHelp(of: program) }
+    try workspace.requireProgram(program)
     var options = try RunningOptions.parse([])
     options.sandbox = sandbox
     options.keepGoing = true

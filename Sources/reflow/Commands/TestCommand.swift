@@ -6,16 +6,17 @@ import Language
 struct TestCommand: ProgramCommand {
   static let configuration = CommandConfiguration(
     commandName: "test", abstract: "Evaluate every exported Test* value; each must be the bool true.",
-    usage: "reflow test [<options>] <program> ... [-NAME=VALUE ...]")
+    usage: "reflow test [<options>] [<program> ...] [-NAME=VALUE ...]")
 
-  @Argument(help: "Programs with tests.")
-  var programs: [String]
+  @Argument(help: "Programs with tests (default: main.rf).")
+  var programs: [String] = []
   @OptionGroup var running: RunningOptions
 
   static let programOptions = RunningOptions.names
 
   func run(_ arguments: ProgramArguments) throws {
     let workspace = try Workspace(root: running.root)
+    let programs = programs.isEmpty ? ["main.rf"] : programs
     if arguments.wantsHelp, let first = programs.first { return try workspace.printHelp(of: first) }
     var worst = ExitStatus.done
     var counts = (passed: 0, failed: 0)

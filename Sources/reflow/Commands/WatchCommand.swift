@@ -44,6 +44,7 @@ struct WatchCommand: ProgramCommand {
   func run(_ arguments: ProgramArguments) throws {
     let workspace = try Workspace(root: running.root)
     if arguments.wantsHelp { return try workspace.printHelp(of: program) }
+    try workspace.requireProgram(program)
     let session = Session(
       workspace: workspace, options: running, outputFolder: try workspace.outputFolder(out), isForced: force)
     let request = Session.Request(
