@@ -62,8 +62,9 @@ package final class ProgressReport: EventSink {
   private(set) var remaining: Remaining?
   /// What steps took before; nil until a build takes long enough for somebody to want to know.
   private(set) var usual: UsualTimes?
-  /// Whether something was said after the last failure.
+  /// Whether something else was said after the first failure.
   private var hasMovedOn = false
+  private var hasToldOfInputs = false
 
   private var lines = LiveLines()
   private var lastDrawn = -Double.infinity
@@ -101,7 +102,7 @@ package final class ProgressReport: EventSink {
     case .buildStarted:
       // A watch has many builds.
       (planned, finished, failures, running, lanes) = (0, 0, [], [], 0)
-      (remaining, usual, startedAt, hasMovedOn) = (nil, nil, clock.monotonic, false)
+      (remaining, usual, startedAt, hasMovedOn, hasToldOfInputs) = (nil, nil, clock.monotonic, false, false)
     case .planned(let steps):
       planned = steps
       drawStatus()
@@ -119,9 +120,10 @@ package final class ProgressReport: EventSink {
       running.removeAll { $0.step == end.step }
       finished += 1
       if end.status == .failed {
+        let hadMovedOn = hasMovedOn && !failures.isEmpty
         failures.append(end)
-        line(failureText(end, lines: 20), atAnyVerbosity: true)
-        hasMovedOn = false
+        line(failureText(end, lines: 20) + hint(for: end), atAnyVerbosity: true)
+        hasMovedOn = hadMovedOn
       } else if end.status == .cached, options.verbosity == .verbose {
         line("\(style.quiet("unchanged")) \(end.label)")
       } else if let message = end.message {
@@ -147,7 +149,10 @@ package final class ProgressReport: EventSink {
       if options.verbosity == .quiet, diagnostic.id == "build.determinism" { return }
       if options.verbosity != .verbose, diagnostic.id == "table.kept" { return }
       let text = DiagnosticRenderer(style: style).render(diagnostic)
+      let hadMovedOn = hasMovedOn
       line(String(text.dropLast()), atAnyVerbosity: true)
+      // That is a part of what a failure comes to.
+      if diagnostic.id == "build.stale-output" { hasMovedOn = hadMovedOn }
     case .printed(let text):
       clearStatus()
       writeResult(text + "\n")
@@ -216,7 +221,9 @@ package final class ProgressReport: EventSink {
     startedAt = nil
     let style = options.style
     // What has just been said need not be said again.
-    if failures.count > 1 || hasMovedOn { for text in recapitulation { line(text, atAnyVerbosity: true) } }
+    if failures.count > Self.shortStory || hasMovedOn {
+      for text in recapitulation { line(text, atAnyVerbosity: true) }
+    }
     let counts =
       "\(summary.steps) \(summary.steps == 1 ? "step" : "steps"), \(summary.run) run, \(summary.cached) unchanged, "
       + "\(summary.failed) failed (\(Self.seconds(summary.seconds)))"
@@ -229,6 +236,9 @@ package final class ProgressReport: EventSink {
     }
     for hint in hints(summary) { line(style.quiet("  = \(hint)"), atAnyVerbosity: summary.status != .succeeded) }
   }
+
+  /// So many failures in a row are still on the screen when the build is over.
+  private static let shortStory = 4
 
   /// Failures with the end of their logs, for who comes back to a long build.
   private var recapitulation: [String] {
@@ -265,13 +275,33 @@ package final class ProgressReport: EventSink {
     let tail = String(decoding: end.logTail.bytes, as: UTF8.self).split(whereSeparator: \.isNewline).suffix(count)
     for logLine in tail { text += "\n  | \(Self.visible(logLine))" }
     if !end.logTail.isEmpty { text += "\n  = see the whole log with: reflow log \(end.step)" }
-    if let path = undeclared(tail) {
-      text += "\n  = '\(path)' is there, but the step does not declare it: write {{file(\"\(path)\")}} in its command"
-    }
     return text
   }
 
-  /// A file that the step looked for in vain and could have had: what nearly everybody forgets at first.
+  /// What nearly everybody stumbles over at first, below the log of a failure.
+  private func hint(for end: BuildEvent.StepEnd) -> String {
+    let tail = String(decoding: end.logTail.bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+    if let path = undeclared(tail) {
+      return
+        "\n  = '\(path)' is there, but the step does not declare it: write {{file(\"\(path)\")}} in its command"
+    }
+    if tail.isEmpty, end.exitCode ?? 0 != 0 {
+      return "\n  = it printed nothing; what it had written into its outputs is not kept"
+    }
+    if tail.contains(where: { line in Self.networkWords.contains { line.contains($0) } }) {
+      return "\n  = a step has no network unless it asks for it: exec(network := true)"
+    }
+    // What is true of all steps is said once.
+    guard !hasToldOfInputs, tail.contains(where: { $0.contains("No such file or directory") }) else { return "" }
+    hasToldOfInputs = true
+    return "\n  = a step sees no files but those that stand between {{ }} in its command, as file(…) or dir(…)"
+  }
+
+  private static let networkWords = [
+    "Could not resolve host", "Temporary failure in name resolution", "Network is unreachable", "unable to resolve",
+  ]
+
+  /// A file that the step looked for in vain and could have had.
   private func undeclared(_ log: some Sequence<Substring>) -> String? {
     for line in log where line.contains("No such file or directory") {
       for word in line.split(whereSeparator: { " '\"`:,()[]‘’".contains($0) }) {

@@ -160,6 +160,8 @@ extension BuildRun {
 
   func tell(_ source: SourceID, _ message: String) {
     hasUnfitInput = true
+    // The evaluation may have missed it, too, and has said so with the line that names it.
+    guard !diagnostics.contains(where: { $0.id == "language.missing-source" && $0.message == message }) else { return }
     let location = graph.sources[Int(source.index)].location
     report(Diagnostic("build.input", "\(location.map { "\($0.file):\($0.line):\($0.column): " } ?? "")\(message)"))
   }

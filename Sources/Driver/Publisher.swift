@@ -197,12 +197,17 @@ struct Publisher {
     guard !missing.isEmpty else { return }
     var places = Set(claims.owned.keys)
     for path in claims.owned.keys { places.formUnion(Publication.ancestors(of: path)) }
-    for entry in missing where places.contains(entry.path) || (entry.path.isEmpty && !places.isEmpty) {
-      run.report(
-        Diagnostic(
-          "build.stale-output", .warning,
-          "output '\(entry.path.display)' is of an earlier build: what makes it failed"))
-    }
+    let stale = missing.filter { places.contains($0.path) || ($0.path.isEmpty && !places.isEmpty) }
+    guard let first = stale.first else { return }
+    // Behind one step there may be thousands.
+    let names = stale.prefix(6).map { "'\($0.path.display)'" }.joined(separator: ", ")
+    run.report(
+      Diagnostic(
+        "build.stale-output", .warning,
+        stale.count == 1
+          ? "\(first.path.isEmpty ? "the output tree" : "output '\(first.path.display)'") is of an earlier build: what makes it failed"
+          : "\(stale.count) outputs are of an earlier build, since what makes them failed: \(names)"
+            + (stale.count > 6 ? " and \(stale.count - 6) more" : "")))
   }
 
   private func diagnostic(for refusal: Publication.Refusal) -> Diagnostic {

@@ -104,7 +104,7 @@ extension RunOutcome {
     switch ending {
     case .exited(let code): return "exit status \(code)"
     case .signaled(let signal): return "killed by signal \(signal)"
-    case .timedOut: return "ran out of its time"
+    case .timedOut: return "took longer than its timeout"
     case .cancelled: return "cancelled"
     case .refused(let message): return message
     }

@@ -184,6 +184,12 @@ import Testing
     alone.end("A", .failed, log: "one\n")
     alone.finish(.failed, 1, 0, 0, 1)
     #expect(alone.screen.text.components(separatedBy: "failed: A").count == 2)
+    let few = Stage()
+    few.start("C")
+    few.end("A", .failed, log: "one\n")
+    few.end("B", .failed, log: "two\n")
+    few.finish(.failed, 3, 0, 0, 2)
+    #expect(few.screen.text.components(separatedBy: "failed: A").count == 2)
     let many = Stage()
     for index in 0..<40 { many.end("A[\(index)]", .failed, log: "one\n") }
     many.finish(.failed, 40, 0, 0, 40)
@@ -207,7 +213,13 @@ import Testing
         "\n  = 'data/a.txt' is there, but the step does not declare it: write {{file(\"data/a.txt\")}} in its command"))
     let other = Stage()
     other.end("A", .failed, log: "sort: cannot read: 'data/b.txt': No such file or directory\ndata/a.txt\n")
-    #expect(!other.screen.text.contains("declare"))
+    #expect(!other.screen.text.contains("does not declare it"))
+    let hint = "a step sees no files but those that stand between {{ }} in its command"
+    other.end("B", .failed, log: "cat: b: No such file or directory\n")
+    #expect(other.screen.text.components(separatedBy: hint).count == 2, "said once")
+    let silent = Stage(columns: 160)
+    silent.end("A", .failed, log: "")
+    #expect(silent.screen.text.contains("\n  = it printed nothing; what it had written into its outputs is not kept"))
   }
 
   @Test func `the first build says where the outputs are and an interrupted one that nothing is lost`() {
@@ -233,7 +245,7 @@ import Testing
     }
     #expect(plain.screen.text == coloured.screen.text)
     #expect(coloured.writes.joined().contains("\u{1B}[1;31m1 failed\u{1B}[0m"))
-    #expect(quiet.screen.text == "failed: B: exit status 2")
+    #expect(quiet.screen.text.hasPrefix("failed: B: exit status 2\n  = it printed nothing"))
   }
 
   @Test func `what is wide takes two columns`() {

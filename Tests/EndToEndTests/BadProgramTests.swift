@@ -101,7 +101,10 @@ struct BadProgramTests {
   }
 
   @Test func `values that cannot be evaluated are errors with a place`() throws {
-    for (expression, piece) in [("1 / 0", "zero"), ("[1][3]", "3"), ("panic(\"stop\")", "stop"), ("1 << -1", "shift")] {
+    for (expression, piece) in [
+      ("1 / 0", "zero"), ("[1][3]", "3"), ("panic(\"stop\")", "stop"), ("1 << -1", "shift"),
+      ("[\"ab\": 1][\"abc\"]", "did you mean \"ab\"?"), ("[\"x\": 1][\"abc\"]", "there is \"x\""),
+    ] {
       let build = try refuse(["main.rf": "val X = \(expression)\nval Main = {X}\n"])
       #expect(build.errors.contains("main.rf:1:"))
       #expect(build.errors.contains(piece), "\(build.errors)")

@@ -100,7 +100,7 @@ struct CommandTests {
   @Test func `bad usage is status 2 and says what there is`() throws {
     let project = try Samples.twoStepProject(built: false)
     for arguments in [
-      ["nonsense"], ["build", "--nonsense"], ["build", "main.rf", "-nonsense=1"], ["build", "-j", "0"], ["eval"],
+      ["nonsense"], ["build", "--nonsense"], ["build", "main.rf", "-nonsense=1"], ["build", "-j", "0"],
       ["build", "--target", "Nothing"],
     ] {
       let execution = try project.run(Workspace.binary, arguments)

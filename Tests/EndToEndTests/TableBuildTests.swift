@@ -80,7 +80,7 @@ import Testing
     try project.append("3,cat\n", to: "sheet.csv")
     let again = try project.build()
     #expect(again.status == 0, "\(again.errors)")
-    #expect(again.ranLabels == ["Made", "Made#4", "Main", "Main#2"])
+    #expect(again.ranLabels == ["Made#3", "Main", "Numbers", "Sheet"])
     #expect(try project.read("out/squares.csv") == "q\n1\n4\n9\n")
   }
 }

@@ -108,12 +108,28 @@ package struct Evaluation {
   private func hint(for name: String) -> String {
     let names = module.exports.map(\.name)
     if let meant = Suggestion.nearest(to: name, among: names) { return "did you mean \(meant)?" }
+    let small = name.prefix(1).lowercased() + name.dropFirst()
+    if small != name, declares(small) {
+      return "it declares \(small), but only names that begin with an upper-case letter are exported"
+    }
     if let first = name.unicodeScalars.first, !first.properties.isUppercase {
       return "a value is exported if its name begins with an upper-case letter"
     }
     if names.isEmpty { return "it exports nothing: declare one, as in val \(name) = …" }
     let shown = names.prefix(8).joined(separator: ", ")
     return "it exports \(shown)\(names.count > 8 ? " and \(names.count - 8) more" : "")"
+  }
+
+  /// Whether the top of the program declares a value of this name.
+  private func declares(_ name: String) -> Bool {
+    let tree = module.tree
+    return tree.module.declarations.contains { id in
+      switch tree[id].kind {
+      case .value(let pattern, type: _, value: _, form: _): tree.names(in: pattern).contains { $0.text == name }
+      case .function(let declared, _): declared.text == name
+      case .error, .param, .type: false
+      }
+    }
   }
 
   /// Evaluates the module, and wants its goals.

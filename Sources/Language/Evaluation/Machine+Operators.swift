@@ -1,5 +1,6 @@
 import BigInt
 import BuildGraph
+import Diagnostics
 
 extension Machine {
   /// Replaces operands by the result of an operation, or puts it off.
@@ -106,7 +107,7 @@ extension Machine {
       try requireKey(key, or: &pending)
       guard pending.isEmpty else { return suspend(2, on: pending) }
       guard let value = MapNode.lookUp(key, in: root) else {
-        throw fail(.keyNotFound, "key \(Printer.key(key)) not found")
+        throw fail(.keyNotFound, "key \(Printer.key(key)) not found", notes: keyNotes(key, root))
       }
       complete(2, .value(value))
     case _: preconditionFailure("the checker admits lists and maps only")
@@ -191,5 +192,17 @@ extension Machine {
       preconditionFailure("the checker admits maps only")
     }
     complete(2, .value(.map(MapNode.merging(lower, upper))))
+  }
+
+  /// The keys that there are in the place of one that there is not.
+  private func keyNotes(_ key: Value, _ root: MapNode?) -> [Diagnostic.Note] {
+    let pairs = MapNode.pairs(of: root)
+    if pairs.isEmpty { return [Diagnostic.Note("the map is empty")] }
+    let texts = pairs.prefix(10_000).compactMap { if case .string(let text) = $0.key { text.display } else { nil } }
+    if case .string(let text) = key, let meant = Suggestion.nearest(to: text.display, among: texts) {
+      return [Diagnostic.Note("did you mean \"\(meant)\"?")]
+    }
+    let shown = pairs.prefix(6).map { Printer.key($0.key) }.joined(separator: ", ")
+    return [Diagnostic.Note("there is \(shown)\(pairs.count > 6 ? " and \(pairs.count - 6) more" : "")")]
   }
 }

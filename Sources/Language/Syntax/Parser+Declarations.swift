@@ -48,10 +48,22 @@ extension Parser {
     } else if current.kind == .else {
       report("language.missing-else", "expected a declaration, found 'else' without the 'if' it belongs to")
     } else {
-      reportExpected("a declaration")
+      reportExpected("a declaration" + foreignHint(spelling(current)))
     }
     advance()
     skip(to: [.semicolon])
+  }
+
+  /// How what other languages begin with this word is begun here.
+  private func foreignHint(_ word: String) -> String {
+    switch word {
+    case "let", "var", "const", "set", "export": ": a value is declared with 'val'"
+    case "def", "fn", "fun", "function", "define": ": a function is declared with 'func'"
+    case "rule", "process", "workflow", "task", "target": ": a step is a value, val x = exec() (x file) {\" … \"}"
+    case "from", "use", "require", "load": ": another file is used by val m = make(\"./m.rf\")"
+    case "for", "while": ": a comprehension makes many, as in [f(x) | x <- xs]"
+    case _: ""
+    }
   }
 
   private mutating func lineBeginsWithOperator() {

@@ -147,7 +147,8 @@ extension Parser {
       untyped.append(name)
       // After a comma the next name shares the type that is still to come.
       if current.kind == .comma, peek().kind == .identifier { continue }
-      let type = startsType ? self.type() : missingType("the type of '\(name.text)'", here)
+      let wanted = "the type of '\(name.text)', which is written behind it as in '\(name.text) int'"
+      let type = startsType ? self.type() : missingType(wanted, here)
       result += untyped.map { TypedName(name: $0, type: type) }
       untyped = []
     } while continues(group)

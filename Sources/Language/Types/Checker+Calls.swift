@@ -29,7 +29,9 @@ extension Checker {
         report(
           .argumentType,
           "cannot use type \(given) as type \(parameter.type) in argument to \(text(range(callee))) (type \(function))",
-          at: range(argument), notes: given.discrepancy(with: parameter.type).map { [Diagnostic.Note($0)] } ?? [])
+          at: range(argument),
+          notes: pairNote(given, parameter.type)
+            ?? given.discrepancy(with: parameter.type).map { [Diagnostic.Note($0)] } ?? [])
       }
       set(id, result, callFlow(callee, arguments), bound: measure(callee))
     case .int, .float, .string, .bool, .file, .dir, .unit, .fileset, .top, .bottom, .list, .map, .tuple, .structure,
@@ -44,6 +46,16 @@ extension Checker {
     let result = flow(callee).result
     if case .system? = resolutions[callee], result.isImmediate { return join(arguments) }
     return result
+  }
+
+  /// What to do about a pair where its second part is wanted: the elements of dirs and maps are pairs.
+  func pairNote(_ given: Type, _ wanted: Type) -> [Diagnostic.Note]? {
+    guard case .tuple(let parts) = given, parts.count == 2, parts[1].type.isSubtype(of: wanted) else { return nil }
+    let what =
+      parts[0].type == .string && parts[1].type == .file
+      ? "dirs are enumerated as pairs of path and file"
+      : "maps are enumerated as pairs of key and value"
+    return [Diagnostic.Note("\(what): take them apart, as in (_, x) <- xs")]
   }
 
   private static func list(_ parameters: [Type.Labelled]) -> String {

@@ -117,7 +117,7 @@ extension Checker {
     report(
       .tableHead,
       "the head of a comprehension over a table must be a struct of ints, floats, strings or bools, not \(shortened(row))",
-      at: place, notes: [Diagnostic.Note("a comprehension over rows(t) makes a list of anything")],
+      at: place, notes: [Diagnostic.Note("to make a list of anything, take the rows of the table: … <- rows(t)")],
       fixIts: isScalar
         ? [
           FixIt(

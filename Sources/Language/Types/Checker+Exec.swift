@@ -70,13 +70,18 @@ extension Checker {
       guard let parameter = Self.execParameters.first(where: { $0.name == name.text }) else {
         let suggestion = suggestion(
           for: name.text, among: Self.execParameters.map(\.name), at: range(name.token))
+        let all = Self.execParameters.map(\.name).joined(separator: ", ")
         report(
-          .execParameter, "unrecognized exec parameter \(name.text)", at: range(name.token), notes: suggestion.notes,
+          .execParameter, "unrecognized exec parameter \(name.text)", at: range(name.token),
+          notes: suggestion.notes.isEmpty ? [Diagnostic.Note("there are \(all)")] : suggestion.notes,
           fixIts: suggestion.fixIts)
         continue
       }
       if !parameter.fits.contains(where: { type.isSubtype(of: $0) }) {
-        report(.execParameterType, "\(name.text) must be \(parameter.wanted), not \(type)", at: range(value))
+        let isSize = ["mem", "disk"].contains(name.text) && type == .string
+        report(
+          .execParameterType, "\(name.text) must be \(parameter.wanted), not \(type)", at: range(value),
+          notes: isSize ? [Diagnostic.Note("it is a number of bytes, as in 10 * GiB")] : [])
       }
       if parameter.immediate, flow(value).isDelayed {
         report(
@@ -97,13 +102,26 @@ extension Checker {
       }
       report(
         .interpolationType, "values of type \(type) cannot be interpolated", at: range(value),
-        notes: [Diagnostic.Note("a file, dir, string, int, float, or a list of files or dirs can")])
+        notes: pairNote(type, .file) ?? [Diagnostic.Note(Self.interpolationNote(type))])
     }
     guard !outputs.isEmpty else { return set(id, .error) }
     // A tuple of one is written so, too: it keeps the label of a single output.
     set(
       id, .tuple(outputs), .delayed,
       bound: TypeMeasure(nodes: UInt32(clamping: outputs.count + 1), depth: 2))
+  }
+
+  /// What to write in the place of a value that no command can hold.
+  private static func interpolationNote(_ type: Type) -> String {
+    switch type {
+    case .bool: "make a string of it first: flag := if b { \"--flag\" } else { \"\" }"
+    case .list(.string): "make one string of them: make(\"$/strings\").Join(xs, \" \")"
+    case .map: "a list of its files can: [f | (_, f) <- m]"
+    case .structure: "its fields can, if they are files, dirs, strings or numbers"
+    case .int, .float, .string, .file, .dir, .unit, .fileset, .top, .bottom, .error, .list, .tuple, .module, .function,
+      .sum, .table, .scheme:
+      "a file, dir, string, int, float, or a list of files or dirs can"
+    }
   }
 
   private static let interpolable: [Type] = [.file, .dir, .string, .int, .float, .list(.file), .list(.dir)]

@@ -159,11 +159,42 @@ extension Checker {
       report(.unknownName, "identifier \"\(name.text)\" not defined", at: range(name.token), notes: later)
       return Found()
     }
-    let suggestion = suggestion(for: name.text, among: scope.names + Checker.preludeNames, at: range(name.token))
+    let outputs = openOutputs.last?.compactMap(\.label) ?? []
+    var suggestion: (notes: [Diagnostic.Note], fixIts: [FixIt]) = ([], [])
+    if let hint = Self.hint(for: name.text) {
+      suggestion.notes = [Diagnostic.Note(hint)]
+    } else {
+      suggestion = self.suggestion(
+        for: name.text, among: scope.names + Checker.preludeNames + outputs, at: range(name.token))
+      if suggestion.notes.isEmpty, declaredTypes[name.text] != nil {
+        suggestion.notes = [Diagnostic.Note("it is a type: a struct is written {a: 1}, without a name before it")]
+      } else if suggestion.notes.isEmpty, !outputs.isEmpty {
+        let names = outputs.map { "{{\($0)}}" }.joined(separator: ", ")
+        suggestion.notes = [Diagnostic.Note("what the step makes is called \(names)")]
+      }
+    }
     report(
       .unknownName, "identifier \"\(name.text)\" not defined", at: range(name.token), notes: suggestion.notes,
       fixIts: suggestion.fixIts)
     return Found()
+  }
+
+  /// How what other languages call so is written here.
+  private static func hint(for name: String) -> String? {
+    if SystemModule.names.contains(name) { return "it is a module of the system: val \(name) = make(\"$/\(name)\")" }
+    return switch name {
+    case "not": "negation is written '!'"
+    case "and": "it is written '&&'"
+    case "or": "it is written '||'"
+    case "True", "False": "it is written '\(name.lowercased())'"
+    case "null", "nil", "None", "undefined":
+      "there is no \(name): an empty list will do, or a type of variants such as #None | #Some(int)"
+    case "print", "echo", "println": "trace(x) prints x when it is computed"
+    case "str", "toString": "make(\"$/strings\").FromInt makes a string of an int"
+    case "length", "size", "count": "len(x) is the length of x"
+    case "lambda", "fn", "function": "a function is written func(x int) => x + 1"
+    case _: nil
+    }
   }
 
   static let preludeNames = ["file", "dir", "KiB", "MiB", "GiB", "TiB"]
@@ -220,8 +251,11 @@ extension Checker {
         .notIndexable, "expected list or map, got dir", at: range(base),
         notes: [Diagnostic.Note("map(d) turns a dir into a map from paths to files")])
     case .table: reportTable(base, .notIndexable, "expected list or map, got \(type(base))")
-    case .int, .float, .bool, .file, .unit, .fileset, .top, .bottom, .tuple, .structure, .module, .function, .sum,
-      .scheme:
+    case .structure, .module:
+      report(
+        .notIndexable, "expected list or map, got \(type(base))", at: range(base),
+        notes: [Diagnostic.Note("a field is written with a dot, as in x.name")])
+    case .int, .float, .bool, .file, .unit, .fileset, .top, .bottom, .tuple, .function, .sum, .scheme:
       report(.notIndexable, "expected list or map, got \(type(base))", at: range(base))
     }
   }
@@ -255,7 +289,7 @@ extension Checker {
       .sum, .table, .scheme:
       return report(
         .noFields, "expected struct or module, got \(type(base))", at: range(base),
-        notes: [Diagnostic.Note("only structs and modules have fields such as \"\(name.text)\"")])
+        notes: [Diagnostic.Note(noFieldsNote(type(base), name.text))])
     }
     guard let field = fields.last(where: { $0.name == name.text }) else {
       let suggestion = suggestion(for: name.text, among: fields.map(\.name), at: range(name.token))
@@ -275,6 +309,11 @@ extension Checker {
       }
     }
     set(id, field.type, flow(base).field(name.text), bound: measure(base))
+  }
+
+  private func noFieldsNote(_ type: Type, _ name: String) -> String {
+    if case .map(let key, _) = type, key == .string { return "an entry of a map is written m[\"\(name)\"]" }
+    return "only structs and modules have fields such as \"\(name)\""
   }
 
   /// A type for a message, cut where it is long.

@@ -211,7 +211,32 @@ extension Checker {
     if arguments.count == 3, let priority = key(arguments[2], of: row, .fixpoint), priority != .int {
       report(.argumentType, "the priority of a row is an int, not \(shortened(priority))", at: range(arguments[2]))
     }
+    warnOfGrowth(arguments[1])
     set(id, table, .delayed, bound: measure(arguments[0]))
+  }
+
+  /// Tells of `seen + [… | s <- seen, …]`: a row that is found again is there twice, so that the rounds may never come to an end.
+  private mutating func warnOfGrowth(_ argument: ExpressionID) {
+    guard case .function(let function) = tree[argument].kind, let name = function.parameters.first?.name?.text,
+      case .binary(.add, let left, let right) = tree[function.body].kind
+    else { return }
+    func isWhole(_ id: ExpressionID) -> Bool {
+      if case .identifier(let found) = tree[id].kind { return found.text == name }
+      return false
+    }
+    guard let more = isWhole(left) ? right : isWhole(right) ? left : nil,
+      case .comprehension(_, let clauses) = tree[more].kind
+    else { return }
+    // What is not there yet is added once.
+    let sources = clauses.compactMap { clause in
+      if case .enumeration(_, let source) = clause { source } else { nil }
+    }
+    guard sources.contains(where: isWhole) else { return }
+    warnings.append(
+      Diagnostic(
+        CheckerMessage.fixpointGrowth.id, .warning,
+        "this fixpoint may have no end: a row that is found again is added again", at: range(function.body),
+        notes: [Diagnostic.Note("distinct keeps one of each row")], fixIts: [wrap(function.body, in: "distinct")]))
   }
 
   mutating func finishAggregate(_ id: ExpressionID, _ builtin: Builtin, _ argument: ExpressionID, _ flow: Flow) {

@@ -46,6 +46,7 @@ package enum CheckerMessage: String, CaseIterable, Sendable {
   case stepOfRow = "language.step-of-row"
   case traceOfRow = "language.trace-of-row"
   case groupedTable = "language.grouped-table"
+  case fixpointGrowth = "language.fixpoint-growth"
 
   case execParameter = "language.exec-parameter"
   case execParameterType = "language.exec-parameter-type"

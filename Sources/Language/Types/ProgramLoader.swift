@@ -10,6 +10,12 @@ package struct CheckedProgram: Sendable {
   /// Of all modules, in their order.
   package let diagnostics: [Diagnostic]
 
+  package init(entry: CheckedModule?, modules: [CheckedModule], diagnostics: [Diagnostic]) {
+    self.entry = entry
+    self.modules = modules
+    self.diagnostics = diagnostics
+  }
+
   package var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
 }
 
@@ -161,7 +167,12 @@ package struct ProgramLoader {
           continue
         case .failure(let failure):
           states[path] = .unreadable(failure.message)
-          fail(.moduleNotFound, "failed to open module \(written): \(failure.message)")
+          let isSystem = SystemModule.names.contains(written)
+          fail(
+            .moduleNotFound, "failed to open module \(written): \(failure.message)",
+            notes: isSystem ? [Diagnostic.Note("did you mean \"$/\(written)\"?")] : [],
+            fixIts: isSystem
+              ? [Self.fix(written, "$/" + written, wanted.expression, top.tree)].compactMap { $0 } : [])
         }
       }
       top.next += 1

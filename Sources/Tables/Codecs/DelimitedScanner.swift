@@ -43,11 +43,13 @@ struct DelimitedScanner: ~Copyable {
     var targets: [Int] = []
     var found: Set<Int> = []
     var problem: Malformation?
+    var names: [ByteString] = []
     var stop = Stop.separator
     while stop == .separator {
       stop = readField(isOnly: false)
       if let fault, problem == nil { problem = fault }
       let name = ByteString(bytes: Array(text))
+      names.append(name)
       let matching = columns.filter { table.names[$0] == name }
       if let column = matching.first, !found.insert(column).inserted, problem == nil {
         problem = Malformation(offset: textOffset, message: "the header has '\(name.display)' twice")
@@ -60,9 +62,25 @@ struct DelimitedScanner: ~Copyable {
     }
     if let problem { throw problem }
     if let missing = columns.first(where: { !found.contains($0) }) {
-      throw Malformation(offset: start, message: "the header has no '\(table.names[missing].display)'")
+      let what = "the header has no '\(table.names[missing].display)'"
+      throw Malformation(offset: start, message: "\(what): \(described(names))")
     }
     return targets
+  }
+
+  /// What stands in a header in which something was not found; one name alone is often all of them, separated by something else.
+  private func described(_ names: [ByteString]) -> String {
+    if names.count == 1, let only = names.first {
+      if separator == 0x2C, only.bytes.contains(0x09) {
+        return "its columns are separated by tabs: format := \"tsv\""
+      }
+      if separator == 0x09, only.bytes.contains(0x2C) {
+        return "its columns are separated by commas: format := \"csv\""
+      }
+      if only.bytes.contains(0x3B) { return "its columns are separated by ';', and ',' or tabs are understood" }
+    }
+    let shown = names.prefix(8).map { "'\(ByteString(bytes: Array($0.bytes.prefix(40))).display)'" }
+    return "it has \(shown.joined(separator: ", "))\(names.count > 8 ? " and \(names.count - 8) more" : "")"
   }
 
   /// Reads records up to the end of the bytes.

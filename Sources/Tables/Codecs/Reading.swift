@@ -258,7 +258,8 @@ struct RowSink: ~Copyable {
     switch table.empty {
     case .zero: row[column] = 0
     case .drop: isLeftOut = true
-    case .error: fail(offset, "field '\(table.columns[column].name)' is empty")
+    case .error:
+      fail(offset, "field '\(table.columns[column].name)' is empty; empty := \"zero\" or \"drop\" allows it")
     }
   }
 

@@ -5,10 +5,10 @@ import Language
 struct EvalCommand: ProgramCommand {
   static let configuration = CommandConfiguration(
     commandName: "eval", abstract: "Print a value of a program; steps that it needs are run.",
-    usage: "reflow eval [<options>] <program> [<name>] [-NAME=VALUE ...]")
+    usage: "reflow eval [<options>] [<program> [<name>]] [-NAME=VALUE ...]")
 
   @Argument(help: "The program.")
-  var program: String
+  var program = "main.rf"
   @Argument(help: "An exported value.")
   var name = "Main"
   @Flag(help: "Print JSON.")
