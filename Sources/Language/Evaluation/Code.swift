@@ -160,6 +160,7 @@ final class Frame {
     self.graveyard = graveyard
     self.prefix = prefix
     slots = ContiguousArray(repeating: .absent, count: count)
+    graveyard.frames += 1
   }
 
   /// The name that the module was made under.
@@ -169,13 +170,34 @@ final class Frame {
     return frame.prefix
   }
 
-  deinit { graveyard.bury(&slots) }
+  /// Lets go of all variables: nothing will read them any more.
+  fileprivate func clear() { graveyard.bury(&slots) }
+
+  deinit {
+    graveyard.frames -= 1
+    graveyard.bury(&slots)
+  }
+}
+
+/// Takes apart, when an evaluation goes, the frames that would keep themselves alive: those that hold a function written in them.
+final class FrameLoops {
+  private var frames: [Frame] = []
+
+  /// Notes that a variable of `frame` gets `value`.
+  func note(_ value: Value, in frame: Frame) {
+    guard case .closure(let closure) = value, closure.frame === frame, frames.last !== frame else { return }
+    frames.append(frame)
+  }
+
+  deinit { for frame in frames { frame.clear() } }
 }
 
 /// Frees the contents of frames with a bounded depth of recursion.
 final class Graveyard {
   private var depth = 0
   private var remains: [ContiguousArray<Value>] = []
+  /// How many frames there are; they lie here, if not before, when the evaluation goes.
+  fileprivate(set) var frames = 0
 
   fileprivate func bury(_ slots: inout ContiguousArray<Value>) {
     guard depth < 64 else { return remains.append(slots) }

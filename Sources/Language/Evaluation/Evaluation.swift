@@ -56,7 +56,7 @@ package struct Evaluation {
     var content: GoalResult.Content?
   }
 
-  private var machine: Machine
+  private(set) var machine: Machine
   private let module: CheckedModule
   private let goals: [EvaluationGoal]
   private let keepsGoing: Bool

@@ -22,7 +22,9 @@ extension Machine {
       let value = resolved(value)
       switch matcher.nodes[node] {
       case .wildcard: continue
-      case .bind(let slot): current.frame.slots[slot] = value
+      case .bind(let slot):
+        loops.note(value, in: current.frame)
+        current.frame.slots[slot] = value
       case .tuple(let elements):
         for (position, element) in elements.enumerated().reversed() {
           rest.append((try take(.tuple(position), of: value, matcher.origins[node]), element))
@@ -135,7 +137,9 @@ extension Machine {
       let value = resolved(value)
       switch (matcher.nodes[node], value) {
       case (.wildcard, _): continue
-      case (.bind(let slot), _): current.frame.slots[slot] = value
+      case (.bind(let slot), _):
+        loops.note(value, in: current.frame)
+        current.frame.slots[slot] = value
       case (_, .delayed(let id)): return .depends(id)
       case (.tuple(let elements), .tuple(let tuple)):
         for (position, element) in elements.enumerated().reversed() {

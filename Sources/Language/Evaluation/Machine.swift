@@ -62,6 +62,7 @@ struct Machine {
   var graph = FlowGraph()
   var symbols = SymbolTable()
   let graveyard = Graveyard()
+  let loops = FrameLoops()
 
   // The running unit, those that wait for it to return, and the operands of all of them.
   var current: Activation
@@ -189,7 +190,10 @@ struct Machine {
           frame = parent
         }
         stack.append(frame.slots[Int(slot)])
-      case .store(let slot): current.frame.slots[Int(slot)] = pop()
+      case .store(let slot):
+        let value = pop()
+        loops.note(value, in: current.frame)
+        current.frame.slots[Int(slot)] = value
       case .bind(let matcher): try bind(pop(), current.code.module.matchers[Int(matcher)])
       case .jump(let target): current.position = Int(target)
       case .branch(let otherwise, let end): branch(otherwise: Int(otherwise), end: Int(end))

@@ -36,6 +36,28 @@ struct DepthTests {
         == "([1, 2], [1, 2, 3], [1, 2, 4], [0, 1, 2], [9, 1, 2], [1, 2, 3, 1, 2, 3], [1, 2], [9, 1, 7], [9, 1, 2])")
   }
 
+  @Test func `nothing of an evaluation outlives it`() throws {
+    let program = check(
+      """
+      func double(x int) int = x * 2
+      val nested = {
+        func inner(x int) int = if x == 0 { 0 } else { inner(x - 1) }
+        add := func(x int) => x + inner(x)
+        add(3)
+      }
+      val (triple, four) = (func(x int) => x * 3, 4)
+      val Main = [double(triple(x)) + nested | x <- range(0, 100)]
+      """)
+    #expect(!program.hasErrors, "\(program.diagnostics)")
+    let module = try #require(program.entry)
+    var evaluation: Evaluation? = Evaluation(module: module) { .unmapped(url: $0) }
+    _ = evaluation?.resume([])
+    let graveyard = try #require(evaluation?.machine.graveyard)
+    #expect(graveyard.frames > 0)
+    evaluation = nil
+    #expect(graveyard.frames == 0)
+  }
+
   @Test func `a chain of a hundred thousand delayed values has a value`() {
     let chain = evaluate("val Main = fold(func(a, x int) => a + delay(x), range(0, 100000), 0)\n")
     #expect(chain["Main"] == "4999950000")
