@@ -134,18 +134,55 @@ package struct Exec: Hashable, Sendable {
   /// One for each occurrence of a file or folder in the template.
   package var inputs: [Input]
   package var outputs: [Output]
-  package var image: ByteString?
+  /// What most commands do not have, in a place of its own: there is one exec for each step.
+  private var extras: ExecExtras?
+
+  package var image: ByteString? {
+    get { extras?.values.image }
+    set { change { $0.image = newValue } }
+  }
   /// Variables beyond the fixed ones, ascending by name.
-  package var environment: [Variable]
-  package var network: Bool
-  package var timeoutSeconds: Double?
-  package var retries: Int
+  package var environment: [Variable] {
+    get { extras?.values.environment ?? [] }
+    set { change { $0.environment = newValue } }
+  }
+  package var network: Bool {
+    get { extras?.values.network ?? false }
+    set { change { $0.network = newValue } }
+  }
+  package var timeoutSeconds: Double? {
+    get { extras?.values.timeoutSeconds }
+    set { change { $0.timeoutSeconds = newValue } }
+  }
+  package var retries: Int {
+    get { extras?.values.retries ?? 0 }
+    set { change { $0.retries = newValue } }
+  }
   /// Path, relative to the working directory, of a Makefile-style list of what the command read.
-  package var depfile: ByteString?
-  package var nondeterministic: Bool
+  package var depfile: ByteString? {
+    get { extras?.values.depfile }
+    set { change { $0.depfile = newValue } }
+  }
+  package var nondeterministic: Bool {
+    get { extras?.values.nondeterministic ?? false }
+    set { change { $0.nondeterministic = newValue } }
+  }
   /// 0 but for the copies that `ExecRepeatAndCheck` makes, which must not be answered from the cache.
-  package var repetition: Int
-  package var resources: Resources
+  package var repetition: Int {
+    get { extras?.values.repetition ?? 0 }
+    set { change { $0.repetition = newValue } }
+  }
+  package var resources: Resources {
+    get { extras?.values.resources ?? Resources() }
+    set { change { $0.resources = newValue } }
+  }
+
+  private mutating func change(_ body: (inout ExecExtras.Values) -> Void) {
+    var values = extras?.values ?? ExecExtras.Values()
+    body(&values)
+    // Equal execs must be equal whichever way they were made.
+    extras = values == ExecExtras.Values() ? nil : ExecExtras(values)
+  }
 
   package struct Variable: Hashable, Sendable {
     package var name: ByteString
@@ -165,15 +202,10 @@ package struct Exec: Hashable, Sendable {
     self.template = template
     self.inputs = inputs
     self.outputs = outputs
-    self.image = image
-    self.environment = environment
-    self.network = network
-    self.timeoutSeconds = timeoutSeconds
-    self.retries = retries
-    self.depfile = depfile
-    self.nondeterministic = nondeterministic
-    self.repetition = repetition
-    self.resources = resources
+    let values = ExecExtras.Values(
+      image: image, environment: environment, network: network, timeoutSeconds: timeoutSeconds, retries: retries,
+      depfile: depfile, nondeterministic: nondeterministic, repetition: repetition, resources: resources)
+    extras = values == ExecExtras.Values() ? nil : ExecExtras(values)
   }
 }
 
@@ -299,6 +331,21 @@ package struct FlowGraph: Sendable {
     writer.write(Step(work: work, name: "", location: nil))
     return Digest(hashing: writer.bytes)
   }
+
+  // MARK: Finding
+  //
+  // What was added, until the graph is complete.
+
+  package func source(at place: Source.Place, kind: ArtifactKind) -> SourceID? {
+    sourceIDs[SourceKey(place: place, kind: kind)]
+  }
+
+  /// The step that does something, however its resources differ.
+  package func step(doing work: Step.Work) -> StepID? { stepIDs[Self.name(of: work)] }
+
+  package func literal(of bytes: ByteString) -> LiteralID? { literalIDs[bytes] }
+
+  package func assembly(of members: [Member]) -> AssemblyID? { assemblyIDs[members] }
 
   /// Lets an exec ask for no less than these resources.
   package mutating func raise(_ resources: Resources, of step: StepID) {

@@ -23,7 +23,7 @@ extension BuildEngine {
   private mutating func demandDependencyKeys(of node: NodeID) {
     var missing: Int32 = 0
     var failure: NodeID?
-    for dependency in graph.dependencies[node.position] {
+    for dependency in graph.edges.dependencies(of: node) {
       if !progress[dependency].isKeySpread {
         missing += 1
         if progress[dependency].resolution == .failed { failure = failure ?? dependency }
@@ -82,7 +82,7 @@ extension BuildEngine {
   private mutating func demandDependencies(of node: NodeID) {
     var missing: Int32 = 0
     var failure: NodeID?
-    for dependency in graph.dependencies[node.position] {
+    for dependency in graph.edges.dependencies(of: node) {
       switch progress[dependency].resolution {
       case .resolved: missing += progress[dependency].isResolutionSpread ? 0 : 1
       case .failed: failure = failure ?? dependency
@@ -113,7 +113,7 @@ extension BuildEngine {
     {
       lookUpDerivation(of: step)
     }
-    for dependent in graph.dependents[node.position]
+    for dependent in graph.edges.dependents(of: node)
     where progress[dependent].isKeyDemanded && progress[dependent].key == nil && progress[dependent].missingKeys > 0 {
       progress[dependent].missingKeys -= 1
       if progress[dependent].missingKeys == 0 { computeKey(of: dependent) }
@@ -167,7 +167,7 @@ extension BuildEngine {
       setKey(progress[step].contentKey ?? Keys.derivation(of: progress[step].outputs[0]), of: node)
     }
     answerNeeds(of: node)
-    for dependent in graph.dependents[node.position] {
+    for dependent in graph.edges.dependents(of: node) {
       if progress[dependent].isWaiting, progress[dependent].missing > 0 {
         progress[dependent].missing -= 1
         if progress[dependent].missing == 0 { dependenciesResolved(of: dependent) }
@@ -234,7 +234,7 @@ extension BuildEngine {
 
   mutating func spreadFailure(of node: NodeID) {
     answerNeeds(of: node)
-    for dependent in graph.dependents[node.position] where progress[dependent].resolution == .pending {
+    for dependent in graph.edges.dependents(of: node) where progress[dependent].resolution == .pending {
       let lacksKey = progress[dependent].isKeyDemanded && progress[dependent].key == nil && progress[node].key == nil
       if progress[dependent].isWaiting || lacksKey { block(dependent, by: node) }
     }

@@ -285,7 +285,7 @@ extension BuildEngine {
     guard progress[step].state != .wouldRun else { return }
     var maker = cause
     while case .assembly = graph.kinds[maker.position],
-      let next = graph.dependencies[maker.position].first(where: { progress[$0].isForeseen })
+      let next = graph.edges.dependencies(of: maker).first(where: { progress[$0].isForeseen })
     {
       maker = next
     }

@@ -171,7 +171,9 @@ extension BuildEngine {
     var queue = roots
     while let node = queue.popLast() {
       affected.append(node)
-      for dependent in graph.dependents[node.position] where seen.insert(dependent).inserted { queue.append(dependent) }
+      for dependent in graph.edges.dependents(of: node) where seen.insert(dependent).inserted {
+        queue.append(dependent)
+      }
     }
     affected.sort()
     for node in affected { if case .step(let step) = graph.kinds[node.position] { recallTrace(of: step) } }

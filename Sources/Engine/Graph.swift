@@ -31,9 +31,7 @@ struct Graph {
   }
 
   private(set) var kinds: [Kind] = []
-  /// Distinct, in order of first mention.
-  private(set) var dependencies: [[NodeID]] = []
-  private(set) var dependents: [[NodeID]] = []
+  private(set) var edges = EdgeTable()
 
   private(set) var sources = Chunked<Source>()
   private(set) var steps = Chunked<Step>()
@@ -62,8 +60,7 @@ struct Graph {
   private mutating func addNode(_ kind: Kind) -> NodeID {
     let id = NodeID(kinds.count)
     kinds.append(kind)
-    dependencies.append([])
-    dependents.append([])
+    edges.addNode()
     return id
   }
 
@@ -122,9 +119,8 @@ struct Graph {
       // Sharing is common between two inputs and rare among many, so the set is made only where it pays.
       if references.count <= 8 ? nodes.contains(target) : !seen.insert(target).inserted { continue }
       nodes.append(target)
-      dependents[target.position].append(node)
     }
-    dependencies[node.position] = nodes
+    edges.connect(node, to: nodes)
   }
 
   /// The node whose being resolved makes a reference an artifact.
@@ -158,8 +154,7 @@ struct Graph {
     if let node = manifestNodes[key] { return node }
     let node = addNode(.manifest(step, output))
     manifestNodes[key] = node
-    for dependency in nodes { dependents[dependency.position].append(node) }
-    dependencies[node.position] = nodes
+    edges.connect(node, to: nodes)
     return node
   }
 
@@ -204,7 +199,7 @@ struct Graph {
   }
 
   /// What people call a step.
-  mutating func label(of step: StepID) -> String { labels.label(of: step, named: steps[Int(step.index)].name) }
+  mutating func label(of step: StepID) -> String { labels.label(of: step, named: steps[Int(step.index)].name, sources) }
 
   /// What the only step of its name is known again by when it reads others than it did; nil where several have its name.
   func nameIdentity(of step: StepID) -> Digest? {
@@ -282,13 +277,13 @@ struct Graph {
       let node = stepNodes[index]
       chains[node.position] += seconds[index]
       ranks[index] = chains[node.position]
-      var reached = dependencies[node.position]
+      var reached = Array(edges.dependencies(of: node))
       while let next = reached.popLast() {
         guard chains[next.position] < ranks[index] else { continue }
         chains[next.position] = ranks[index]
         switch kinds[next.position] {
         case .step, .source, .literal: continue
-        case .manifest, .assembly: reached += dependencies[next.position]
+        case .manifest, .assembly: reached += edges.dependencies(of: next)
         }
       }
     }

@@ -21,65 +21,105 @@ struct Labels {
   }
 
   private var namesakes: [String: Namesakes] = [:]
-  private var subjects: [ByteString?] = []
-  private var labels: [String?] = []
-  private var used: [String: Int] = [:]
+  private var subjects: [Subject] = []
+  /// Labels as they were given out before, and those alone.
+  private var given: [String] = []
+  /// What was said of each step when it was first asked for; more may come that is called so, and its label stays.
+  private var told: [Told] = []
+  /// How many there are so far, by a digest of name and subject: the texts themselves would be a second program.
+  private var used: [Digest: UInt32] = [:]
+
+  private struct Told {
+    /// The how-manieth of its label it is; 0 where nobody has asked yet.
+    var ordinal: UInt32 = 0
+    var hasSubject = false
+  }
+
+  /// Where the text that tells a step from its namesakes comes from.
+  private enum Subject {
+    case none
+    case source(SourceID)
+    case member(ByteString)
+  }
 
   /// - Complexity: O(what is new).
   mutating func extend(by steps: Slice<Chunked<Step>>, sources: Chunked<Source>) {
     for step in steps {
       let inputs = step.inputs
       namesakes[step.name, default: Namesakes(inputs: inputs)].note(inputs)
-      labels.append(nil)
     }
     for step in steps { subjects.append(subject(of: step, sources)) }
+    told += repeatElement(Told(), count: subjects.count - told.count)
   }
 
   /// Forgets what further steps would be told apart by.
   mutating func complete() { for name in namesakes.keys { namesakes[name]?.inputs = [] } }
 
   /// Takes labels as they were given out before.
-  mutating func extend(by given: [String]) {
-    labels += given
-    subjects += repeatElement(nil, count: given.count)
-  }
+  mutating func extend(by given: [String]) { self.given += given }
 
-  /// The base name of the first source behind a step's inputs, those first that others of its name do not have.
-  private func subject(of step: Step, _ sources: Chunked<Source>) -> ByteString? {
+  /// The first source behind a step's inputs, those first that others of its name do not have.
+  private func subject(of step: Step, _ sources: Chunked<Source>) -> Subject {
     let inputs = step.inputs
     let differing = namesakes[step.name]?.differing ?? []
     for position in differing.sorted() where position < inputs.count {
-      if let found = subject(of: inputs[position], sources) { return found }
+      let found = subject(of: inputs[position], sources)
+      if case .none = found { continue }
+      return found
     }
-    for input in inputs { if let found = subject(of: input, sources) { return found } }
-    return nil
+    for input in inputs {
+      let found = subject(of: input, sources)
+      if case .none = found { continue }
+      return found
+    }
+    return .none
   }
 
-  private func subject(of reference: ArtifactReference, _ sources: Chunked<Source>) -> ByteString? {
+  private func subject(of reference: ArtifactReference, _ sources: Chunked<Source>) -> Subject {
     switch reference {
+    case .source(let id):
+      guard case .path = sources[Int(id.index)].place else { return .none }
+      return .source(id)
+    case .output(let step, _): return subjects[Int(step.index)]
+    case .member(_, _, let path): return .member(path)
+    case .literal, .assembly: return .none
+    }
+  }
+
+  /// The base name of what a step's subject is.
+  private func text(of subject: Subject, _ sources: Chunked<Source>) -> ByteString? {
+    switch subject {
+    case .none: return nil
     case .source(let id):
       guard case .path(let path) = sources[Int(id.index)].place else { return nil }
       return path.baseName
-    case .output(let step, _): return subjects[Int(step.index)]
-    case .member(_, _, let path): return Path(path).baseName
-    case .literal, .assembly: return nil
+    case .member(let path): return Path(path).baseName
     }
   }
 
   /// Whether no other step that is known has its name.
   func isAlone(_ id: StepID, named name: String) -> Bool {
-    if let label = labels[Int(id.index)] { return label == name }
-    return namesakes[name]?.count == 1
+    let index = Int(id.index)
+    if !given.isEmpty { return given[index] == name }
+    guard told[index].ordinal > 0 else { return namesakes[name]?.count == 1 }
+    if told[index].hasSubject {
+      guard case .none = subjects[index] else { return false }
+    }
+    return told[index].ordinal == 1
   }
 
-  mutating func label(of id: StepID, named name: String) -> String {
-    if let label = labels[Int(id.index)] { return label }
+  mutating func label(of id: StepID, named name: String, _ sources: Chunked<Source>) -> String {
+    if !given.isEmpty { return given[Int(id.index)] }
+    let index = Int(id.index)
+    let isNew = told[index].ordinal == 0
+    if isNew { told[index].hasSubject = namesakes[name]?.count ?? 0 > 1 }
     var label = name
-    if namesakes[name]?.count ?? 0 > 1, let subject = subjects[Int(id.index)] { label += "[\(subject.display)]" }
-    let count = used[label, default: 0] + 1
-    used[label] = count
-    if count > 1 { label += "#\(count)" }
-    labels[Int(id.index)] = label
-    return label
+    if told[index].hasSubject, let subject = text(of: subjects[index], sources) { label += "[\(subject.display)]" }
+    if isNew {
+      let digest = Digest(hashing: Array(label.utf8))
+      told[index].ordinal = used[digest, default: 0] + 1
+      used[digest] = told[index].ordinal
+    }
+    return told[index].ordinal > 1 ? label + "#\(told[index].ordinal)" : label
   }
 }

@@ -58,13 +58,14 @@ enum StepState: Hashable {
   case wouldRun
 }
 
+/// Ordered by size: there is one for each step, and what is small fills what the large leaves.
 struct StepProgress {
-  var state: StepState = .idle
-  var contentKey: Digest?
   var outputs: [Artifact] = []
-  var isSandboxed = false
   /// The inputs that the derivation entry was made with, where that is how the step was resolved.
   var derivedFrom: [Digest]?
+  var contentKey: Digest?
+  var state: StepState = .idle
+  var isSandboxed = false
   /// Set when a derivation entry turned out to hold for other inputs.
   var ignoresDerivation = false
   /// Whether its trace was asked for.
