@@ -19,6 +19,7 @@ extension Settings {
   /// almost has the name of one is reported: its author takes it for one. Others that begin with `REFLOW_` are
   /// somebody else's.
   package mutating func apply(environment: [String: String]) -> [Diagnostic] {
+    if environment.isEmpty { return [] }
     var diagnostics: [Diagnostic] = []
     for key in Self.keys {
       let name = Self.variable(forKey: key.name)

@@ -16,16 +16,17 @@ final class FileClocks: Sendable {
 
   private static let day: Int64 = 86_400_000_000_000
   private let stateFolder: ByteString
-  private let kinds = Mutex<[UInt64: Kind]>([:])
+  /// By device. A list, since there are few, and a table of such keys takes the runtime longer to set up than all else here.
+  private let kinds = Mutex<[(device: UInt64, kind: Kind)]>([])
 
   init(stateFolder: ByteString) { self.stateFolder = stateFolder }
 
   /// Nanoseconds since 1970, not later than what a write just now would be stamped with.
   func now(on device: UInt64, descriptor: Int32) -> Int64 {
     let kind = kinds.withLock { kinds in
-      if let known = kinds[device] { return known }
+      if let known = kinds.first(where: { $0.device == device }) { return known.kind }
       let kind = self.kind(of: device, descriptor)
-      kinds[device] = kind
+      kinds.append((device, kind))
       return kind
     }
     switch kind {
@@ -38,7 +39,7 @@ final class FileClocks: Sendable {
   private func kind(of device: UInt64, _ descriptor: Int32) -> Kind {
     var magic: UInt64 = 0
     // ext2-4, XFS, Btrfs, tmpfs, overlay, F2FS, ZFS, bcachefs, ramfs, SquashFS, ISO 9660. See: man 2 statfs.
-    let local: Set<UInt64> = [
+    let local: [UInt64] = [
       0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994, 0x794C_7630, 0xF2F5_2010, 0x2FC1_2FC1, 0xCA45_1A4E, 0x8584_58F6,
       0x7371_7368, 0x9660,
     ]

@@ -147,8 +147,8 @@ package final class MappedSnapshot: Snapshot {
 private final class SnapshotCheck: @unchecked Sendable {
   private let snapshot: SnapshotFile
   private let startedAt: Int64
-  /// Open folders by root; nil where one cannot be opened.
-  private var roots: [UInt32: OpenFolder] = [:]
+  /// Open folders; none where one cannot be opened. A list, since there are few.
+  private var roots: [(root: UInt32, folder: OpenFolder?)] = []
   private let found = Mutex<(differences: [Int], rested: [Int])>(([], []))
 
   init(_ snapshot: SnapshotFile, roots: [ByteString], output: ByteString, startedAt: Int64) {
@@ -156,11 +156,10 @@ private final class SnapshotCheck: @unchecked Sendable {
     self.startedAt = startedAt
     for index in 0..<snapshot.groupCount {
       let root = snapshot.group(index).root
-      guard self.roots[root] == nil else { continue }
+      guard !self.roots.contains(where: { $0.root == root }) else { continue }
       let place = root == SnapshotFile.outputRoot ? output : Int(root) < roots.count ? roots[Int(root)] : nil
-      guard let place else { continue }
-      let opened = withCString(place) { reflow_open_at(AT_FDCWD, $0, O_RDONLY | O_DIRECTORY, 0) }
-      if opened >= 0 { self.roots[root] = OpenFolder(owning: opened) }
+      let opened = place.map { withCString($0) { reflow_open_at(AT_FDCWD, $0, O_RDONLY | O_DIRECTORY, 0) } } ?? -1
+      self.roots.append((root, opened >= 0 ? OpenFolder(owning: opened) : nil))
     }
   }
 
@@ -190,7 +189,7 @@ private final class SnapshotCheck: @unchecked Sendable {
     at entries: Range<Int>, of group: SnapshotFile.Group, _ differences: inout [Int], _ rested: inout [Int]
   ) {
     let isOutput = group.root == SnapshotFile.outputRoot
-    let root = roots[group.root]
+    let root = roots.first { $0.root == group.root }?.folder
     var folder = root
     var skipped = 0
     // Opening the parent costs two calls and saves a part of each look, so that a lone source is looked at from its root. No

@@ -20,6 +20,8 @@ struct ProgramArguments: Equatable {
   /// A parameter without a value, for the message.
   var incomplete: String?
 
+  init() {}
+
   static func == (a: Self, b: Self) -> Bool {
     a.own == b.own && a.wantsHelp == b.wantsHelp && a.incomplete == b.incomplete
       && a.parameters.elementsEqual(b.parameters) { $0 == $1 }

@@ -90,11 +90,8 @@ enum Main {
   ///
   /// - Returns: false where it is something else, right or wrong.
   private static func runPlainBuild(_ words: [String]) throws -> Bool {
-    guard words.first == "build" else { return false }
-    let arguments = ProgramArguments(
-      Array(words.dropFirst()), options: BuildCommand.programOptions, shortOptionsWithValue: ["j"])
-    guard arguments.incomplete == nil, let command = BuildCommand(plain: arguments.own) else { return false }
-    try command.run(arguments)
+    guard words.first == "build", let order = BuildOrder(plain: words.dropFirst()) else { return false }
+    try order.run(ProgramArguments())
     return true
   }
 

@@ -28,26 +28,23 @@ struct RunningOptions: ParsableArguments {
   @Option(help: "Where steps run: local or slurm.")
   var executor: String?
 
-  /// As if no option were given.
-  mutating func setDefaults() {
-    jobs = nil
-    keepGoing = false
-    sandbox = nil
-    root = nil
-    events = nil
-    trace = nil
-    quiet = false
-    verbose = false
-    explain = false
-    predict = false
-    executor = nil
+  var choices: RunningChoices {
+    RunningChoices(
+      jobs: jobs, keepGoing: keepGoing, sandbox: sandbox, root: root, events: events, trace: trace, quiet: quiet,
+      verbose: verbose, explain: explain, predict: predict, executor: executor)
   }
 
-  mutating func validate() throws {
-    if let jobs, !(1...4096).contains(jobs) { throw ValidationError("--jobs takes a number from 1 to 4096") }
+  static func check(sandbox: String?) throws {
     if let sandbox, SandboxMode(rawValue: sandbox) == nil {
       throw ValidationError("--sandbox takes auto, strict or off, not '\(sandbox)'")
     }
+  }
+
+  mutating func validate() throws {
+    if let jobs, !RunningChoices.jobLimits.contains(jobs) {
+      throw ValidationError("--jobs takes a number from 1 to 4096")
+    }
+    try Self.check(sandbox: sandbox)
     if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
     if let executor, !["local", "slurm"].contains(executor) {
       throw ValidationError("no executor named '\(executor)'; there are: local, slurm")

@@ -32,7 +32,8 @@ extension Session {
 
   /// What a watch answers; nil where this process has to build itself.
   func served(_ request: Request, _ sink: any EventSink) -> BuildEvent.Summary? {
-    guard mayBeServed else { return nil }
+    // Nearly always there is none; so much can be told by one look.
+    guard mayBeServed, WatchClient.mayBeThere(workspace.stateFolder) else { return nil }
     switch WatchClient(stateFolder: workspace.stateFolder, identity: identity(of: request)).ask(sink) {
     case .answered(let summary): return summary
     case .unanswered: return nil

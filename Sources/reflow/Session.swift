@@ -15,7 +15,7 @@ import Storage
 /// One command that may run steps: the real doors behind the driver's ports, and what becomes of a build's events.
 struct Session {
   var workspace: Workspace
-  var options: RunningOptions
+  var options: RunningChoices
   var verb = "build"
   var outputFolder: ByteString
   var isDryRun = false

@@ -140,8 +140,10 @@ struct Workspace {
     diagnostics += settings.apply(environment: environment)
     // A watch answers only those whose configuration is its own.
     var identity = file ?? []
-    for name in Settings.variables {
-      if let value = environment[name], !value.isEmpty { identity += Array("\0\(name)=\(value)".utf8) }
+    if !environment.isEmpty {
+      for name in Settings.variables {
+        if let value = environment[name], !value.isEmpty { identity += Array("\0\(name)=\(value)".utf8) }
+      }
     }
     return (settings, identity.isEmpty ? Digest(high: 0, low: 0) : Digest(hashing: identity), diagnostics)
   }

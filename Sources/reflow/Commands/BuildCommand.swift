@@ -36,50 +36,70 @@ struct BuildCommand: ProgramCommand {
       .init(name: "out", takesValue: true),
     ]
 
+  func run(_ arguments: ProgramArguments) throws {
+    var order = BuildOrder()
+    order.running = running.choices
+    order.program = program
+    order.isDryRun = dryRun
+    order.targets = target.isEmpty ? order.targets : target
+    order.isForced = force
+    order.checksDeterminism = checkDeterminism
+    order.out = out
+    try order.run(arguments)
+  }
+}
+
+/// A build that was asked for, whoever has read the command line.
+struct BuildOrder {
+  var running = RunningChoices()
+  var program = "main.rf"
+  var isDryRun = false
+  var targets = ["Main"]
+  var isForced = false
+  var checksDeterminism = false
+  var out: String?
+
   init() {}
 
   /// A build with no options but the commonest; nil for whatever else there is, right or wrong.
-  init?(plain words: [String]) {
-    var running = RunningOptions()
-    running.setDefaults()
-    var program: String?
-    var rest = words[...]
+  ///
+  /// - Parameter words: What follows the command's name.
+  init?(plain words: ArraySlice<String>) {
+    var hasProgram = false
+    var rest = words
     while let word = rest.popFirst() {
       switch word {
       case "-q", "--quiet": running.quiet = true
       case "-v", "--verbose": running.verbose = true
       case "-k", "--keep-going": running.keepGoing = true
       case "--explain": running.explain = true
-      case "--sandbox=auto", "--sandbox=strict", "--sandbox=off": running.sandbox = String(word.dropFirst(10))
+      case "--sandbox=auto": running.sandbox = "auto"
+      case "--sandbox=strict": running.sandbox = "strict"
+      case "--sandbox=off": running.sandbox = "off"
       case "-j", "--jobs":
-        guard let text = rest.popFirst(), let jobs = Int(text) else { return nil }
+        guard let text = rest.popFirst(), let jobs = Int(text), RunningChoices.jobLimits.contains(jobs) else {
+          return nil
+        }
         running.jobs = jobs
       case _:
-        guard !word.hasPrefix("-"), program == nil else { return nil }
+        guard !word.hasPrefix("-"), !hasProgram else { return nil }
         program = word
+        hasProgram = true
       }
     }
-    guard (try? running.validate()) != nil else { return nil }
-    self.running = running
-    self.program = program ?? "main.rf"
-    dryRun = false
-    target = []
-    force = false
-    checkDeterminism = false
-    out = nil
+    if running.quiet, running.verbose { return nil }
   }
 
   func run(_ arguments: ProgramArguments) throws {
     let workspace = try Workspace(root: running.root)
     if arguments.wantsHelp { return try workspace.printHelp(of: program) }
     try workspace.requireProgram(program)
-    let targets = target.isEmpty ? ["Main"] : target
     var session = Session(
-      workspace: workspace, options: running, verb: dryRun ? "dry run" : "build",
-      outputFolder: try workspace.outputFolder(out), isDryRun: dryRun,
-      isForced: force)
-    session.mayBeServed = !dryRun && !checkDeterminism
-    session.checksDeterminism = checkDeterminism
+      workspace: workspace, options: running, verb: isDryRun ? "dry run" : "build",
+      outputFolder: try workspace.outputFolder(out), isDryRun: isDryRun,
+      isForced: isForced)
+    session.mayBeServed = !isDryRun && !checksDeterminism
+    session.checksDeterminism = checksDeterminism
     try session.run(Session.Request(outputsOf: program, targets: targets, arguments.parameters))
   }
 }

@@ -21,7 +21,7 @@ struct EvalCommand: ProgramCommand {
     let workspace = try Workspace(root: running.root)
     if arguments.wantsHelp { return try workspace.printHelp(of: program) }
     try workspace.requireProgram(program)
-    var running = running
+    var running = running.choices
     if !running.verbose { running.quiet = true }
     let session = Session(
       workspace: workspace, options: running, verb: "eval", outputFolder: try workspace.outputFolder(nil))

@@ -38,7 +38,7 @@ struct SlurmAgentCommand: ParsableCommand {
     let state = workspace.stateFolder
     let folder = JobFolder(path: state + "/jobs/" + ByteString(name))
     let session = Session(
-      workspace: workspace, options: RunningOptions(), outputFolder: workspace.root + "/out")
+      workspace: workspace, options: RunningChoices(), outputFolder: workspace.root + "/out")
     let fileSystem = LinuxFileSystem(roots: workspace.rootFolders, stateFolder: folder.path)
     let objects = try FileObjectStore(in: state, temporaryFolder: "jobs/" + ByteString(name) + "/tmp")
     var configuration = session.runnerConfiguration(state: folder.path)

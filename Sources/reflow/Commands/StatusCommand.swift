@@ -40,10 +40,10 @@ struct StatusCommand: ProgramCommand {
     let workspace = try Workspace(root: root)
     if arguments.wantsHelp { return try workspace.printHelp(of: program) }
     try workspace.requireProgram(program)
-    var options = try RunningOptions.parse([])
+    var options = RunningChoices()
     options.sandbox = sandbox
     options.keepGoing = true
-    try options.validate()
+    try RunningOptions.check(sandbox: sandbox)
     let targets = target.isEmpty ? ["Main"] : target
     let folder = try workspace.outputFolder(out)
     let request = Session.Request(outputsOf: program, targets: targets, arguments.parameters)

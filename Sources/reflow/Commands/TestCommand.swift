@@ -43,7 +43,7 @@ struct TestCommand: ProgramCommand {
   private func evaluate(
     _ name: String, of program: String, workspace: Workspace, arguments: ProgramArguments
   ) throws -> ExitStatus {
-    var running = running
+    var running = running.choices
     if !running.verbose { running.quiet = true }
     let session = Session(
       workspace: workspace, options: running, verb: "test", outputFolder: try workspace.outputFolder(nil),

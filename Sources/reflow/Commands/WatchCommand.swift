@@ -46,7 +46,7 @@ struct WatchCommand: ProgramCommand {
     if arguments.wantsHelp { return try workspace.printHelp(of: program) }
     try workspace.requireProgram(program)
     let session = Session(
-      workspace: workspace, options: running, outputFolder: try workspace.outputFolder(out), isForced: force)
+      workspace: workspace, options: running.choices, outputFolder: try workspace.outputFolder(out), isForced: force)
     let request = Session.Request(
       outputsOf: program, targets: target.isEmpty ? ["Main"] : target, arguments.parameters)
     let watch = WatchSession(

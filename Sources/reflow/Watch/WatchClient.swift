@@ -29,6 +29,11 @@ struct WatchClient {
   /// And is heard of at least this often.
   private static let secondsOfSilence = 5.0
 
+  /// Whether a watch has left its socket here; it may be dead since.
+  static func mayBeThere(_ stateFolder: ByteString) -> Bool {
+    HostFile.exists(stateFolder + "/" + ByteString(WatchServer.socketName))
+  }
+
   private func connect(isInquiry: Bool) -> (socket: LocalSocket, reply: WatchMessage)? {
     guard let socket = LocalSocket.connect(toFolder: stateFolder, name: WatchServer.socketName) else { return nil }
     let hello = WatchMessage.hello(.init(identity: identity, isInquiry: isInquiry))
