@@ -14,9 +14,12 @@ extension BuildRun {
     for (id, look) in plan.looks { setLook(look, of: id) }
     listings = plan.listings
     for id in listings.keys { listingTimes[id] = plan.listedAt }
-    let header = plan.persisted.header
+    let header = plan.whole.header
     sink.receive(.planned(steps: header.count(of: .step)))
-    if let memory = SnapshotSummary(encoded: header.sayings) {
+    if let renewed = plan.renewed {
+      for diagnostic in renewed.sayings { say(diagnostic) }
+      printed = renewed.printed
+    } else if let memory = SnapshotSummary(encoded: header.sayings) {
       for diagnostic in memory.diagnostics(world.fileSystem) { say(diagnostic) }
       printed = memory.printed
     }
@@ -76,10 +79,8 @@ extension BuildRun {
     return header
   }
 
-  /// Notes the new states of a part.
-  ///
-  /// - Returns: the graph's header; nil where there is none that would be of use.
-  func recordStates(_ plan: PartialPlan) -> GraphHeader? {
+  /// What became of the nodes of a part, as the whole calls them.
+  private func states(of plan: PartialPlan) -> [GraphNode: NodeState] {
     var states: [GraphNode: NodeState] = [:]
     for (index, id) in plan.sourceIDs.enumerated() {
       if let artifact = engine.artifact(of: .source(SourceID(index: UInt32(index)))) {
@@ -89,18 +90,41 @@ extension BuildRun {
     for (index, id) in plan.assemblyIDs.enumerated() where plan.affected.contains(.assembly(id)) {
       states[.assembly(id)] = engine.artifact(of: .assembly(AssemblyID(index: UInt32(index)))).map { .known($0) }
     }
-    var stale = Set(plan.persisted.header.staleSteps)
     for (index, id) in plan.stepIDs.enumerated() where plan.affected.contains(.step(id)) {
       let state = engine.state(of: StepID(index: UInt32(index)))
       // All of the part is wanted: what the engine never came to is not up to date.
       states[.step(id)] = state == .unwanted ? .stale : state
-      if states[.step(id)] == .stale { stale.insert(id) } else { stale.remove(id) }
     }
-    var header = plan.persisted.header
+    return states
+  }
+
+  /// Saves the graph of a program of which a part was built.
+  ///
+  /// - Returns: its header.
+  func save(_ renewed: RenewedGraph, _ plan: PartialPlan) throws(SystemError) -> GraphHeader? {
+    let states = states(of: plan)
+    var header: GraphHeader?
+    try store.saveGraph(key: options.snapshotKey) { write throws(SystemError) in
+      header = try renewed.save(states, serial: nextSerial, programs: plan.programs, write)
+    }
+    return header
+  }
+
+  /// Notes the new states of a part.
+  ///
+  /// - Returns: the graph's header; nil where there is none that would be of use.
+  func recordStates(_ plan: PartialPlan) -> GraphHeader? {
+    guard let persisted = plan.whole as? PersistedGraph else { return nil }
+    let states = states(of: plan)
+    var stale = Set(persisted.header.staleSteps)
+    for case (.step(let id), let state) in states {
+      if state == .stale { stale.insert(id) } else { stale.remove(id) }
+    }
+    var header = persisted.header
     header.serial = nextSerial
     header.staleSteps = stale.sorted()
     header.programs = plan.programs
-    guard var pages = try? plan.persisted.pages(settingStates: states) else { return nil }
+    guard var pages = try? persisted.pages(settingStates: states) else { return nil }
     pages[.header] = header.encoded
     note(.updateGraph(key: options.snapshotKey, pages: pages))
     savedPages = pages
@@ -150,6 +174,10 @@ extension BuildRun {
       }
     }
     patch.forgotten += plan.entries.map { SnapshotPlace(root: .output, path: $0.path) }
+    if let renewed = plan.renewed {
+      patch.forgotten += plan.dropped
+      patch.forgotten += renewed.removedEntries.map { SnapshotPlace(root: .output, path: $0.path) }
+    }
     return patch
   }
 }

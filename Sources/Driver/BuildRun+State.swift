@@ -180,7 +180,7 @@ extension BuildRun {
     for path in plan?.relaid ?? programFiles {
       guard let expectation = programFile(path) else {
         // Of a part, the snapshot goes on to say what it said: then the file is compared again.
-        if plan != nil { continue }
+        if let plan, plan.renewed?.hasOtherFiles != true { continue }
         return nil
       }
       add(path, expectation)

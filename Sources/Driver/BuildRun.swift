@@ -285,6 +285,7 @@ final class BuildRun {
     case .done(let outputs, let lines, let diagnostics):
       isEvaluated = true
       self.program = nil
+      asked = []
       graph.complete()
       printed = lines
       entries = outputs
@@ -331,7 +332,7 @@ final class BuildRun {
   }
 
   /// The files whose change makes an evaluation necessary.
-  var programFiles: [Path] { plan?.persisted.header.programFiles ?? loadedFiles + options.configurationFiles }
+  var programFiles: [Path] { plan?.whole.header.programFiles ?? loadedFiles + options.configurationFiles }
 
   // MARK: Messages
 
@@ -523,7 +524,7 @@ final class BuildRun {
       if mayRestart, !wasInterrupted { return .restart(restart) }
     }
     var tally = engine.tally
-    if let plan { tally.steps = plan.persisted.header.wantedSteps }
+    if let plan { tally.steps = plan.whole.header.wantedSteps }
     var status = BuildEvent.BuildStatus.succeeded
     // An input that cannot be had is the user's to mend, as a program that is wrong is; no step has failed.
     if engine.hasFailures { status = hasUnfitInput && tally.failed == 0 ? .invalid : .failed }
@@ -551,7 +552,9 @@ final class BuildRun {
       let isUseful = isPublished && !hasFailedAnswers && !hasUnfitInput && (status == .succeeded || status == .failed)
       var header = isUseful ? plan.flatMap(recordStates) : nil
       try flush()
-      if isUseful, plan == nil {
+      if isUseful, let plan, let renewed = plan.renewed {
+        header = try save(renewed, plan)
+      } else if isUseful, plan == nil {
         header = try saveGraph(wantedSteps: tally.steps)
         // The snapshot takes as much room again, and nobody asks the engine any more.
         engine = BuildEngine()

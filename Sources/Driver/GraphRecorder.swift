@@ -12,7 +12,8 @@ struct GraphRecorder {
   }
 
   private let graph: FlowGraph
-  private let outputs: [OutputEntry]
+  /// Ascending by path.
+  let outputs: [OutputEntry]
   /// By position of the node, ascending.
   private let entriesOf: PathTable
   private let needsOf: [Int: [RecordedNeed]]
@@ -63,10 +64,19 @@ struct GraphRecorder {
     return true
   }
 
-  /// Writes all pages but the header.
+  /// Writes all pages but the header, with what the engine knows of each node.
   ///
   /// - Complexity: O(nodes and edges); one page is in memory at a time.
   func record(_ engine: inout BuildEngine, _ write: GraphPageWriter) throws(SystemError) -> Summary {
+    let definition = try recordDefinitions({ engine.frame(of: $0) }, write)
+    let staleSteps = try recordStates({ node throws(SystemError) in state(of: node, engine) }, write)
+    return Summary(definition: definition, staleSteps: staleSteps)
+  }
+
+  /// - Returns: the digest of all definitions.
+  func recordDefinitions(
+    _ frame: (StepID) -> StepFrame, _ write: GraphPageWriter
+  ) throws(SystemError) -> Digest {
     var digest = DigestManifest()
     func writeDefinition(_ page: GraphPage, _ bytes: [UInt8]) throws(SystemError) {
       digest.write(.ordinal, Int(page.section.rawValue))
@@ -76,7 +86,7 @@ struct GraphRecorder {
     try addIndexes(writeDefinition)
     try each { first, count throws(SystemError) in
       var contents: [NodeDefinition.Content] = []
-      for offset in 0..<count { contents.append(content(first.advanced(by: offset), &engine)) }
+      for offset in 0..<count { contents.append(content(first.advanced(by: offset), frame)) }
       let start = position(first)
       let bytes = ListPage.encode(count: count) { offset, writer in
         let position = start + offset
@@ -87,19 +97,37 @@ struct GraphRecorder {
       }
       try writeDefinition(.definition(of: first), bytes)
     }
+    return digest.finish()
+  }
+
+  /// - Returns: the steps that are stale, ascending.
+  func recordStates(
+    _ state: (GraphNode) throws(SystemError) -> NodeState, _ write: GraphPageWriter
+  ) throws(SystemError) -> [StepID] {
     var staleSteps: [StepID] = []
     try each { first, count throws(SystemError) in
       var states: [NodeState] = []
       for offset in 0..<count {
         let node = first.advanced(by: offset)
-        let state = state(of: node, engine)
+        let state = try state(node)
         if case .step(let id) = node, state == .stale { staleSteps.append(id) }
         states.append(state)
       }
       try write(.state(of: first), ListPage.encode(count: count) { states[$0].encode(into: &$1) })
     }
-    return Summary(definition: digest.finish(), staleSteps: staleSteps)
+    return staleSteps
   }
+
+  /// - Complexity: O(log entries and edges of the node).
+  func definition(of node: GraphNode, _ frame: (StepID) -> StepFrame) -> NodeDefinition {
+    let position = position(node)
+    return NodeDefinition(
+      content: content(node, frame), dependents: edges.dependents(of: position),
+      entries: entriesOf.paths(of: position), needs: needsOf[position] ?? [])
+  }
+
+  /// The steps and assemblies that have a node among their inputs, ascending.
+  func dependents(of node: GraphNode) -> [GraphNode] { edges.dependents(of: position(node)) }
 
   /// Visits the first node of each page, and how many there are on it.
   private func each(_ body: (GraphNode, Int) throws(SystemError) -> Void) throws(SystemError) {
@@ -111,12 +139,12 @@ struct GraphRecorder {
     }
   }
 
-  private func content(_ node: GraphNode, _ engine: inout BuildEngine) -> NodeDefinition.Content {
+  private func content(_ node: GraphNode, _ frame: (StepID) -> StepFrame) -> NodeDefinition.Content {
     switch node {
     case .source(let id): .source(graph.sources[Int(id.index)])
     case .literal(let id): .literal(graph.literals[Int(id.index)])
     case .assembly(let id): .assembly(graph.assemblies[Int(id.index)])
-    case .step(let id): .step(graph.steps[Int(id.index)], engine.frame(of: id))
+    case .step(let id): .step(graph.steps[Int(id.index)], frame(id))
     }
   }
 

@@ -6,7 +6,8 @@ import Ports
 /// The part of a persisted graph that a build has to look at again: what rests on what has changed, and what that reads. See
 /// <doc:PartialBuilds>.
 struct PartialPlan {
-  var persisted: PersistedGraph
+  /// The whole that it is a part of.
+  var whole: any PlannedGraph
   var graph: FlowGraph
   var frames: [StepFrame]
   var settled: [SettledStep]
@@ -36,11 +37,16 @@ struct PartialPlan {
   var programs: [PlacedProgram]
   /// Those of them that were compared.
   var relaid: [Path]
+  /// What the snapshot looks at for the last time.
+  var dropped: [SnapshotPlace] = []
+
+  /// The program as it was just evaluated; nil where the graph is that of the last build.
+  var renewed: RenewedGraph? { whole as? RenewedGraph }
 }
 
 /// Finds the part of a graph that a change concerns.
 struct PartialPlanner {
-  let graph: PersistedGraph
+  let graph: any PlannedGraph
   let store: any Store
   let fileSystem: any FileSystem
   /// Nanoseconds since 1970, before anything was looked at.
@@ -53,8 +59,9 @@ struct PartialPlanner {
   private var listings: [SourceID: FolderListing] = [:]
   private var programs: [PlacedProgram]
   private var relaid: [Path] = []
+  private var dropped: [SnapshotPlace] = []
 
-  init(graph: PersistedGraph, store: any Store, fileSystem: any FileSystem, now: Int64) {
+  init(graph: any PlannedGraph, store: any Store, fileSystem: any FileSystem, now: Int64) {
     self.graph = graph
     self.store = store
     self.fileSystem = fileSystem
@@ -79,15 +86,20 @@ struct PartialPlanner {
     var changed: Set<SourceID> = []
     for path in changes.sources {
       let isProgram = programFiles.contains(path)
-      if isProgram, !saysTheSame(path) { return nil }
+      if isProgram, !graph.isEvaluated, !saysTheSame(path) { return nil }
       let sources = try graph.sources(holding: path)
-      if sources.isEmpty, !isProgram { return nil }
+      if sources.isEmpty, !isProgram {
+        guard graph.isEvaluated else { return nil }
+        dropped.append(SnapshotPlace(root: .source(path.root), path: path.bytes))
+      }
       changed.formUnion(sources)
     }
+    for case .source(let id) in graph.fresh { changed.insert(id) }
     guard let different = try observe(changed.sorted()) else { return nil }
-    let roots = different.map(GraphNode.source) + graph.header.staleSteps.map(GraphNode.step) + more.sorted()
+    let roots =
+      different.map(GraphNode.source) + graph.header.staleSteps.map(GraphNode.step) + more.sorted() + graph.fresh
     let closure = try graph.closure(over: roots)
-    try graph.prefetch(closure)
+    try graph.prefetch(closure, states: false)
     var entries: [ByteString: OutputEntry] = [:]
     for node in closure {
       let definition = try definition(of: node)
@@ -96,12 +108,21 @@ struct PartialPlanner {
       case .step, .assembly, .literal: guard definition.needs.isEmpty else { return nil }
       }
       // The state has a table's key and not its expression.
-      if case .step(let step, _) = definition.content, case .table = step.work { return nil }
+      if !graph.isEvaluated, case .step(let step, _) = definition.content, case .table = step.work { return nil }
       for path in definition.entries { entries[path] = try graph.entry(at: path) }
     }
     for path in changes.outputs {
-      guard let entry = try graph.entry(holding: path) else { return nil }
+      guard let entry = try graph.entry(holding: path) else {
+        // Of an entry that the program no longer has, the publisher removes what is left.
+        guard let renewed = graph as? RenewedGraph, try renewed.hadEntry(holding: path) else { return nil }
+        continue
+      }
       entries[entry.path] = entry
+    }
+    if let renewed = graph as? RenewedGraph {
+      guard renewed.isChangeOfFilesOnly else { return nil }
+      for entry in renewed.changedEntries { entries[entry.path] = entry }
+      dropped += renewed.dropped
     }
     for entry in entries.values where entry.kind == .folder {
       // What it will hold may lie where another entry lies: only all of them together can tell.
@@ -144,20 +165,24 @@ struct PartialPlanner {
   /// - Returns: those that hold something else than in the last build; nil where the evaluation was told what is no longer so.
   private mutating func observe(_ ids: [SourceID]) throws(SystemError) -> [SourceID]? {
     let nodes = ids.map(GraphNode.source)
-    try graph.prefetch(nodes)
+    try graph.prefetch(nodes, states: false)
     try graph.prefetch(nodes, states: true)
-    var wanted: [(request: SourceID, source: Source, old: Artifact, needs: [RecordedNeed])] = []
+    var wanted: [(request: SourceID, source: Source, old: Artifact?, needs: [RecordedNeed])] = []
     var paths: (files: [Path], folders: [Path]) = ([], [])
     for id in ids {
       let definition = try definition(of: .source(id))
       guard case .source(let source) = definition.content, case .path(let path) = source.place else { return nil }
+      var known: Artifact?
       switch try graph.state(of: .source(id)) {
-      case .known(let old):
-        wanted.append((id, source, old, definition.needs))
-        if source.kind == .file { paths.files.append(path) } else { paths.folders.append(path) }
-      case .unwanted: guard isStillThere(id, source, path, definition.needs) else { return nil }
-      case .stale, .keyed, .made: return nil
+      case .known(let old): known = old
+      case .unwanted:
+        guard isStillThere(id, source, path, definition.needs) else { return nil }
+        continue
+      case .stale: guard graph.isEvaluated else { return nil }
+      case .keyed, .made: return nil
       }
+      wanted.append((id, source, known, definition.needs))
+      if source.kind == .file { paths.files.append(path) } else { paths.folders.append(path) }
     }
     known = try store.sources(at: paths.files, below: paths.folders)
     let reader = SourceReader(fileSystem: fileSystem, now: now)
@@ -273,7 +298,7 @@ struct PartialPlanner {
     }
     for id in replies.keys { replies[id]!.id = parts.sources[id]! }
     return PartialPlan(
-      persisted: graph, graph: parts.graph, frames: parts.frames, settled: settled,
+      whole: graph, graph: parts.graph, frames: parts.frames, settled: settled,
       entries: entries.map { entry in
         var entry = entry
         entry.reference = parts.renamed(entry.reference)
@@ -282,7 +307,7 @@ struct PartialPlanner {
       assemblyIDs: nodes.compactMap { if case .assembly(let id) = $0 { id } else { nil } }, affected: affected,
       expected: expected, isAnswer: isAnswer, replies: renamed(replies), looks: renamed(looks),
       listings: renamed(listings), listedAt: now, known: known, changedSources: changed.map { parts.sources[$0]! },
-      programs: programs, relaid: relaid)
+      programs: programs, relaid: graph.isEvaluated ? graph.header.programFiles : relaid, dropped: dropped)
   }
 }
 

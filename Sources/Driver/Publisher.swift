@@ -58,7 +58,10 @@ struct Publisher {
   private func claims() throws(SystemError) -> Claims {
     var claims = Claims()
     let outputs =
-      if let plan = run.plan { try run.store.outputs(atOrBelow: plan.entries.map(\.path)) } else {
+      if let plan = run.plan {
+        try run.store.outputs(
+          atOrBelow: plan.entries.map(\.path) + (plan.renewed?.removedEntries.map(\.path) ?? []))
+      } else {
         try run.store.outputs()
       }
     for output in outputs {

@@ -44,6 +44,8 @@ package final class ResidentBuild {
   private var graph: PersistedGraph?
   /// The store's generation that `graph` was read at.
   private var graphGeneration: Int64 = -1
+  /// Whether it was found damaged, and nobody has made another since.
+  private var hasDroppedGraph = false
   /// What the last update left, to which further changes are relative.
   private var basis: SnapshotSummary?
   /// Changes that no update has brought to an end yet.
@@ -167,9 +169,10 @@ package final class ResidentBuild {
     var mayUsePart = true
     var changes = changes
     var more: Set<GraphNode> = []
+    var renewal = Renewal.untried
     for attempt in 0...restartLimit {
       let part = mayUsePart ? changes : nil
-      guard let run = try begin(part, more, world, store, interruption, feed, sink) else {
+      guard let run = try begin(part, more, &renewal, world, store, interruption, feed, sink) else {
         return BuildEvent.Summary(status: .invalid, steps: 0, run: 0, cached: 0, failed: 0, seconds: 0)
       }
       if run.plan == nil { mayUsePart = false }
@@ -188,6 +191,8 @@ package final class ResidentBuild {
           // Something that stays as it is would come again and again.
           if more.isSuperset(of: nodes) { mayUsePart = false }
           more.formUnion(nodes)
+          // What it says of the whole is as true as it was.
+          if let renewed = run.plan?.renewed { renewal = .done(renewed) }
         }
       } catch {
         // An object that is gone or not what its name says has been set aside by now: work brings it back.
@@ -204,8 +209,8 @@ package final class ResidentBuild {
   ///
   /// - Returns: nil where the program is wrong; that was said.
   private func begin(
-    _ changes: ChangedPaths?, _ more: Set<GraphNode>, _ world: World, _ store: any Store, _ interruption: Interruption,
-    _ feed: ChangeFeed?, _ sink: any EventSink
+    _ changes: ChangedPaths?, _ more: Set<GraphNode>, _ renewal: inout Renewal, _ world: World, _ store: any Store,
+    _ interruption: Interruption, _ feed: ChangeFeed?, _ sink: any EventSink
   ) throws(SystemError) -> BuildRun? {
     let startedAt = Int64(world.clock.now * 1e9)
     func run(_ work: consuming BuildRun.Work) throws(SystemError) -> BuildRun {
@@ -216,36 +221,112 @@ package final class ResidentBuild {
       run.defersSnapshot = isWatching
       return run
     }
-    if let changes, let plan = try plan(changes, more, world, store, now: startedAt, sink) {
+    if let changes, let plan = try plan(changes, more, renewal.graph, world, store, now: startedAt, sink) {
       return try run(.part(plan))
     }
     switch load() {
     case .failed(let diagnostics):
       for diagnostic in diagnostics { sink.receive(.diagnostic(diagnostic)) }
       return nil
-    case .loaded(let program): return try run(.program(program))
+    case .loaded(var program):
+      guard let changes, case .untried = renewal else { return try run(.program(program)) }
+      renewal = .given
+      if let renewed = try renewed(&program, world, store, sink),
+        let plan = try plan(changes, more, renewed, world, store, now: startedAt, sink)
+      {
+        return try run(.part(plan))
+      }
+      return try run(.program(program))
     }
   }
 
-  /// The part of the last build's graph that changes concern; nil where the program must be evaluated.
-  private func plan(
-    _ changes: ChangedPaths, _ more: Set<GraphNode>, _ world: World, _ store: any Store, now: Int64,
-    _ sink: any EventSink
-  ) throws(SystemError) -> PartialPlan? {
-    guard let basis else { return nil }
+  /// The program as it says itself now, laid beside the graph of the last build.
+  private enum Renewal {
+    case untried
+    case done(RenewedGraph)
+    /// There is none, or it came to nothing.
+    case given
+
+    var graph: RenewedGraph? {
+      if case .done(let graph) = self { return graph }
+      return nil
+    }
+  }
+
+  /// Evaluates a program before there is a build of it.
+  ///
+  /// - Returns: nil where there is no graph to compare it with, where it needs to know what steps make, or where it has little in
+  ///   common with what it was. Then `program` goes on from there.
+  private func renewed(
+    _ program: inout LoadedProgram, _ world: World, _ store: any Store, _ sink: any EventSink
+  ) throws(SystemError) -> RenewedGraph? {
+    guard let old = try usableGraph(store, sink) else { return nil }
+    let evaluation = EvaluationInAdvance(program.evaluation)
+    program.evaluation = evaluation
+    guard let result = evaluation.finish(world.fileSystem) else { return nil }
     do throws(SystemError) {
-      guard let graph = try currentGraph(store), graph.header.definition == basis.definition,
-        graph.header.serial >= basis.serial
-      else { return nil }
+      return try RenewedGraph(
+        result, of: program, beside: old, programFiles: program.files + options.configurationFiles,
+        seconds: expectedSeconds(of: result.graph, store), world.fileSystem)
+    } catch {
+      guard error.code == .damaged else { throw error }
+      try drop(error, store, sink)
+      return nil
+    }
+  }
+
+  /// The seconds that steps are expected to take, by what the state knows of their kinds; nil where it knows nothing.
+  private func expectedSeconds(of graph: FlowGraph, _ store: any Store) -> [Double]? {
+    var kinds: Set<String> = []
+    for step in graph.steps { kinds.insert(step.name) }
+    let histories = (try? store.histories(of: kinds.sorted())) ?? [:]
+    return histories.isEmpty ? nil : graph.steps.map { histories[$0.name]?.expectedSeconds ?? 1 }
+  }
+
+  /// The part that changes concern, of the last build's graph or of the program as it says itself now; nil where the program must be
+  /// evaluated, and by a build.
+  private func plan(
+    _ changes: ChangedPaths, _ more: Set<GraphNode>, _ renewed: RenewedGraph?, _ world: World, _ store: any Store,
+    now: Int64, _ sink: any EventSink
+  ) throws(SystemError) -> PartialPlan? {
+    do throws(SystemError) {
+      let graph: any PlannedGraph
+      if let renewed {
+        graph = renewed
+      } else {
+        guard let persisted = try usableGraph(store, sink) else { return nil }
+        graph = persisted
+      }
       var planner = PartialPlanner(graph: graph, store: store, fileSystem: world.fileSystem, now: now)
       return try planner.plan(changes, more: more)
     } catch {
       guard error.code == .damaged else { throw error }
-      graph = nil
-      sink.receive(.diagnostic(Diagnostic("state.damaged", .warning, error.message)))
-      if !options.isDryRun { try store.commit([.removeGraph(key: options.snapshotKey)]) }
+      try drop(error, store, sink)
       return nil
     }
+  }
+
+  /// The graph of the last build, if it is that which the snapshot is about.
+  private func usableGraph(_ store: any Store, _ sink: any EventSink) throws(SystemError) -> PersistedGraph? {
+    guard let basis, !hasDroppedGraph else { return nil }
+    do throws(SystemError) {
+      guard let graph = try currentGraph(store), graph.header.definition == basis.definition,
+        graph.header.serial >= basis.serial
+      else { return nil }
+      return graph
+    } catch {
+      guard error.code == .damaged else { throw error }
+      try drop(error, store, sink)
+      return nil
+    }
+  }
+
+  /// Drops a damaged graph, and says so.
+  private func drop(_ error: SystemError, _ store: any Store, _ sink: any EventSink) throws(SystemError) {
+    graph = nil
+    hasDroppedGraph = true
+    sink.receive(.diagnostic(Diagnostic("state.damaged", .warning, error.message)))
+    if !options.isDryRun { try store.commit([.removeGraph(key: options.snapshotKey)]) }
   }
 
   private func currentGraph(_ store: any Store) throws(SystemError) -> PersistedGraph? {
@@ -264,11 +345,16 @@ package final class ResidentBuild {
   private func take(_ run: BuildRun, _ store: any Store) {
     guard let outcome = run.outcome else { return }
     carried = ChangedPaths()
+    hasDroppedGraph = false
     basis = outcome.summary
     if let plan = run.plan {
-      plan.persisted.note(run.savedPages)
-      graph = plan.persisted
-      graphGeneration = store.generation
+      if let persisted = plan.whole as? PersistedGraph {
+        persisted.note(run.savedPages)
+        graph = persisted
+        graphGeneration = store.generation
+      } else {
+        graph = nil
+      }
       if let patch = outcome.patch, let summary = outcome.summary, isWatching {
         var all = unwritten?.patch ?? SnapshotPatch()
         all.formUnion(patch)

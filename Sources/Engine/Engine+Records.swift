@@ -171,6 +171,20 @@ extension BuildEngine {
 
   // MARK: For the next build
 
+  /// What the steps of a whole graph have from their places in it.
+  ///
+  /// - Parameter seconds: that each is expected to take; nil where nobody knows, and each counts as one.
+  /// - Complexity: O(nodes and edges).
+  package static func frames(of graph: FlowGraph, seconds: [Double]?) -> [StepFrame] {
+    var engine = BuildEngine()
+    engine.graph.extend(by: GraphExtension(graph, seconds: seconds))
+    engine.graph.complete()
+    var frames: [StepFrame] = []
+    frames.reserveCapacity(graph.steps.count)
+    for index in graph.steps.indices { frames.append(engine.frame(of: StepID(index: UInt32(index)))) }
+    return frames
+  }
+
   /// What a step has from its place in the whole graph.
   package mutating func frame(of step: StepID) -> StepFrame {
     StepFrame(

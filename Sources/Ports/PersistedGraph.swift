@@ -43,7 +43,7 @@ package final class PersistedGraph {
   }
 
   private func list(_ page: GraphPage) throws(SystemError) -> ListPage {
-    try load(CollectionOfOne(page))
+    if pages[page] == nil { try load(CollectionOfOne(page)) }
     guard let bytes = pages[page], let list = ListPage(bytes) else { throw Self.damage() }
     return list
   }
