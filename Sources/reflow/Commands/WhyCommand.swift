@@ -133,9 +133,8 @@ struct WhyCommand: ProgramCommand {
   private func tellRow(_ row: Int, of name: String, _ arguments: ProgramArguments) throws {
     let workspace = try Workspace(root: root)
     if arguments.wantsHelp { return try workspace.printHelp(of: program) }
-    var options = try RunningOptions.parse([])
+    var options = RunningChoices()
     options.quiet = true
-    try options.validate()
     var session = Session(
       workspace: workspace, options: options, verb: "why", outputFolder: try workspace.outputFolder(out), isDryRun: true
     )
