@@ -95,7 +95,7 @@ private struct SimulatedGraph {
 @Suite struct PlacementSimulation {
   private static let pool = Pool(name: "local", jobs: 16, cpu: 16, memory: 64_000)
 
-  @Test(arguments: 1...60) func theMakespanIsNearTheLowerBound(seed: UInt64) {
+  @Test(arguments: 1...200) func theMakespanIsNearTheLowerBound(seed: UInt64) {
     let graph = SimulatedGraph(seed: seed, steps: 300, pool: Self.pool)
     let (_, makespan) = graph.run(on: [Self.pool])
     let bound = graph.lowerBound(Self.pool)

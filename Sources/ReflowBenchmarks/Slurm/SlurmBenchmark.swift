@@ -122,7 +122,8 @@ struct SlurmBenchmark: ParsableCommand {
     guard run.status == 0 else { return print("\(tool)\t\(count)\t\(seconds)\tfailed with \(run.status)") }
     let ideal = seconds * Double(count) / Double(slots)
     let overhead = (run.wallSeconds - ideal) / Double(count) * 1000
-    let submissions = tool == "local" ? 0 : Self.lastJob() - before
+    // The last number is that of the question itself.
+    let submissions = tool == "local" ? 0 : Self.lastJob() - before - 1
     print(
       "\(tool)\t\(count)\t\(seconds)\t\(slots)\t\(Self.rounded(run.wallSeconds))\t\(Self.rounded(overhead))\t\(submissions)"
     )
