@@ -177,6 +177,8 @@ package final class InotifyWatcher: Watcher {
     }
   }
 
+  package func links(in folder: Path) -> [ByteString] { Self.survey(hostPath(folder)).links }
+
   package func places(behind link: Path) -> [ByteString] {
     var places: [ByteString] = []
     var place = hostPath(link)

@@ -56,6 +56,9 @@ package protocol Watcher: AnyObject, Sendable {
 
   func unwatch(_ folder: Path)
 
+  /// The names of the symbolic links that are in a folder now.
+  func links(in folder: Path) -> [ByteString]
+
   /// The places, absolute and with their folders free of links, that a symbolic link leads through to its end; empty where
   /// it is none. The last may not exist.
   func places(behind link: Path) -> [ByteString]

@@ -15,6 +15,7 @@ private final class ToldWatcher: Watcher {
 
   func watch(_ folder: Path) throws(SystemError) -> WatchedFolder { WatchedFolder() }
   func unwatch(_ folder: Path) {}
+  func links(in folder: Path) -> [ByteString] { [] }
   func places(behind link: Path) -> [ByteString] { [] }
   func await(timeoutSeconds: Double?) throws(SystemError) {}
   func take() throws(SystemError) -> [WatchEvent] {

@@ -21,6 +21,8 @@ package final class WatchMap: Sendable {
     var survey: Survey?
     /// What matters to the watch itself, whatever a build reads.
     var pinned: Set<Path> = []
+    /// Watched folders in which names have come since: there may be links among them.
+    var unsure: Set<Path> = []
   }
 
   private struct Survey {
@@ -79,6 +81,13 @@ package final class WatchMap: Sendable {
       state.survey?.folders.insert(folder)
       if state.interests.insert(folder: folder) { reach(folder, &state) }
       watchChain(to: folder, &state)
+      // What a link in it leads to is read too, also where nobody looks at it because the figures are known.
+      findLinks(in: folder, &state)
+      for name in state.watched[folder]?.links ?? [] {
+        let link = folder.appending(name)
+        state.survey?.paths.insert(link)
+        if state.interests.insert(path: link) { reach(link, &state) }
+      }
     }
   }
 
@@ -127,7 +136,10 @@ package final class WatchMap: Sendable {
   // MARK: Hearing
 
   package func meanings(of events: [WatchEvent]) -> [WatchInterests.Meaning] {
-    state.withLock { state in events.map { state.interests.meaning(of: $0) } }
+    state.withLock { state in
+      for case .changed(let kind, _, let folder) in events where kind.isArrival { state.unsure.insert(folder) }
+      return events.map { state.interests.meaning(of: $0) }
+    }
   }
 
   package func isOutput(_ path: Path) -> Bool { path.root == outputRoot }
@@ -241,6 +253,7 @@ package final class WatchMap: Sendable {
       }
       watchChain(to: folder, &state)
     }
+    findLinks(in: folder, &state)
     if state.watched[folder]?.links.contains(path.baseName) ?? false { follow(path, &state) }
     if state.interests.folders.contains(path) { state.interests.insert(ancestor: path) }
   }
@@ -251,6 +264,7 @@ package final class WatchMap: Sendable {
       watchChain(to: parent, &state)
       // Behind a folder that is not there is nothing to watch; its coming will be heard of.
       guard state.watched[parent] != nil || state.polled.contains(parent) else { return }
+      findLinks(in: parent, &state)
       if state.watched[parent]?.links.contains(folder.baseName) ?? false { follow(folder, &state) }
     }
     if !watch(folder, &state), folder.bytes.isEmpty, folder.root != hostRoot {
@@ -263,6 +277,7 @@ package final class WatchMap: Sendable {
     do throws(SystemError) {
       let watched = try watcher.watch(folder)
       state.watched[folder] = watched
+      state.unsure.remove(folder)
       if watched.isNotifying { state.polled.remove(folder) } else { poll(folder, &state) }
       return true
     } catch {
@@ -273,6 +288,12 @@ package final class WatchMap: Sendable {
       }
       return true
     }
+  }
+
+  /// Learns of the links that came into a watched folder since it was first watched.
+  private func findLinks(in folder: Path, _ state: inout State) {
+    guard state.unsure.remove(folder) != nil, state.watched[folder] != nil else { return }
+    state.watched[folder]!.links = watcher.links(in: folder)
   }
 
   private func poll(_ folder: Path, _ state: inout State) {
