@@ -24,8 +24,9 @@ extension BuildRun {
       }
       found.append(
         DerivationAnswer(
-          step: lookup.step, key: lookup.key, hit: hit, trace: traces[lookup.identity].flatMap(StepTrace.init(encoded:))
-        ))
+          step: lookup.step, key: lookup.key, hit: hit,
+          trace: traces[lookup.identity].flatMap(StepTrace.init(encoded:)),
+          former: derivations[lookup.key].map { results[$0.contentKey]?.outputs ?? [] }))
     }
     try lookForSettled(asked.filter { $0.made != nil }, &found)
     pending.append(.derivationsFound(found))

@@ -123,7 +123,8 @@ final class BuildRun {
     self.sink = sink
     engine = BuildEngine(
       options: BuildEngine.Options(
-        keepsGoing: options.keepsGoing, isStrict: options.sandbox == .strict, isDryRun: options.isDryRun))
+        keepsGoing: options.keepsGoing, isStrict: options.sandbox == .strict, isDryRun: options.isDryRun,
+        isPart: plan != nil))
     pools = options.pools + world.pools
     scheduler = Scheduler(pools: pools)
     switch world.concurrency {

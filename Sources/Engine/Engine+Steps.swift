@@ -30,7 +30,10 @@ extension BuildEngine {
     guard let hit = answer.hit, let exec = exec(of: step), hit.outputs.count == exec.outputs.count,
       hit.inputs.count == exec.inputs.count, hit.isSandboxed || !options.isStrict,
       agrees(hit.inputs, with: exec)
-    else { return demandInputs(of: step) }
+    else {
+      progress.former[step] = answer.hit?.outputs ?? answer.former
+      return demandInputs(of: step)
+    }
     progress[step].contentKey = hit.contentKey
     progress[step].outputs = hit.outputs
     progress[step].derivedFrom = hit.inputs
@@ -38,6 +41,47 @@ extension BuildEngine {
     if answer.trace?.contentKey != hit.contentKey { recordTrace(of: step, exec, hit) }
     effects.append(.reused(step, key: hit.contentKey))
     transition(step, to: .done)
+  }
+
+  // MARK: Made again
+
+  /// A step has its result. If it had another one by the same key, which only a step that is not deterministic has, all that
+  /// was made of that is void: the entries now and for good, since this build may end before all of it is made again.
+  private mutating func compareWithFormer(_ step: StepID) {
+    guard let former = progress.former.removeValue(forKey: step), former != progress[step].outputs else { return }
+    let node = graph.stepNodes[Int(step.index)]
+    effects.append(.remade(step, void: keysAbove(node)))
+    demandAbove(node)
+  }
+
+  /// The keys of all steps that rest on a node, as far as they are known.
+  private func keysAbove(_ node: NodeID) -> [Digest] {
+    var keys: [Digest] = []
+    var seen: Set<NodeID> = [node]
+    var queue = [node]
+    while let next = queue.popLast() {
+      for dependent in graph.dependents[next.position] where seen.insert(dependent).inserted {
+        queue.append(dependent)
+        if case .step(let step) = graph.kinds[dependent.position], !isBarrier(step), let key = progress[dependent].key {
+          keys.append(key)
+        }
+      }
+    }
+    return keys
+  }
+
+  /// Demands what was spared because something above it was known by its key: its entries are compared with what there is now.
+  private mutating func demandAbove(_ node: NodeID) {
+    var queue = [node]
+    while let next = queue.popLast() {
+      for dependent in graph.dependents[next.position]
+      where progress[dependent].isKeyDemanded && !progress[dependent].isDemanded {
+        work.append(.demand(dependent))
+        // Of a member or an assembly it is the steps behind it that have entries.
+        if case .step = graph.kinds[dependent.position] { continue }
+        queue.append(dependent)
+      }
+    }
   }
 
   private mutating func foundSettled(_ answer: DerivationAnswer) {
@@ -66,6 +110,7 @@ extension BuildEngine {
       let inputs = progress[step].derivedFrom, let exec = exec(of: step), !agrees(inputs, with: exec)
     else { return }
     progress[step].ignoresDerivation = true
+    progress.former[step] = progress[step].outputs
     invalidate([node])
   }
 
@@ -132,11 +177,18 @@ extension BuildEngine {
         progress[step].isSandboxed = isSandboxed
         record(step, exec, result: nil, isSandboxed: isSandboxed, readSet: nil, contentKey: key)
         effects.append(.reused(step, key: key))
+        compareWithFormer(step)
         return transition(step, to: .done)
       }
       return launch(step, .notSandboxed)
     }
-    launch(step, progress.reasons[step] ?? reason(for: step, exec))
+    let reason = progress.reasons[step] ?? reason(for: step, exec)
+    if reason == .resultGone {
+      // What it makes may be another thing, which concerns all that rests on it.
+      if options.isPart { return effects.append(.incomplete(step)) }
+      progress.former[step] = progress.former[step] ?? []
+    }
+    launch(step, reason)
   }
 
   private mutating func reason(for step: StepID, _ exec: Exec) -> Reason {
@@ -247,6 +299,7 @@ extension BuildEngine {
     record(
       step, exec, result: progress[step].outputs, isSandboxed: report.isSandboxed, readSet: readSet, contentKey: key)
     effects.append(.succeeded(step))
+    compareWithFormer(step)
     transition(step, to: .done)
   }
 

@@ -16,12 +16,15 @@ package struct DerivationAnswer: Hashable, Sendable {
   package var hit: DerivationHit?
   /// What the step was like when it was last brought up to date.
   package var trace: StepTrace?
+  /// Where the key is known and the objects are gone: what they were, as far as that is still known.
+  package var former: [Artifact]?
 
-  package init(step: StepID, key: Digest, hit: DerivationHit?, trace: StepTrace?) {
+  package init(step: StepID, key: Digest, hit: DerivationHit?, trace: StepTrace?, former: [Artifact]? = nil) {
     self.step = step
     self.key = key
     self.hit = hit
     self.trace = trace
+    self.former = former
   }
 }
 
@@ -326,6 +329,8 @@ package enum Effect: Hashable, Sendable {
   case restart
   /// What a settled step made is gone, so that its inputs are needed: begin again with more of the graph.
   case incomplete(StepID)
+  /// A step made something else than it had made by the same key: the entries of these keys, all of steps that rest on it, are void.
+  case remade(StepID, void: [Digest])
 }
 
 package struct DerivationLookup: Hashable, Sendable {

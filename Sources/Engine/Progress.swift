@@ -105,6 +105,8 @@ struct Progress {
   var reasons: [StepID: Reason] = [:]
   /// What steps were like when they were last brought up to date, until they are so again; of those with a depfile also then.
   var traces: [StepID: StepTrace] = [:]
+  /// What steps had made by their keys before they had to be made again; empty where that is not known.
+  var former: [StepID: [Artifact]] = [:]
   /// K1 of steps with a depfile.
   var declaredKeys: [StepID: Digest] = [:]
   var reportedSources: Set<SourceID> = []

@@ -45,7 +45,7 @@ import Testing
           queue.append(.launched(launch.step))
         case .loadManifest: waiting.append(effect)
         case .look, .list, .storeLiterals, .loadReadSets, .withdraw, .cancel, .export, .record, .answer, .answerText,
-          .reused, .succeeded, .discarded, .failed, .wouldRun, .sourceFailed, .restart, .incomplete:
+          .reused, .succeeded, .discarded, .failed, .wouldRun, .sourceFailed, .restart, .incomplete, .remade:
           continue
         }
       }

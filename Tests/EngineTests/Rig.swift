@@ -22,6 +22,8 @@ final class Rig {
   var isStrict = false
   var isDryRun = false
   var isSandboxed = true
+  /// What the state says that a step had made whose objects are gone.
+  var knowsFormer: Artifact?
 
   private(set) var log: [String] = []
   private(set) var answers: [Need: Answer] = [:]
@@ -87,7 +89,7 @@ final class Rig {
         case .withdraw(let step): launched.removeAll { $0.step == step }
         case .look, .list, .observe, .storeLiterals, .loadManifest, .lookUpDerivations, .loadReadSets, .lookUpResults,
           .cancel, .export, .record, .answer, .answerText, .reused, .succeeded, .discarded, .failed, .wouldRun,
-          .sourceFailed, .restart, .incomplete:
+          .sourceFailed, .restart, .incomplete, .remade:
           queue += perform(effect)
         }
       }
@@ -166,7 +168,8 @@ final class Rig {
                 isSandboxed: result.isSandboxed)
             }
             return DerivationAnswer(
-              step: lookup.step, key: lookup.key, hit: hit, trace: traces[lookup.identity])
+              step: lookup.step, key: lookup.key, hit: hit, trace: traces[lookup.identity],
+              former: hit == nil && derivations[lookup.key] != nil ? knowsFormer.map { [$0] } : nil)
           })
       ]
     case .loadReadSets(let step, let key): return [.readSetsFound(step, key: key, sets: readSets[key] ?? [])]
@@ -204,6 +207,9 @@ final class Rig {
     case .sourceFailed(_, let message): log.append("source: \(message)")
     case .restart: log.append("restart")
     case .incomplete(let step): log.append("incomplete: \(name(step))")
+    case .remade(let step, let keys):
+      for key in keys { derivations[key] = nil }
+      log.append("\(name(step)) made something else")
     case .cancel(let step): log.append("cancel \(name(step))")
     case .launch, .withdraw, .export, .reused, .succeeded, .discarded: return []
     }

@@ -188,6 +188,41 @@ import Testing
     #expect(rig.build([rig.file("x", second)]) == [])
   }
 
+  @Test func whatRestsOnAStepThatMakesSomethingElseIsMadeAgainThroughStepsThatWereSpared() {
+    let rig = Rig()
+    rig.files["a"] = "1"
+    let first = rig.step("First", [rig.source("a")])
+    let spared = rig.step("Spared", [.output(first, 0)])
+    let last = rig.step("Last", [.output(spared, 0)])
+    let outputs = [rig.file("first", first), rig.file("last", last)]
+    rig.build(outputs)
+    #expect(rig.build(outputs) == [])
+    // Its result is lost, and it is not deterministic.
+    let old = rig.desired
+    for (key, result) in rig.results where result.outputs == [old[0].artifact] { rig.results[key] = nil }
+    rig.makes["First"] = [Rig.artifact("other")]
+    #expect(
+      rig.build(outputs) == [
+        "First: result is gone from the cache", "First made something else", "Spared: input First changed",
+        "Spared made something else", "Last: input Spared changed", "Last made something else",
+      ])
+    #expect(rig.build(outputs) == [])
+  }
+
+  @Test func whatRestsOnAStepThatMakesTheSameAgainIsSpared() {
+    let rig = Rig()
+    rig.files["a"] = "1"
+    let first = rig.step("First", [rig.source("a")])
+    let spared = rig.step("Spared", [.output(first, 0)])
+    let last = rig.step("Last", [.output(spared, 0)])
+    let outputs = [rig.file("first", first), rig.file("last", last)]
+    rig.build(outputs)
+    let old = rig.desired
+    for (key, result) in rig.results where result.outputs == [old[0].artifact] { rig.results[key] = nil }
+    rig.knowsFormer = old[0].artifact
+    #expect(rig.build(outputs) == ["First: result is gone from the cache"])
+  }
+
   @Test func aDerivationHoldsOnlyForTheInputsThatItWasMadeWith() {
     let (rig, outputs) = chain()
     rig.build(outputs)

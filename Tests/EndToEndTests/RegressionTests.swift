@@ -1,0 +1,35 @@
+import Foundation
+import Testing
+
+/// What once went wrong, by the names in `fixtures/regressions`.
+struct RegressionTests {
+  @Test func `link-in-a-listed-folder-forgotten`() throws {
+    let project = try Workspace(fixture: "regressions/link-in-a-listed-folder-forgotten")
+    let watch = try Watch(on: project)
+    // What was read has to rest for its figures to be known: a second evaluation that takes them.
+    try project.append("// one\n", to: "main.rf")
+    _ = try watch.catchUp()
+    try project.append("// two\n", to: "main.rf")
+    _ = try watch.catchUp()
+    try project.edit("main.rf", replacing: "cat ", with: "cat -- ")
+    _ = try watch.catchUp()
+    #expect(try project.read("out/Main") == "plain\nfar\n")
+    try project.write("far.txt", "other\n")
+    #expect(watch.wait { _ in (try? project.read("out/Main")) == "plain\nother\n" })
+  }
+
+  @Test func `made-again-and-mixed`() throws {
+    let project = try Workspace(fixture: "regressions/made-again-and-mixed")
+    #expect(try project.build().ran == ["Stamp": 1, "Middle": 1, "Last": 1])
+    let stamp = try project.read("out/stamp")
+    for (name, text) in try project.texts(".reflow") where text == stamp { try project.remove(".reflow/" + name) }
+    try project.remove("out/stamp")
+    let build = try project.build()
+    #expect(build.status == 0, "\(build.errors)")
+    let (again, last) = (try project.read("out/stamp"), try project.read("out/last"))
+    #expect(again != stamp)
+    #expect(last == "last middle" + again)
+    #expect(build.started == ["Stamp": 1, "Middle": 1, "Last": 1])
+    #expect(try project.build().started == [:])
+  }
+}
