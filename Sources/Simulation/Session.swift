@@ -8,21 +8,26 @@ package final class Session {
   private var program: SimulatedProgram
   private var log: [String] = []
   private var problems: [String] = []
-  /// What each step could last have been brought up to date with, by label.
-  private var history: [String: [SimulatedRunner.Seen]] = [:]
-  private var hasLostObjects = false
-  private var hasSharedSteps = false
+  private var reasons = Reasons()
   private let rounds: Int
 
-  /// - Parameter rounds: of edits and builds after the first build.
-  package init(seed: UInt64, rounds: Int = 4) {
+  /// Edits that are not made, by their numbers.
+  private let skipped: Set<Int>
+  private(set) var editCount = 0
+
+  /// - Parameters:
+  ///   - rounds: of edits and builds after the first build.
+  ///   - skipped: edits to leave out, by number, from 0.
+  package init(seed: UInt64, rounds: Int = 4, skipping skipped: Set<Int> = []) {
     self.rounds = rounds
+    self.skipped = skipped
     world = SimulatedWorld(seed: seed &* 7919 &+ 1)
     generator = SessionGenerator(seed: seed)
     generator.populate(world.files)
     program = generator.program()
     world.files.grain = generator.random.pick([1, 1_000, 4_000_000])
     world.jobs = 1 + generator.random.below(3)
+    world.favoursTheLast = generator.random.chance(30)
   }
 
   /// What went wrong, with the log in front.
@@ -32,12 +37,7 @@ package final class Session {
     build("first build")
     for round in 0..<rounds where problems.isEmpty {
       for _ in 0...generator.random.below(3) {
-        let edit = generator.edit(world, &program)
-        if edit == "prune objects" {
-          hasLostObjects = true
-          world.snapshot.removeAll()
-        }
-        log.append(edit)
+        edit("", .prune)
         wait()
       }
       if generator.random.chance(12) {
@@ -45,11 +45,28 @@ package final class Session {
         world.parameter = 1 - world.parameter
         log.append("parameter \(world.parameter)")
       }
+      if generator.random.chance(15) {
+        world.targets = generator.random.pick([["Main"], ["T0"], ["T1"], ["T0", "T1"]])
+        log.append("targets \(world.targets)")
+      }
       if generator.random.chance(20) { crash() }
       if generator.random.chance(20) { buildWhileEditing() }
       build("build \(round)")
     }
     return problems.isEmpty ? [] : log + problems
+  }
+
+  /// Each edit has random numbers of its own, so that leaving one out changes no other.
+  private func edit(_ name: String, _ hazards: SessionGenerator.Hazards) {
+    var hand = SessionGenerator(seed: generator.random.next())
+    defer { editCount += 1 }
+    if skipped.contains(editCount) { return }
+    let edit = hand.edit(world, &program, hazards)
+    if edit == "prune objects" {
+      reasons.haveObjectsGone = true
+      world.snapshot.removeAll()
+    }
+    log.append(name + edit)
   }
 
   /// Sometimes within a clock tick of the last build, sometimes well after.
@@ -65,51 +82,64 @@ package final class Session {
   private func complain(_ text: String) { problems.append("- \(text)") }
 
   private func crash() {
-    world.plug.arm(at: 1 + generator.random.below(12))
+    let isDisk = generator.random.chance(30)
+    world.plug.arm(at: 1 + generator.random.below(generator.random.pick([12, 40])), isDisk: isDisk)
     let report = world.build(program)
-    log.append("crash (\(told(report)))")
-    world.crash()
-    hasLostObjects = true
-    for path in history.keys {
-      history[path]?.append(contentsOf: reference().commandsByName(program)[path].map { [$0] } ?? [])
-    }
+    log.append("\(isDisk ? "the disk is full" : "crash") (\(told(report)))")
+    if isDisk { world.plug.arm(at: nil) } else { world.crash() }
+    reasons.haveObjectsGone = true
+    reasons.add(references(), program)
   }
 
   private func buildWhileEditing() {
-    var left = 1
+    var left = 1 + generator.random.below(2)
     world.runner.meanwhile = { [unowned self] in
       guard left > 0, generator.random.chance(50) else { return }
       left -= 1
-      var program = program
-      log.append("meanwhile: \(generator.edit(world, &program, mayPrune: false))")
+      let saved = program
+      edit("meanwhile: ", [])
+      // Its text is saved by the next build.
+      program = saved
     }
     let report = world.build(program)
     world.runner.meanwhile = {}
     log.append("build while editing (\(told(report)))")
-    hasLostObjects = true
-    history = [:]
+    reasons.haveObjectsGone = true
+    reasons.forget()
   }
 
   private func told(_ report: SimulatedWorld.Report) -> String {
     "\(report.summary.status), launched \(report.launches), wrote \(report.written.map(\.display)), said \(report.messages)"
   }
 
-  private func reference() -> ReferenceBuild { ReferenceBuild(program, files: world.files) }
+  private func references() -> [ReferenceBuild] {
+    ReferenceBuild.all(program, files: world.files, targets: world.targets, runs: world.runner.results)
+  }
 
   private func build(_ name: String) {
+    let others = outputs(ofOthers: true)
     let report = world.build(program)
     log.append("\(name): \(report.summary.status), ran \(report.reasons.sorted { $0.key < $1.key })")
     check(report)
-    checkOutputs(report)
-    checkReasons(report)
+    let references = references()
+    let matching = references.filter { $0.fits(report.summary.status, outputs(ofOthers: false)) }
+    if matching.isEmpty {
+      complain(references[0].misfit(report.summary.status, outputs(ofOthers: false)) + " \(report.messages)")
+    }
+    if outputs(ofOthers: true) != others { complain("the outputs of another target are touched") }
+    checkReasons(report, matching)
     guard problems.isEmpty, report.summary.status == .succeeded else { return }
-    hasLostObjects = false
+    reasons.haveObjectsGone = false
     checkNothingToDo("a second build", wantsSnapshot: false)
     world.clock.nanoseconds += 60_000_000
     world.snapshot.removeAll()
     checkNothingToDo("a build without the snapshot", wantsSnapshot: false)
     // Files of the future are not trusted before it comes.
-    checkNothingToDo("a build with the snapshot", wantsSnapshot: !world.clock.wasSetBack)
+    checkNothingToDo("a build with the snapshot", wantsSnapshot: !world.clock.wasWrong)
+  }
+
+  private func outputs(ofOthers: Bool) -> [ByteString: [UInt8]] {
+    world.tree.files.filter { SimulatedProgram.owns(world.targets, $0.key) != ofOthers }
   }
 
   private func check(_ report: SimulatedWorld.Report) {
@@ -119,37 +149,6 @@ package final class Session {
     let summary = report.summary
     if summary.steps != summary.run + summary.cached + summary.failed, summary.status == .succeeded {
       complain("the counts do not add up: \(summary)")
-    }
-  }
-
-  private func checkOutputs(_ report: SimulatedWorld.Report) {
-    let reference = reference()
-    switch reference.verdict {
-    case .succeeded:
-      if report.summary.status != .succeeded {
-        complain(
-          "should succeed: \(report.summary) \(report.messages)")
-      } else if world.tree.files != reference.outputs {
-        complain("outputs differ: \(difference(world.tree.files, reference.outputs))")
-      }
-    case .failed:
-      if report.summary.status != .failed { complain("should fail: \(report.summary) \(report.messages)") }
-      for (path, bytes) in reference.outputs where world.tree.files[path] != bytes {
-        complain("'\(path.display)' should be made although other steps fail: \(report.messages)")
-      }
-    case .invalid:
-      // Whether it is the missing source or the failed step that the evaluation meets first is its own affair.
-      let mayFail = reference.lacksText && report.summary.status == .failed
-      if report.summary.status != .invalid, !mayFail {
-        complain("should be invalid: \(report.summary) \(report.messages)")
-      }
-    }
-  }
-
-  private func difference(_ found: [ByteString: [UInt8]], _ wanted: [ByteString: [UInt8]]) -> [String] {
-    Set(found.keys).union(wanted.keys).sorted().filter { found[$0] != wanted[$0] }.map { path in
-      func text(_ bytes: [UInt8]?) -> String { bytes.map { String(decoding: $0, as: UTF8.self) } ?? "nothing" }
-      return "\(path.display) is \(text(found[path])), not \(text(wanted[path]))"
     }
   }
 
@@ -169,17 +168,11 @@ package final class Session {
     }
   }
 
-  /// Every reason must be true with respect to some state that the step can last have been in.
-  private func checkReasons(_ report: SimulatedWorld.Report) {
-    let reference = reference()
-    hasSharedSteps = hasSharedSteps || reference.hasSharedSteps
-    let commands = reference.commandsByName(program)
+  private func checkReasons(_ report: SimulatedWorld.Report, _ builds: [ReferenceBuild]) {
+    let names = Set(program.steps.map(\.name))
     for run in report.runs {
-      guard let seen = world.runner.seen[run.run], program.steps.contains(where: { $0.name == run.label }) else {
-        continue
-      }
-      let before = history[run.label] ?? []
-      if !isTrue(run.reason, seen, before) {
+      guard let seen = world.runner.seen[run.run], names.contains(run.label) else { continue }
+      if !reasons.isTrue(run.reason, of: run.label, seen) {
         complain("\(run.label) was launched because '\(run.reason)', which is not so")
       }
     }
@@ -188,36 +181,6 @@ package final class Session {
         if case .stepFinished(let end) = event, end.status == .run || end.status == .cached { return end.label }
         return nil
       })
-    for (label, seen) in commands {
-      if touched.contains(label) {
-        history[label] = [seen]
-      } else if history[label] != nil {
-        history[label]!.append(seen)
-      }
-    }
-  }
-
-  private func isTrue(_ reason: String, _ now: SimulatedRunner.Seen, _ before: [SimulatedRunner.Seen]) -> Bool {
-    // After a crash or an edit during a build nobody knows what was recorded.
-    if before.isEmpty { return true }
-    if reason.hasPrefix("attempt") || reason.contains("while it ran") { return true }
-    // What reads of a step that has been merged with another reads of one with another name.
-    if reason == "never built" { return before.isEmpty || hasSharedSteps }
-    if reason.hasPrefix("command changed") { return before.contains { $0.script != now.script } }
-    if reason.hasPrefix("result is gone") { return hasLostObjects || before.contains { $0.inputs == now.inputs } }
-    if reason.hasPrefix("input ") {
-      return hasLostObjects
-        || before.contains { $0.inputs != now.inputs || $0.executables != now.executables || $0.folders != now.folders }
-    }
-    return false
-  }
-}
-
-extension ReferenceBuild {
-  /// By the names of the steps, which the generator keeps apart.
-  func commandsByName(_ program: SimulatedProgram) -> [String: SimulatedRunner.Seen] {
-    var result: [String: SimulatedRunner.Seen] = [:]
-    for (index, seen) in commands { result[program.steps[index].name] = seen }
-    return result
+    reasons.settle(touched.intersection(names), builds, program)
   }
 }

@@ -5,6 +5,7 @@ import Ports
 package struct SessionGenerator {
   package var random: SplitMix
   private let names: [ByteString] = ["a", "b", "c", "sub/d"]
+  private let linkNames: [ByteString] = ["l0", "d/l1", "sub/l2"]
   private let folderFiles: [ByteString] = ["d/f0", "d/f1", "d/f2", "d/f3", "d/in/f4"]
 
   package init(seed: UInt64) { random = SplitMix(seed: seed) }
@@ -18,6 +19,7 @@ package struct SessionGenerator {
     for name in names { files.write(name, bytes()) }
     files.makeFolder("d")
     for name in folderFiles where random.chance(60) { files.write(name, bytes()) }
+    for name in linkNames where random.chance(40) { files.link(name, to: random.pick(names), isAtOnce: true) }
   }
 
   private mutating func input(before index: Int, _ steps: [SimulatedProgram.StepSpec]) -> SimulatedProgram.Input {
@@ -39,6 +41,7 @@ package struct SessionGenerator {
         if steps[step].outputs[0] == .file { members["y/z"] = .output(step: step, output: 0) }
       }
       return .assembly(members)
+    case 4: return .source(random.pick(linkNames))
     case _: return .source(random.pick(names))
     }
   }
@@ -50,6 +53,7 @@ package struct SessionGenerator {
     for _ in 0...random.below(3) { spec.inputs.append(input(before: index, steps)) }
     for _ in 0...random.below(2) { spec.outputs.append(random.chance(25) ? .folder : .file) }
     spec.isFlaky = random.chance(10)
+    spec.isSlow = random.chance(10)
     if random.chance(15) {
       spec.includes = true
       spec.inputs = [.source(random.pick(names)), .folder("d")]
@@ -59,6 +63,8 @@ package struct SessionGenerator {
       let step = random.below(index)
       if let output = steps[step].outputs.firstIndex(of: .file) { spec.saltFrom = .output(step: step, output: output) }
     }
+    // A step that reads a part of its folder may keep a result that it had beside other files.
+    spec.isLoose = !spec.includes && random.chance(8)
     return spec
   }
 
@@ -72,6 +78,11 @@ package struct SessionGenerator {
 
   private mutating func addOutputs(to program: inout SimulatedProgram) {
     program.outputs = []
+    defer {
+      for index in program.outputs.indices where random.chance(70) {
+        program.outputs[index].target = random.pick(SimulatedProgram.targets)
+      }
+    }
     for (index, step) in program.steps.enumerated() where index == program.steps.count - 1 || random.chance(45) {
       program.outputs.append(
         SimulatedProgram.Output(
@@ -81,16 +92,23 @@ package struct SessionGenerator {
     if random.chance(15) { program.outputs.append(SimulatedProgram.Output(path: "tree", input: .folder("d"))) }
   }
 
+  /// What an edit may be only in some circumstances.
+  package struct Hazards: OptionSet {
+    package let rawValue: Int
+    package init(rawValue: Int) { self.rawValue = rawValue }
+    /// Objects go: not while a build holds the lock, which pruning waits for.
+    package static let prune = Hazards(rawValue: 1)
+    /// Stores into mapped memory, which a watch does not hear of.
+    package static let silence = Hazards(rawValue: 2)
+  }
+
   /// Changes one thing. Says what it was, for the log of a failing seed.
-  ///
-  /// - Parameters:
-  ///   - mayPrune: false while a build holds the lock, which pruning waits for.
-  ///   - maySetClock: false where the state stays open: only opening it voids what was seen in another time.
   package mutating func edit(
-    _ world: SimulatedWorld, _ program: inout SimulatedProgram, mayPrune: Bool = true, maySetClock: Bool = true
+    _ world: SimulatedWorld, _ program: inout SimulatedProgram, _ hazards: Hazards = []
   ) -> String {
-    let name = random.pick(names + folderFiles)
-    switch random.below(23) {
+    let places = names + folderFiles + linkNames
+    let name = random.pick(places)
+    switch random.below(28) {
     case 0, 1, 2:
       world.files.write(name, bytes())
       return "write \(name.display)"
@@ -98,7 +116,7 @@ package struct SessionGenerator {
       world.files.touch(name)
       return "touch \(name.display)"
     case 4:
-      if let old = world.files.files[name] {
+      if let old = world.files.file(at: name) {
         world.files.writeSecretly(name, old.bytes.reversed().map { $0 ^ 1 })
       }
       return "write \(name.display) with its old size and time"
@@ -106,7 +124,7 @@ package struct SessionGenerator {
       world.files.remove(name)
       return "remove \(name.display)"
     case 6:
-      let other = random.pick(names + folderFiles)
+      let other = random.pick(places)
       world.files.rename(name, to: other)
       return "rename \(name.display) to \(other.display)"
     case 7:
@@ -139,7 +157,7 @@ package struct SessionGenerator {
         return "edit output \(path.display)"
       }
       return "nothing"
-    case 14 where mayPrune:
+    case 14 where hazards.contains(.prune):
       let objects = world.objects.contents.keys.sorted {
         ($0.digest, $0.isExecutable ? 1 : 0) < ($1.digest, $1.isExecutable ? 1 : 0)
       }
@@ -149,7 +167,7 @@ package struct SessionGenerator {
       world.files.copyAllAnew()
       return "a fresh copy of the project"
     case 16:
-      let other = random.pick(names + folderFiles)
+      let other = random.pick(places)
       world.files.swap(name, other)
       return "swap \(name.display) and \(other.display)"
     case 17:
@@ -168,11 +186,29 @@ package struct SessionGenerator {
     case 20:
       world.files.makeFolder("d/empty")
       return "make the folder d/empty"
-    case 21 where maySetClock:
-      world.clock.setBack(by: random.pick([1_000, 20_000_000, 2_000_000_000, 100_000_000_000]))
-      return "set the clock back"
+    case 21:
+      let nanoseconds: Int64 = random.pick([
+        1_000, 20_000_000, 2_000_000_000, 100_000_000_000, -20_000_000, -100_000_000_000,
+      ])
+      world.clock.setBack(by: nanoseconds)
+      return "set the clock back by \(nanoseconds)"
+    case 22:
+      world.clock.standsStill.toggle()
+      return world.clock.standsStill ? "the clock stands still" : "the clock goes on"
+    case 23, 24, 25:
+      // A name that is there is retargeted or gives way to a link; some lead nowhere, to folders, or in circles.
+      let path: ByteString = random.chance(15) ? random.pick(["d", "d/in", "sub"]) : name
+      let target = random.pick(places + ["nowhere", "d", "d/in", "e", "sub"])
+      world.files.link(path, to: target, isAtOnce: random.chance(50))
+      return "link \(path.display) to \(target.display)"
+    case 26 where hazards.contains(.silence):
+      world.files.write(name, bytes(), isSilent: true)
+      return Self.silently + name.display
     case _:
       return "nothing"
     }
   }
+
+  /// How the log tells of edits that no watch hears of.
+  static let silently = "write silently to "
 }

@@ -29,7 +29,8 @@ package enum SimulatedContent: Hashable, Sendable {
 /// A command of the simulated world: a pure function from what it is told and what it reads to what it makes.
 ///
 /// `mix salt=S mod=M failon=F paths…` makes each output from all inputs; of `mod` different results only, so that other inputs often
-/// give equal outputs. It fails where its result is a multiple of F. `include …` reads of a folder only what the file names.
+/// give equal outputs. It fails where its result is a multiple of F. `include …` reads of a folder only what the file names. A `loose` one
+/// makes what chance says as well.
 package struct SimulatedCommand {
   package struct Outcome {
     package var exitCode: Int32
@@ -50,9 +51,13 @@ package struct SimulatedCommand {
   }
 
   package var isFlaky: Bool { words.contains("flaky") }
+  package var isLoose: Bool { words.contains("loose") }
+  package var isSlow: Bool { words.contains("slow") }
 
+  /// - Parameter luck: what is different in each run.
   package func run(
-    inputs: [(path: ByteString, content: SimulatedContent)], outputs: [(path: ByteString, kind: ArtifactKind)]
+    inputs: [(path: ByteString, content: SimulatedContent)], outputs: [(path: ByteString, kind: ArtifactKind)],
+    luck: Int = 0
   ) -> Outcome {
     var state = SimulatedContent.mix(Array("salt \(value("salt") ?? 0)".utf8), 7)
     var reads: [ByteString] = []
@@ -68,6 +73,7 @@ package struct SimulatedCommand {
     if let failOn = value("failon"), failOn > 0, state % failOn == 0 {
       return Outcome(exitCode: 1, outputs: [], reads: [])
     }
+    if isLoose { state = SimulatedContent.mix([UInt8(luck)], state) }
     let modulus = max(1, value("mod") ?? 1_000_003)
     let made = outputs.map { output -> SimulatedContent in
       let own = SimulatedContent.mix(output.path.bytes, state % modulus)

@@ -2,26 +2,6 @@ package import BuildGraph
 package import Diagnostics
 package import Ports
 
-/// A clock that is moved by hand.
-///
-/// `@unchecked Sendable`, as all of the simulation: one thread does everything.
-package final class SimulatedClock: Clock, @unchecked Sendable {
-  /// Since 1970.
-  package var nanoseconds: Int64 = 1_700_000_000_123_456_789
-  package init() {}
-  package var now: Double { Double(nanoseconds) / 1e9 }
-  package var monotonic: Double { Double(nanoseconds + taken) / 1e9 }
-  /// What was taken from the time of day.
-  private var taken: Int64 = 0
-  package var wasSetBack: Bool { taken > 0 }
-
-  /// Somebody sets the time of day back.
-  package func setBack(by nanoseconds: Int64) {
-    self.nanoseconds -= nanoseconds
-    taken += nanoseconds
-  }
-}
-
 /// The user's files, in memory, with a clock of settable grain.
 package final class SimulatedFiles: FileSystem, @unchecked Sendable {
   package struct File: Hashable {
@@ -44,9 +24,13 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
   package let clock: SimulatedClock
   package var tell: (Change) -> Void = { _ in }
   package var grain: Int64 = 1
-  package private(set) var files: [ByteString: File] = [:]
-  private var folders: [ByteString: File] = [:]
-  private var nextInode: UInt64 = 1
+  /// By paths without links.
+  package internal(set) var files: [ByteString: File] = [:] { didSet { knownShape = nil } }
+  var folders: [ByteString: File] = [:] { didSet { knownShape = nil } }
+  /// Where each symbolic link leads: a path of the workspace, which may lead through others or nowhere.
+  package internal(set) var links: [ByteString: ByteString] = [:] { didSet { knownShape = nil } }
+  private var knownShape: Shape?
+  var nextInode: UInt64 = 1
   /// How many files were read to be hashed.
   package private(set) var reads = 0
   package private(set) var looks = 0
@@ -58,163 +42,64 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
     makeFolder("")
   }
 
-  private var stamp: Int64 { clock.nanoseconds / grain * grain }
-
-  // MARK: The user's hand
-
-  package func makeFolder(_ path: ByteString) {
-    guard folders[path] == nil else { return touchFolder(path) }
-    if !path.isEmpty { makeFolder(Self.parent(of: path)) }
-    nextInode += 1
-    folders[path] = File(bytes: [], inode: nextInode, modified: stamp, changed: stamp)
-    tell(.name(.created, path))
+  /// What steps see of files beside their contents: which can be executed, which folders there are, where links lead.
+  package struct Shape: Hashable {
+    package var executables: Set<ByteString>
+    package var folders: Set<ByteString>
+    package var links: [ByteString: ByteString]
   }
 
-  private func touchFolder(_ path: ByteString) {
-    folders[path]?.modified = stamp
-    folders[path]?.changed = stamp
+  package var shape: Shape {
+    if let knownShape { return knownShape }
+    let shape = Shape(
+      executables: Set(files.filter(\.value.isExecutable).keys), folders: Set(folders.keys), links: links)
+    knownShape = shape
+    return shape
   }
 
-  func inode(ofFolder path: ByteString) -> UInt64? { folders[path]?.inode }
+  // MARK: Links
+
+  /// Where a path leads, whether or not something is there; nil where its links lead in a circle.
+  func resolved(_ path: ByteString, depth: Int = 0) -> ByteString? {
+    if links.isEmpty { return path }
+    // As many links as the kernel follows. See: man 7 path_resolution.
+    guard depth < 40 else { return nil }
+    var place: [UInt8] = []
+    for component in path.bytes.split(separator: UInt8(ascii: "/")) {
+      if !place.isEmpty { place.append(UInt8(ascii: "/")) }
+      place += component
+      guard let target = links[ByteString(bytes: place)] else { continue }
+      guard let end = resolved(target, depth: depth + 1) else { return nil }
+      place = end.bytes
+    }
+    return ByteString(bytes: place)
+  }
+
+  /// The path with its folder free of links; its last name may be one.
+  func place(of path: ByteString) -> ByteString? {
+    if links.isEmpty { return path }
+    let folder = Self.parent(of: path)
+    guard !folder.isEmpty else { return path }
+    return resolved(folder).map { $0 + "/" + Path(path).baseName }
+  }
+
+  /// The file that a path leads to.
+  package func file(at path: ByteString) -> File? { resolved(path).flatMap { files[$0] } }
+
+  func inode(ofFolder path: ByteString) -> UInt64? { resolved(path).flatMap { folders[$0]?.inode } }
+
+  /// The links among the names of a folder, ascending.
+  func links(inFolder path: ByteString) -> [ByteString] {
+    guard let folder = resolved(path) else { return [] }
+    return links.keys.filter { Self.parent(of: $0) == folder }.map { Path($0).baseName }.sorted()
+  }
 
   static func parent(of path: ByteString) -> ByteString {
     let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")) ?? 0
     return ByteString(bytes: Array(path.bytes[..<slash]))
   }
 
-  /// Writes in place: the inode stays.
-  package func write(_ path: ByteString, _ bytes: [UInt8]) {
-    if files[path] == nil {
-      makeFolder(Self.parent(of: path))
-      nextInode += 1
-      files[path] = File(bytes: bytes, inode: nextInode, modified: stamp, changed: stamp)
-      tell(.name(.created, path))
-    } else {
-      files[path]!.bytes = bytes
-      files[path]!.modified = stamp
-      files[path]!.changed = stamp
-      tell(.name(.modified, path))
-    }
-    tell(.name(.written, path))
-  }
-
-  package func touch(_ path: ByteString) {
-    guard files[path] != nil else { return }
-    files[path]!.modified = stamp
-    files[path]!.changed = stamp
-    tell(.name(.attributes, path))
-  }
-
-  /// Another content of the same size, with the time of modification set back: only the time of change tells.
-  package func writeSecretly(_ path: ByteString, _ bytes: [UInt8]) {
-    guard files[path] != nil else { return }
-    files[path]!.bytes = bytes
-    files[path]!.changed = stamp
-    tell(.name(.written, path))
-    tell(.name(.attributes, path))
-  }
-
-  package var folderPaths: Set<ByteString> { Set(folders.keys) }
-
-  package var executables: Set<ByteString> { Set(files.filter(\.value.isExecutable).keys) }
-
-  package func setExecutable(_ path: ByteString, _ isExecutable: Bool) {
-    guard files[path] != nil else { return }
-    files[path]!.isExecutable = isExecutable
-    files[path]!.changed = stamp
-    tell(.name(.attributes, path))
-  }
-
-  package func remove(_ path: ByteString) {
-    guard files.removeValue(forKey: path) != nil else { return }
-    touchFolder(Self.parent(of: path))
-    tell(.name(.removed, path))
-  }
-
-  package func rename(_ path: ByteString, to other: ByteString) {
-    guard var file = files.removeValue(forKey: path) else { return }
-    touchFolder(Self.parent(of: path))
-    makeFolder(Self.parent(of: other))
-    file.changed = stamp
-    files[other] = file
-    tell(.name(.movedOut, path))
-    tell(.name(.movedIn, other))
-  }
-
-  /// Each gets the other's name.
-  package func swap(_ path: ByteString, _ other: ByteString) {
-    guard path != other, var first = files[path], var second = files[other] else { return }
-    first.changed = stamp
-    second.changed = stamp
-    files[path] = second
-    files[other] = first
-    for name in [path, other] {
-      tell(.name(.movedOut, name))
-      tell(.name(.movedIn, name))
-    }
-    touchFolder(Self.parent(of: path))
-    touchFolder(Self.parent(of: other))
-  }
-
-  /// Another file of the same content and time of modification takes the name: a copy that was linked or moved here.
-  package func relink(_ path: ByteString) {
-    guard files[path] != nil else { return }
-    nextInode += 1
-    files[path]!.inode = nextInode
-    files[path]!.changed = stamp
-    touchFolder(Self.parent(of: path))
-    tell(.name(.movedIn, path))
-  }
-
-  /// A folder moves with all that is in it.
-  package func renameFolder(_ path: ByteString, to other: ByteString) {
-    guard folders[path] != nil, folders[other] == nil, files[other] == nil else { return }
-    makeFolder(Self.parent(of: other))
-    tell(.gone(path))
-    let inside = path.bytes + [UInt8(ascii: "/")]
-    func moved(_ old: ByteString) -> ByteString { ByteString(bytes: other.bytes + old.bytes[path.count...]) }
-    for old in files.keys.filter({ $0.bytes.starts(with: inside) }) {
-      files[moved(old)] = files.removeValue(forKey: old)
-    }
-    for old in folders.keys.filter({ $0 == path || $0.bytes.starts(with: inside) }) {
-      folders[moved(old)] = folders.removeValue(forKey: old)
-    }
-    folders[other]!.changed = stamp
-    touchFolder(Self.parent(of: path))
-    touchFolder(Self.parent(of: other))
-    tell(.name(.movedOut, path))
-    tell(.name(.movedIn, other))
-  }
-
-  /// A folder goes with all that is in it.
-  package func removeFolder(_ path: ByteString) {
-    guard !path.isEmpty, folders[path] != nil else { return }
-    let inside = path.bytes + [UInt8(ascii: "/")]
-    for file in files.keys.sorted() where file.bytes.starts(with: inside) { tell(.name(.removed, file)) }
-    for folder in folders.keys.sorted().reversed() where folder == path || folder.bytes.starts(with: inside) {
-      tell(.gone(folder))
-      tell(.name(.removed, folder))
-    }
-    folders[path] = nil
-    files = files.filter { !$0.key.bytes.starts(with: inside) }
-    folders = folders.filter { !$0.key.bytes.starts(with: inside) }
-    touchFolder(Self.parent(of: path))
-  }
-
-  /// A clone of the project elsewhere: new inodes, new times.
-  package func copyAllAnew() {
-    for path in files.keys.sorted() {
-      nextInode += 1
-      files[path]!.inode = nextInode
-      touch(path)
-    }
-    for path in folders.keys.sorted() {
-      nextInode += 1
-      folders[path]!.inode = nextInode
-      touchFolder(path)
-    }
-    tell(.everything)
-  }
+  var stamp: Int64 { clock.nanoseconds / grain * grain }
 
   // MARK: FileSystem
 
@@ -226,15 +111,21 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
 
   package func look(at path: Path) -> Look {
     looks += 1
-    if let file = files[path.bytes] { return .file(hint(file, mode: 0o100644)) }
-    if let folder = folders[path.bytes] { return .folder(hint(folder, mode: 0o040755)) }
+    guard let real = resolved(path.bytes) else {
+      return .refused(SystemError(.wrongKind, "the links of '\(path.bytes.display)' lead in a circle"))
+    }
+    if let file = files[real] { return .file(hint(file, mode: 0o100644)) }
+    if let folder = folders[real] { return .folder(hint(folder, mode: 0o040755)) }
+    if let place = place(of: path.bytes), links[place] != nil {
+      return .refused(SystemError(.notFound, "the link '\(path.bytes.display)' leads nowhere"))
+    }
     return .missing
   }
 
   package func look(at paths: [Path]) -> [Look] { paths.map { look(at: $0) } }
 
   package func observe(file path: Path) throws(SystemError) -> Observation {
-    guard let file = files[path.bytes] else {
+    guard let file = file(at: path.bytes) else {
       throw SystemError(.notFound, "file '\(path.bytes.display)' does not exist")
     }
     reads += 1
@@ -252,35 +143,53 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
   }
 
   package func list(folder path: Path) throws(SystemError) -> FolderListing {
-    guard folders[path.bytes] != nil else {
+    guard let real = resolved(path.bytes), folders[real] != nil else {
       throw SystemError(.notFound, "folder '\(path.bytes.display)' does not exist")
     }
-    let prefix = path.bytes.isEmpty ? [] : path.bytes.bytes + [UInt8(ascii: "/")]
-    func below(_ other: ByteString) -> ByteString? {
-      guard other.bytes.starts(with: prefix), other.count > prefix.count else { return nil }
-      return ByteString(bytes: Array(other.bytes[prefix.count...]))
+    var listing = FolderListing(entries: [], folders: [])
+    try visit(real, at: "", ancestors: [], &listing)
+    listing.entries.sort { $0.path < $1.path }
+    listing.folders.sort { $0.path < $1.path }
+    return listing
+  }
+
+  private func visit(
+    _ folder: ByteString, at path: ByteString, ancestors: [ByteString], _ listing: inout FolderListing
+  ) throws(SystemError) {
+    if ancestors.contains(folder) { throw SystemError(.wrongKind, "'\(path.display)' leads back, a circle of links") }
+    let look = Look.folder(hint(folders[folder]!, mode: 0o040755))
+    listing.folders.append(ListedEntry(path: path, look: look))
+    let prefix = folder.isEmpty ? [] : folder.bytes + [UInt8(ascii: "/")]
+    func isChild(_ other: ByteString) -> Bool {
+      other.count > prefix.count && other.bytes.starts(with: prefix)
+        && !other.bytes[prefix.count...].contains(UInt8(ascii: "/"))
     }
-    var entries: [ListedEntry] = []
-    for file in files.keys {
-      if let name = below(file) { entries.append(ListedEntry(path: name, look: look(at: Path(file)))) }
+    func name(_ child: ByteString) -> ByteString {
+      let name = ByteString(bytes: Array(child.bytes[prefix.count...]))
+      return path.isEmpty ? name : path + "/" + name
     }
-    var listed = [ListedEntry(path: "", look: look(at: path))]
-    for folder in folders.keys {
-      guard let name = below(folder) else { continue }
-      listed.append(ListedEntry(path: name, look: look(at: Path(folder))))
-      let inside = folder.bytes + [UInt8(ascii: "/")]
-      if !(files.keys.contains { $0.bytes.starts(with: inside) }
-        || folders.keys.contains { $0.bytes.starts(with: inside) })
-      {
-        entries.append(ListedEntry(path: name, look: look(at: Path(folder))))
+    var isEmpty = true
+    for (child, file) in files where isChild(child) {
+      isEmpty = false
+      listing.entries.append(ListedEntry(path: name(child), look: .file(hint(file, mode: 0o100644))))
+    }
+    for child in folders.keys where isChild(child) {
+      isEmpty = false
+      try visit(child, at: name(child), ancestors: ancestors + [folder], &listing)
+    }
+    for child in links.keys where isChild(child) {
+      isEmpty = false
+      switch self.look(at: Path(child)) {
+      case .folder: try visit(resolved(child)!, at: name(child), ancestors: ancestors + [folder], &listing)
+      case let other: listing.entries.append(ListedEntry(path: name(child), look: other))
       }
     }
-    return FolderListing(entries: entries.sorted { $0.path < $1.path }, folders: listed.sorted { $0.path < $1.path })
+    if isEmpty, !path.isEmpty { listing.entries.append(ListedEntry(path: path, look: look)) }
   }
 
   package func read(file path: Path, limitBytes: Int) throws(SystemError) -> [UInt8] {
     beforeRead()
-    guard let file = files[path.bytes] else {
+    guard let file = file(at: path.bytes) else {
       throw SystemError(.notFound, "file '\(path.bytes.display)' does not exist")
     }
     return file.bytes

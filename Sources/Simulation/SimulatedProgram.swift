@@ -19,6 +19,10 @@ package struct SimulatedProgram: Hashable {
     package var modulus: Int
     package var failOn: Int
     package var isFlaky = false
+    /// Makes something else in each run.
+    package var isLoose = false
+    /// Takes so long that the world goes on in its middle.
+    package var isSlow = false
     package var inputs: [Input]
     package var outputs: [ArtifactKind]
     package var retries = 0
@@ -42,6 +46,8 @@ package struct SimulatedProgram: Hashable {
   package struct Output: Hashable {
     package var path: ByteString
     package var input: Input
+    /// Which target asks for it; nil for all.
+    package var target: String?
 
     package init(path: ByteString, input: Input) {
       self.path = path
@@ -69,14 +75,32 @@ package struct SimulatedProgram: Hashable {
     }
   }
 
+  /// What outputs are asked for by: `["Main"]` is all of them, else each target has its own, below its name.
+  package static let targets = ["T0", "T1"]
+
+  /// Whose an output of a build of these targets is by its path; nil for those of others.
+  package static func owns(_ targets: [String], _ path: ByteString) -> Bool {
+    let owner = Self.targets.first {
+      path.bytes.starts(with: $0.utf8) && path.bytes.dropFirst($0.utf8.count).first == 0x2F
+    }
+    return targets.contains(owner ?? "Main")
+  }
+
+  /// Where a build of these targets puts an output.
+  package func paths(of output: Output, _ targets: [String]) -> [ByteString] {
+    if targets == ["Main"] { return [output.path] }
+    return targets.filter { output.target == nil || output.target == $0 }.map { ByteString($0 + "/") + output.path }
+  }
+
+  /// The words of a step's command before its paths.
+  func words(_ spec: StepSpec, salt: Int) -> String {
+    "\(spec.includes ? "include" : "mix") salt=\(salt) mod=\(spec.modulus) failon=\(spec.failOn)"
+      + (spec.isFlaky ? " flaky" : "") + (spec.isLoose ? " loose" : "") + (spec.isSlow ? " slow" : "")
+  }
+
   /// The command of a step, as text and slots.
   package func exec(_ spec: StepSpec, salt: Int, inputs: [Exec.Input]) -> Exec {
-    var template: [Exec.Fragment] = [
-      .text(
-        ByteString(
-          "\(spec.includes ? "include" : "mix") salt=\(salt) mod=\(spec.modulus) failon=\(spec.failOn)"
-            + (spec.isFlaky ? " flaky" : "")))
-    ]
+    var template: [Exec.Fragment] = [.text(ByteString(words(spec, salt: salt)))]
     for index in inputs.indices { template += [.text(" "), .input(index)] }
     for index in spec.outputs.indices { template += [.text(" "), .output(index)] }
     return Exec(
@@ -88,9 +112,43 @@ package struct SimulatedProgram: Hashable {
   }
 }
 
+/// As short as a person can read it; all that there is to it, since it is the program's text.
+extension SimulatedProgram: CustomStringConvertible {
+  package var description: String {
+    let outputs = outputs.map { "\($0.path.display) = \($0.input)" + ($0.target.map { " of \($0)" } ?? "") }
+    let each = forEach.map { ["each file of \($0.display): \(forEachSalt)"] } ?? []
+    return (steps.map { "\($0)" } + outputs + each).joined(separator: "\n")
+  }
+}
+
+extension SimulatedProgram.StepSpec: CustomStringConvertible {
+  package var description: String {
+    let flags = [("flaky", isFlaky), ("loose", isLoose), ("slow", isSlow), ("includes", includes)].filter(\.1).map(\.0)
+    let reads = inputs.map { "\($0)" } + (saltFrom.map { ["the text of \($0)"] } ?? [])
+    let figures = "salt \(salt), modulo \(modulus), fails on \(failOn), retries \(retries)"
+    return "\(name): \(figures) \(flags) reads \(reads) makes \(outputs)"
+  }
+}
+
+extension SimulatedProgram.Input: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .source(let path): return path.display
+    case .folder(let path): return path.display + "/"
+    case .output(let step, let output): return "s\(step).\(output)"
+    case .member(let step, let output, let path): return "s\(step).\(output)/\(path.display)"
+    case .literal(let text): return "'\(text.display)'"
+    case .assembly(let members):
+      return "{" + members.sorted { $0.key < $1.key }.map { "\($0.key.display): \($0.value)" }.joined(separator: ", ")
+        + "}"
+    }
+  }
+}
+
 /// A simulated program being evaluated: starts over with each answer, and says the same as before and more.
 package final class SimulatedEvaluation: ProgramEvaluation {
   private let program: SimulatedProgram
+  private let targets: [String]
   package private(set) var graph = FlowGraph()
   private var answers: [Need: Answer] = [:]
   private var wanted: [Need] = []
@@ -98,7 +156,10 @@ package final class SimulatedEvaluation: ProgramEvaluation {
   private var hasFailed = false
   private var steps: [StepID?] = []
 
-  package init(_ program: SimulatedProgram) { self.program = program }
+  package init(_ program: SimulatedProgram, targets: [String] = ["Main"]) {
+    self.program = program
+    self.targets = targets
+  }
 
   package func resume(_ more: [(need: Need, answer: Answer)]) -> EvaluationProgress {
     for (need, answer) in more { answers[need] = answer }
@@ -110,8 +171,10 @@ package final class SimulatedEvaluation: ProgramEvaluation {
     var outputs: [OutputEntry] = []
     for output in program.outputs {
       guard let reference = reference(to: output.input) else { continue }
-      outputs.append(
-        OutputEntry(path: output.path, reference: reference, kind: program.kind(of: output.input), location: nil))
+      for path in program.paths(of: output, targets) {
+        outputs.append(
+          OutputEntry(path: path, reference: reference, kind: program.kind(of: output.input), location: nil))
+      }
     }
     outputs += each()
     if hasFailed { return .failed(failures) }
@@ -174,17 +237,15 @@ package final class SimulatedEvaluation: ProgramEvaluation {
     guard let folder = program.forEach, case .listing(let names)? = ask(.listing(source(folder, .folder))) else {
       return []
     }
-    return names.compactMap { name in
+    return names.flatMap { name -> [OutputEntry] in
       let spec = SimulatedProgram.StepSpec(
         name: "each", salt: program.forEachSalt, modulus: 50, failOn: 0, inputs: [.source(folder + "/" + name)],
         outputs: [.file])
-      return add(spec).map {
-        OutputEntry(path: "each/" + name, reference: .output($0, 0), kind: .file, location: nil)
+      guard let step = add(spec) else { return [] }
+      let output = SimulatedProgram.Output(path: "each/" + name, input: .source(""))
+      return program.paths(of: output, targets).map {
+        OutputEntry(path: $0, reference: .output(step, 0), kind: .file, location: nil)
       }
     }
   }
-}
-
-extension ByteString {
-  fileprivate static func + (a: String, b: ByteString) -> ByteString { ByteString(a) + b }
 }

@@ -8,10 +8,8 @@ package final class SimulatedRunner: StepRunner, @unchecked Sendable {
     package var script: ByteString
     /// Staged path to what was there.
     package var inputs: [ByteString: SimulatedContent]
-    /// Of all the user's files, those that are executable: part of what a step sees.
-    package var executables: Set<ByteString>
-    /// The user's folders: an empty one is part of what a step sees too.
-    package var folders: Set<ByteString>
+    /// Which of the user's files are executable, and which folders are empty, is part of what a step sees.
+    package var shape: SimulatedFiles.Shape
 
     /// Names the command with what it read.
     var fingerprint: UInt64 {
@@ -33,10 +31,14 @@ package final class SimulatedRunner: StepRunner, @unchecked Sendable {
   package var meanwhile: () -> Void = {}
   /// The n-th attempt at a command with its inputs, for those that fail at first.
   private var attempts: [UInt64: Int] = [:]
+  /// What commands that make something else in each run have made, by what they said and saw; each once.
+  package private(set) var results: [UInt64: [[SimulatedContent]]] = [:]
+  private var random: SplitMix
   private var cancelled: Set<RunID> = []
   package var isSandboxed = true
 
-  package init(files: SimulatedFiles, objects: SimulatedObjects, clock: SimulatedClock, plug: Plug) {
+  package init(files: SimulatedFiles, objects: SimulatedObjects, clock: SimulatedClock, plug: Plug, seed: UInt64 = 0) {
+    random = SplitMix(seed: seed)
     self.files = files
     self.objects = objects
     self.clock = clock
@@ -54,10 +56,10 @@ package final class SimulatedRunner: StepRunner, @unchecked Sendable {
   private func content(_ origin: RunRequest.Origin, _ kind: ArtifactKind) -> SimulatedContent? {
     switch origin {
     case .source(let path):
-      if kind == .file { return files.files[path.bytes].map { .file($0.bytes) } }
+      if kind == .file { return files.file(at: path.bytes).map { .file($0.bytes) } }
       guard let listing = try? files.list(folder: path) else { return nil }
       var members: [ByteString: [UInt8]] = [:]
-      for entry in listing.entries { members[entry.path] = files.files[path.appending(entry.path).bytes]?.bytes }
+      for entry in listing.entries { members[entry.path] = files.file(at: path.appending(entry.path).bytes)?.bytes }
       return .folder(members)
     case .object(let artifact):
       if artifact.kind != kind { violations.append("an input is of another kind than its artifact") }
@@ -96,11 +98,18 @@ package final class SimulatedRunner: StepRunner, @unchecked Sendable {
     }
     let seen = Seen(
       script: script, inputs: Dictionary(inputs.map { ($0.path, $0.content) }, uniquingKeysWith: { a, _ in a }),
-      executables: files.executables, folders: files.folderPaths)
+      shape: files.shape)
     self.seen[request.run] = seen
-    meanwhile()
     let command = SimulatedCommand(script: script)
-    var outcome = command.run(inputs: inputs, outputs: request.outputs.map { ($0.stagedPath, $0.kind) })
+    for _ in 0..<(command.isSlow ? 3 : 1) {
+      meanwhile()
+      if command.isSlow { clock.nanoseconds += 400_000_000 }
+    }
+    let outputs = request.outputs.map { ($0.stagedPath, $0.kind) }
+    var outcome = command.run(inputs: inputs, outputs: outputs, luck: random.below(3))
+    if command.isLoose, outcome.exitCode == 0, results[seen.fingerprint]?.contains(outcome.outputs) != true {
+      results[seen.fingerprint, default: []].append(outcome.outputs)
+    }
     if command.isFlaky {
       attempts[seen.fingerprint, default: 0] += 1
       if attempts[seen.fingerprint]! % 2 == 1 { outcome.exitCode = 75 }

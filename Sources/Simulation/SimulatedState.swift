@@ -2,25 +2,29 @@ package import BuildGraph
 package import Diagnostics
 package import Ports
 
-/// Counts the writes of a session and, at one of them, pulls the plug.
+/// Counts the writes of a session and, at one of them, pulls the plug, or has the disk be full from then on.
 package final class Plug: @unchecked Sendable {
   package private(set) var writes = 0
   package var crashAt: Int?
   package private(set) var isPulled = false
+  private var isDisk = false
 
   package init() {}
 
-  package func arm(at write: Int?) {
+  /// - Parameter isDisk: it is the disk that is full, and who writes lives on.
+  package func arm(at write: Int?, isDisk: Bool = false) {
     writes = 0
     crashAt = write
     isPulled = false
+    self.isDisk = isDisk
   }
 
-  /// - Throws: at the chosen write, and at all after it: the process is dead.
+  /// - Throws: at the chosen write, and at all after it: the process is dead, or the disk full.
   func write() throws(SystemError) {
     writes += 1
     if let crashAt, writes >= crashAt { isPulled = true }
-    if isPulled { throw SystemError(.other, "the plug was pulled") }
+    guard isPulled else { return }
+    throw isDisk ? SystemError(.noSpace, "the disk is full") : SystemError(.other, "the plug was pulled")
   }
 }
 
@@ -165,6 +169,9 @@ package final class SimulatedStore: Store, @unchecked Sendable {
     sourceRows = [:]
     for path in outputRows.keys { outputRows[path]?.hint = nil }
   }
+
+  /// So does taking it up again.
+  package func refresh() throws(SystemError) { open() }
 
   package func sources() throws(SystemError) -> [Path: Observation] { sourceRows }
 

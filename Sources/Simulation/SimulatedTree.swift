@@ -198,8 +198,8 @@ package final class SimulatedSnapshot: Snapshot, @unchecked Sendable {
       case (.missing, .missing): return true
       case (.folder(let old, let isTrusted), .folder(let new)): return isTrusted && old == new
       case (.file(let old, nil), .file(let new)): return old == new
-      case (.file(_, .some(let digest)), .file):
-        return (try? files.observe(file: Path(entry.path)).artifact.digest) == digest
+      case (.file(let old, .some(let digest)), .file(let new)):
+        return old == new && (try? files.observe(file: Path(entry.path)).artifact.digest) == digest
       case (.missing, _), (.folder, _), (.file, _): return false
       }
     case .output:

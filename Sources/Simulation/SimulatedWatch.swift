@@ -22,16 +22,25 @@ final class SimulatedWatch: WatchHost {
   private(set) var rounds = 0
   var launches: [String] { recorder.launches }
   var messages: [String] { recorder.messages }
+  var mostAtOnce: Int { recorder.mostAtOnce }
 
   private final class Recorder: EventSink {
     var launches: [String] = []
     var messages: [String] = []
+    var running = 0
+    var mostAtOnce = 0
     func receive(_ event: BuildEvent) {
       switch event {
-      case .stepStarted(_, let label, _): launches.append(label)
+      case .stepStarted(_, let label, let reason):
+        launches.append("\(label): \(reason)")
+        running += 1
+        mostAtOnce = max(mostAtOnce, running)
       case .diagnostic(let diagnostic): messages.append(diagnostic.message)
-      case .stepFinished(let end): if let message = end.message { messages.append(message) }
-      case .buildStarted, .planned, .remaining, .wouldRun, .explained, .outputWritten, .outputRemoved, .outputDisplaced,
+      case .stepFinished(let end):
+        if let message = end.message { messages.append(message) }
+        if end.status != .cached, end.usage != nil { running -= 1 }
+      case .buildStarted: running = 0
+      case .planned, .remaining, .wouldRun, .explained, .outputWritten, .outputRemoved, .outputDisplaced,
         .printed,
         .changed, .watching, .buildFinished:
         return
@@ -59,7 +68,8 @@ final class SimulatedWatch: WatchHost {
         map.beginSurvey()
         map.willRead([SimulatedWorld.programFile])
         return .loaded(
-          LoadedProgram(evaluation: SimulatedEvaluation(program()), files: [SimulatedWorld.programFile]))
+          LoadedProgram(
+            evaluation: SimulatedEvaluation(program(), targets: world.targets), files: [SimulatedWorld.programFile]))
       })
     loop = WatchLoop(ear: ear, map: map, fileSystem: roots, clock: world.clock, host: self) {}
   }

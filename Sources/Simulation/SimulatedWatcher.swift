@@ -8,7 +8,6 @@ package import Ports
 /// process knows of its watches is another table, which lost events leave behind.
 package final class SimulatedWatcher: Watcher, @unchecked Sendable {
   private static let output = RootID(index: 1)
-
   private let files: SimulatedFiles
   private let tree: SimulatedTree
   private var random: SplitMix
@@ -19,12 +18,19 @@ package final class SimulatedWatcher: Watcher, @unchecked Sendable {
   private var queue: [WatchEvent] = []
   /// Of a hundred takes that bring something, how many find that the queue has overflowed.
   package var overflows = 4
+  /// Of a hundred events that are like the one before them, how many are merged with it.
+  package var merges = 50
+  /// Of a hundred events, how many come twice.
+  package var repeats = 10
   package private(set) var taken = 0
 
   package init(files: SimulatedFiles, tree: SimulatedTree, seed: UInt64) {
     self.files = files
     self.tree = tree
     random = SplitMix(seed: seed)
+    overflows = random.pick([0, 4, 30, 100])
+    merges = random.pick([0, 50, 100])
+    repeats = random.pick([0, 10, 60])
     files.tell = { [unowned self] in note($0) }
     tree.tell = { [unowned self] change, path in note(change, output: path) }
   }
@@ -65,17 +71,33 @@ package final class SimulatedWatcher: Watcher, @unchecked Sendable {
   package func watch(_ folder: Path) throws(SystemError) -> WatchedFolder {
     if let known = known[folder] { return known }
     switch folder.root {
-    case .workspace:
-      guard let inode = files.inode(ofFolder: folder.bytes) else { throw Self.missing }
-      folders[inode, default: []].append(folder)
+    case .workspace: try listen(to: folder, folder.bytes)
     case Self.output:
       guard folder.bytes.isEmpty || tree.holdsFolder(folder.bytes) else { throw Self.missing }
       outputs.insert(folder)
     case _:
-      guard folder.bytes.isEmpty else { throw Self.missing }
+      if !folder.bytes.isEmpty {
+        guard let place = Self.inWorkspace("/" + folder.bytes) else { throw Self.missing }
+        try listen(to: folder, place)
+      }
     }
-    known[folder] = WatchedFolder()
-    return WatchedFolder()
+    let watched = WatchedFolder(links: links(in: folder))
+    known[folder] = watched
+    return watched
+  }
+
+  private func listen(to folder: Path, _ place: ByteString) throws(SystemError) {
+    guard let inode = files.inode(ofFolder: place) else { throw Self.missing }
+    folders[inode, default: []].append(folder)
+  }
+
+  private static let workspace: ByteString = "/work"
+
+  /// A place of the host by its path in the workspace.
+  private static func inWorkspace(_ place: ByteString) -> ByteString? {
+    if place == workspace { return "" }
+    guard place.bytes.starts(with: workspace.bytes + [UInt8(ascii: "/")]) else { return nil }
+    return ByteString(bytes: Array(place.bytes.dropFirst(workspace.count + 1)))
   }
 
   private static let missing = SystemError(.notFound, "no such folder")
@@ -89,7 +111,19 @@ package final class SimulatedWatcher: Watcher, @unchecked Sendable {
     }
   }
 
-  package func places(behind link: Path) -> [ByteString] { [] }
+  package func links(in folder: Path) -> [ByteString] {
+    folder.root == .workspace ? files.links(inFolder: folder.bytes) : []
+  }
+
+  package func places(behind link: Path) -> [ByteString] {
+    guard link.root == .workspace, var place = files.place(of: link.bytes) else { return [] }
+    var places: [ByteString] = []
+    while places.count < 40, let target = files.links[place] {
+      place = files.place(of: target) ?? target
+      places.append(Self.workspace + "/" + place)
+    }
+    return places
+  }
   package func await(timeoutSeconds: Double?) throws(SystemError) {}
   package func interrupt() {}
 
@@ -101,9 +135,9 @@ package final class SimulatedWatcher: Watcher, @unchecked Sendable {
       // A queue that is full drops what comes, and says so once.
       if isLost, random.chance(50) { continue }
       // Equal ones that follow each other may be merged, and may come twice.
-      if event == events.last, random.chance(50) { continue }
+      if event == events.last, random.chance(merges) { continue }
       events.append(event)
-      if random.chance(10) { events.append(event) }
+      if random.chance(repeats) { events.append(event) }
     }
     if isLost { events.append(.overflowed) }
     queue = []

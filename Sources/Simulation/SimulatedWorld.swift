@@ -19,6 +19,10 @@ package final class SimulatedWorld {
   package var jobs = 2
   /// Which of so many pieces of work is done next; at random where none is said.
   package var choose: ((Int) -> Int)?
+  /// Of pieces of work the last that came is mostly done first, so that some steps begin and end long after others.
+  package var favoursTheLast = false
+  /// What is asked for; decides the outputs.
+  package var targets = ["Main"]
   /// What the program is called with; names the graph and the snapshot, and decides nothing.
   package var parameter: UInt64 = 0
   static let programFile = Path("main.rf")
@@ -101,7 +105,7 @@ package final class SimulatedWorld {
     objects = SimulatedObjects(files: files, plug: plug)
     store = SimulatedStore(plug: plug, objects: objects, clock: clock)
     tree = SimulatedTree(objects: objects, clock: clock, plug: plug)
-    runner = SimulatedRunner(files: files, objects: objects, clock: clock, plug: plug)
+    runner = SimulatedRunner(files: files, objects: objects, clock: clock, plug: plug, seed: seed)
     snapshot = SimulatedSnapshot(files: files, tree: tree)
   }
 
@@ -124,7 +128,8 @@ package final class SimulatedWorld {
   ) -> Report {
     save(program)
     return build(
-      files: [Self.programFile], interruption: interruption, adjust, evaluation: { SimulatedEvaluation(program) })
+      files: [Self.programFile], interruption: interruption, adjust,
+      evaluation: { [targets] in SimulatedEvaluation(program, targets: targets) })
   }
 
   package func build(_ evaluation: any ProgramEvaluation) -> Report {
@@ -141,7 +146,8 @@ package final class SimulatedWorld {
 
   var options: BuildOptions {
     var options = BuildOptions(
-      program: "main.rf", jobs: jobs, pools: [Pool(name: "local", jobs: jobs, cpu: 8, memory: 1 << 30)],
+      program: "main.rf", targets: targets, jobs: jobs,
+      pools: [Pool(name: "local", jobs: jobs, cpu: 8, memory: 1 << 30)],
       keepsGoing: true)
     options.configuration = Digest(high: 0, low: parameter)
     return options
@@ -157,7 +163,12 @@ package final class SimulatedWorld {
         store.open()
         return store
       },
-      concurrency: .simulated { [unowned self] count in choose?(count) ?? random.below(count) })
+      concurrency: .simulated { [unowned self] count in choose?(count) ?? next(of: count) })
+  }
+
+  /// Which of so many pieces of work is done next.
+  func next(of count: Int) -> Int {
+    favoursTheLast && random.chance(80) ? count - 1 : random.below(count)
   }
 
   private func build(

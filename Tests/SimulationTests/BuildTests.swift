@@ -92,6 +92,35 @@ import Testing
     #expect(write > 5)
   }
 
+  @Test func aFullDiskAtAnyWriteLosesNothing() {
+    var write = 1
+    while true {
+      let world = world()
+      _ = world.build(program())
+      let before = world.tree.files
+      world.files.write("a", Array("changed".utf8))
+      world.clock.nanoseconds += 5_000_000_000
+      let after = ReferenceBuild(program(), files: world.files).outputs
+      world.plug.arm(at: write, isDisk: true)
+      let report = world.build(program())
+      let wasFull = world.plug.isPulled
+      #expect(wasFull == (report.summary.status != .succeeded), "write \(write)")
+      if wasFull { #expect(report.messages.contains { $0.contains("full") }, "write \(write): \(report.messages)") }
+      for (path, bytes) in world.tree.files {
+        #expect(bytes == before[path] || bytes == after[path], "write \(write): old or new, never mixed")
+      }
+      world.plug.arm(at: nil)
+      let mended = world.build(program())
+      #expect(mended.summary.status == .succeeded, "write \(write): \(mended.messages)")
+      #expect(world.tree.files == after, "write \(write)")
+      #expect(world.tree.displaced.isEmpty, "write \(write): what we wrote is ours")
+      expectNothingToDo(world, program())
+      if !wasFull { break }
+      write += 1
+    }
+    #expect(write > 5)
+  }
+
   @Test func aFailingStepKeepsTheLastGoodOutputAndSaysSo() {
     let world = world()
     _ = world.build(program())

@@ -51,6 +51,8 @@ struct SimulateCommand: ParsableCommand {
       return
     }
     print("seed \(seed):\n" + Self.session(seed, isWatch).joined(separator: "\n"))
+    let shrunk = isWatch ? Shrinking.watchedSession(seed: seed) : Shrinking.session(seed: seed, rounds: 4)
+    print("\nwith fewer edits:\n" + shrunk.joined(separator: "\n"))
     throw ExitCode(1)
   }
 

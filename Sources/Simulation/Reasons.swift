@@ -1,0 +1,52 @@
+/// Whether what is said of launches is true: of each step, what it could last have been brought up to date with.
+struct Reasons {
+  private var history: [String: [SimulatedRunner.Seen]] = [:]
+  /// Nobody knows which objects are there.
+  var haveObjectsGone = false
+  private var hasSharedSteps = false
+
+  /// Nobody knows any more what was recorded.
+  mutating func forget() { history = [:] }
+
+  /// These may be what is recorded now.
+  mutating func add(_ builds: [ReferenceBuild], _ program: SimulatedProgram) {
+    for build in builds {
+      hasSharedSteps = hasSharedSteps || build.hasSharedSteps
+      for (label, seen) in build.commandsByName(program) where history[label] != nil { history[label]!.append(seen) }
+    }
+  }
+
+  /// This may have been recorded of a step that had been built before.
+  mutating func add(_ seen: SimulatedRunner.Seen, of label: String) { history[label]?.append(seen) }
+
+  /// Steps of these names are up to date now; others may be.
+  mutating func settle(_ touched: Set<String>, _ builds: [ReferenceBuild], _ program: SimulatedProgram) {
+    for label in touched { history[label] = [] }
+    add(builds, program)
+  }
+
+  /// - Returns: whether the reason holds of what the step saw, with respect to some state that it can last have been in.
+  func isTrue(_ reason: String, of label: String, _ now: SimulatedRunner.Seen) -> Bool {
+    let before = history[label] ?? []
+    // After a crash or an edit during a build nobody knows what was recorded.
+    if before.isEmpty { return true }
+    if reason.hasPrefix("attempt") || reason.contains("while it ran") { return true }
+    // What reads of a step that has been merged with another reads of one with another name.
+    if reason == "never built" { return hasSharedSteps }
+    if reason.hasPrefix("command changed") { return before.contains { $0.script != now.script } }
+    if reason.hasPrefix("result is gone") { return haveObjectsGone || before.contains { $0.inputs == now.inputs } }
+    if reason.hasPrefix("input ") {
+      return haveObjectsGone || before.contains { $0.inputs != now.inputs || $0.shape != now.shape }
+    }
+    return false
+  }
+}
+
+extension ReferenceBuild {
+  /// By the names of the steps, which the generator keeps apart.
+  func commandsByName(_ program: SimulatedProgram) -> [String: SimulatedRunner.Seen] {
+    var result: [String: SimulatedRunner.Seen] = [:]
+    for (index, seen) in commands { result[program.steps[index].name] = seen }
+    return result
+  }
+}
