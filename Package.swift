@@ -109,7 +109,7 @@ let package = Package(
       dependencies: ["Tables", "Language", "Storage", "Ports", "BuildGraph", "Diagnostics", "CSQLite"]),
     .testTarget(name: "PicturesTests", dependencies: ["Pictures"]),
     .testTarget(name: "DifferentialTests", dependencies: ["Differential"]),
-    .testTarget(name: "EndToEndTests", dependencies: ["reflow"]),
+    .testTarget(name: "EndToEndTests", dependencies: ["reflow", "ReflowBenchmarks"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11

@@ -92,9 +92,10 @@ struct WatchTests {
       #expect(watch.wait { _ in (try? project.read("out/all")) == "A\nB\n" }, "round \(round)")
       #expect(try watch.catchUp().status == 0)
     }
-    // A round that begins in the middle may miss files, and gives way to the next without having been told as an end.
-    let endings = Set(watch.take().events.filter { $0.event == "buildFinished" }.compactMap(\.status))
-    #expect(endings.subtracting(["succeeded", "overtaken"]) == [])
+    // git may be held up for any time between taking a file away and putting the other one there: then a round says, rightly, that
+    // it is missing, and no outputs change. What is promised is the end.
+    let builds = watch.take().events.filter { $0.event == "buildFinished" }
+    #expect(builds.last?.status == "succeeded")
   }
 
   @Test func `an input that is missing is waited for`() throws {
