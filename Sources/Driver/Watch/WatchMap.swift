@@ -278,6 +278,10 @@ package final class WatchMap: Sendable {
       let watched = try watcher.watch(folder)
       state.watched[folder] = watched
       state.unsure.remove(folder)
+      // What was a file when it was first of interest may be a link by now, which events that were lost would have told.
+      for link in watched.links.map({ folder.appending($0) }) where state.interests.paths.contains(link) {
+        follow(link, &state)
+      }
       if watched.isNotifying { state.polled.remove(folder) } else { poll(folder, &state) }
       return true
     } catch {
