@@ -37,7 +37,7 @@ struct Publisher {
     }
     var hints = looks.hints
     if !publication.actions.isEmpty { try perform(publication.actions, &hints) }
-    try settleIntents(claims, publication.actions)
+    settleIntents(claims, leaving: publication.left)
     remember(desired, claims, hints)
     return true
   }
@@ -175,11 +175,13 @@ struct Publisher {
           path: output.path, owner: owner(of: output.path), artifact: output.artifact, hint: hint)))
   }
 
-  /// Intents that a crash left are finished by now, one way or the other.
-  private func settleIntents(_ claims: Claims, _ actions: [Publication.Action]) throws(SystemError) {
+  /// Intents that a crash left are finished by now, one way or the other; but where something could not be made, an intent may be all
+  /// that says whose the file is.
+  private func settleIntents(_ claims: Claims, leaving left: Set<ByteString>) {
     guard !claims.intents.isEmpty else { return }
     let owners = Set(run.options.targets.map { BuildOptions.owner(program: run.options.program, target: $0) })
-    run.note(.removeIntents(claims.intents.filter { owners.contains($0.owner) }.map(\.path)))
+    run.note(
+      .removeIntents(claims.intents.filter { owners.contains($0.owner) && !left.contains($0.path) }.map(\.path)))
   }
 
   /// Notes what the next build must find for having nothing to do, and figures that are new.

@@ -75,6 +75,8 @@ package struct Publication: Hashable, Sendable {
   package var actions: [Action] = []
   /// If there are any, nothing is done.
   package var refusals: [Refusal] = []
+  /// Claimed paths that stay as they are because what belongs there could not be made.
+  package private(set) var left: Set<ByteString> = []
 
   /// - Parameters:
   ///   - desired: What the tree should hold of what could be made.
@@ -98,6 +100,7 @@ package struct Publication: Hashable, Sendable {
       claims
       .filter { owners.contains($0.value.owner) && !wantedPaths.contains($0.key) && !isKept($0.key) }
       .sorted { $0.key < $1.key }
+    left = Set(claims.keys.filter { !wantedPaths.contains($0) && isKept($0) })
     var removals: [Action] = []
     var removed: Set<ByteString> = []
     for (path, claim) in stale {

@@ -92,6 +92,34 @@ import Testing
     #expect(write > 5)
   }
 
+  @Test func whatACrashLeftOfAnOutputThatCannotBeMadeStaysOurs() {
+    let world = world()
+    world.files.write("d/f0", Array("1".utf8))
+    world.clock.nanoseconds += 5_000_000_000
+    var listed = program()
+    listed.forEach = "d"
+    _ = world.build(listed)
+    let before = world.tree.files
+    // The power goes when the new output has been written, and before that is noted.
+    var write = 1
+    repeat {
+      world.files.write("d/f1", Array("2".utf8))
+      world.clock.nanoseconds += 5_000_000_000
+      world.plug.arm(at: write)
+      _ = world.build(listed)
+      world.crash()
+      write += 1
+    } while world.tree.files["each/f1"] == nil
+    // The file goes while the next build runs, so that this one cannot make its output.
+    world.runner.meanwhile = { world.files.remove("d/f1") }
+    world.objects.contents = [:]
+    _ = world.build(listed)
+    world.runner.meanwhile = {}
+    #expect(world.build(listed).summary.status == .succeeded)
+    #expect(world.tree.files == before, "nothing is left behind")
+    expectNothingToDo(world, listed)
+  }
+
   @Test func aFullDiskAtAnyWriteLosesNothing() {
     var write = 1
     while true {
