@@ -123,8 +123,7 @@ final class BuildRun {
     self.sink = sink
     engine = BuildEngine(
       options: BuildEngine.Options(
-        keepsGoing: options.keepsGoing, isStrict: options.sandbox == .strict, isDryRun: options.isDryRun,
-        isPart: plan != nil))
+        keepsGoing: options.keepsGoing, isStrict: options.sandbox == .strict, isDryRun: options.isDryRun))
     pools = options.pools + world.pools
     scheduler = Scheduler(pools: pools)
     switch world.concurrency {

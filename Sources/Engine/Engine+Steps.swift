@@ -183,11 +183,7 @@ extension BuildEngine {
       return launch(step, .notSandboxed)
     }
     let reason = progress.reasons[step] ?? reason(for: step, exec)
-    if reason == .resultGone {
-      // What it makes may be another thing, which concerns all that rests on it.
-      if options.isPart { return effects.append(.incomplete(step)) }
-      progress.former[step] = progress.former[step] ?? []
-    }
+    if reason == .resultGone { progress.former[step] = progress.former[step] ?? [] }
     launch(step, reason)
   }
 

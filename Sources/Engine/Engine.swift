@@ -10,19 +10,15 @@ package struct BuildEngine: ~Copyable {
     /// Only results made in the sandbox count.
     package var isStrict: Bool
     package var isDryRun: Bool
-    /// The graph is a part of a larger one: what rests on its steps may not be in it.
-    package var isPart: Bool
     /// How often a step is run again because a source changed while it ran.
     package var rerunLimit: Int
 
     package init(
-      keepsGoing: Bool = false, isStrict: Bool = false, isDryRun: Bool = false, isPart: Bool = false,
-      rerunLimit: Int = 3
+      keepsGoing: Bool = false, isStrict: Bool = false, isDryRun: Bool = false, rerunLimit: Int = 3
     ) {
       self.keepsGoing = keepsGoing
       self.isStrict = isStrict
       self.isDryRun = isDryRun
-      self.isPart = isPart
       self.rerunLimit = rerunLimit
     }
   }

@@ -20,6 +20,8 @@ final class SimulatedWatch: WatchHost {
   /// What the last round that was not overtaken came to.
   private(set) var summary: BuildEvent.Summary?
   private(set) var rounds = 0
+  /// What each round was told, and what it came to.
+  private(set) var told: [String] = []
   var launches: [String] { recorder.launches }
   var messages: [String] { recorder.messages }
   var mostAtOnce: Int { recorder.mostAtOnce }
@@ -124,6 +126,10 @@ final class SimulatedWatch: WatchHost {
     guard let build else { return .reconfigured }
     let summary = build.update(changes, interruption: Interruption(), feed: round.feed, sink: sink)
     map.endSurvey(isWhole: build.wasWhole)
+    let paths = round.changes.paths.map(\.bytes.display)
+    told.append(
+      "\(round.changes.isWhole ? "" : "anything, ")\(paths): \(round.feed.hasEndedBuild ? "gives way" : "\(summary.status)")"
+    )
     if !round.feed.hasEndedBuild { self.summary = summary }
     return .finished(summary)
   }

@@ -22,7 +22,8 @@ package final class WatchedSession {
   private var lastRun: Int64 = 0
   /// Something was written of which no watch could hear.
   private var isDeaf = false
-  private var launchesTold = 0
+  /// How much of what the watch did is in the log.
+  private var (launchesTold, roundsTold) = (0, 0)
 
   /// - Parameters:
   ///   - rounds: of edits until all is at rest.
@@ -116,7 +117,7 @@ package final class WatchedSession {
   private func begin() {
     seed &+= 1
     isDeaf = false
-    launchesTold = 0
+    (launchesTold, roundsTold) = (0, 0)
     reasons.haveObjectsGone = true
     let watch = SimulatedWatch(world, seed: seed) { [unowned self] in program }
     self.watch = watch
@@ -149,8 +150,8 @@ package final class WatchedSession {
     if watch?.comeToRest() != true { return complain("\(name) does not end") }
     if isDeaf { findWhatWasNotHeard(name) }
     guard let watch, problems.isEmpty else { return }
-    log.append("launched \(watch.launches.dropFirst(launchesTold))")
-    launchesTold = watch.launches.count
+    log.append("rounds \(watch.told.dropFirst(roundsTold)), launched \(watch.launches.dropFirst(launchesTold))")
+    (launchesTold, roundsTold) = (watch.launches.count, watch.told.count)
     log.append(
       "\(name): \(watch.summary.map { "\($0.status)" } ?? "nothing"), \(watch.rounds) rounds, said \(watch.messages)")
     for problem in world.runner.violations + world.store.violations { complain(problem) }

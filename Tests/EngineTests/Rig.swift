@@ -207,9 +207,8 @@ final class Rig {
     case .sourceFailed(_, let message): log.append("source: \(message)")
     case .restart: log.append("restart")
     case .incomplete(let step): log.append("incomplete: \(name(step))")
-    case .remade(let step, let keys):
+    case .remade(_, let keys):
       for key in keys { derivations[key] = nil }
-      log.append("\(name(step)) made something else")
     case .cancel(let step): log.append("cancel \(name(step))")
     case .launch, .withdraw, .export, .reused, .succeeded, .discarded: return []
     }
