@@ -111,18 +111,22 @@ extension Arrangement where Lens.Seen == LoopTime {
 
 /// The variable of a loop that is known only at run time. See ``Variable``.
 public final class RuntimeVariable<Data: Record, Diff: Difference> {
-  /// In round 0 what it was made from, and in each further round what it was defined as in the one before.
+  /// In round 0 what it was made from, or nothing; and in each further round what it was defined as in the one before.
   public let collection: Multiset<Data, LoopTime, Diff>
-  @usableFromInline let start: Multiset<Data, LoopTime, Diff>
+  @usableFromInline let start: Multiset<Data, LoopTime, Diff>?
   @usableFromInline let loop: RuntimeLoop
   @usableFromInline let feedback: Feedback<Data, LoopTime, Diff>
 
-  /// - Parameter start: Has entered the loop.
-  @inlinable public init(_ loop: RuntimeLoop, from start: Multiset<Data, LoopTime, Diff>) {
+  /// - Parameters:
+  ///   - start: Has entered the loop.
+  ///   - isBuffered: See ``Variable``.
+  @inlinable public init(
+    _ loop: RuntimeLoop, from start: Multiset<Data, LoopTime, Diff>? = nil, isBuffered: Bool = true
+  ) {
     self.loop = loop
     self.start = start
-    feedback = Feedback(loop.scope, isBuffered: true)
-    collection = start.concat(feedback.collection)
+    feedback = Feedback(loop.scope, isBuffered: isBuffered)
+    collection = start.map { [feedback] in $0.concat(feedback.collection) } ?? feedback.collection
   }
 
   /// Defines what the variable is in the next round.
@@ -130,6 +134,6 @@ public final class RuntimeVariable<Data: Record, Diff: Difference> {
   /// - Precondition: It has not been defined yet, and the result belongs to its loop.
   @inlinable public func set(_ result: Multiset<Data, LoopTime, Diff>) {
     let index = loop.index
-    feedback.set(result.subtract(start)) { $0.with(round: $0.round(of: index) + 1, of: index) }
+    feedback.set(start.map { result.subtract($0) } ?? result) { $0.with(round: $0.round(of: index) + 1, of: index) }
   }
 }
