@@ -59,6 +59,21 @@ package final class RowFunction: @unchecked Sendable {
     selection = makesList ? nil : program?.selection(inputs: inputs.count)
   }
 
+  /// The same for generators in another order.
+  ///
+  /// - Parameter places: by generator, which one it is there.
+  package func renumbered(_ places: [Int]) -> RowFunction {
+    var manifest = DigestManifest()
+    manifest.write(.name, "renumbered")
+    manifest.write(.identity, key)
+    for input in inputs { manifest.write(.input, places[input.generator]) }
+    return RowFunction(
+      closure: closure, parameters: parameters,
+      inputs: inputs.map { Input(generator: places[$0.generator], column: $0.column, kind: $0.kind) }, result: result,
+      makesList: makesList, canFail: canFail, program: program, key: manifest.finish(), location: location,
+      symbols: symbols, limits: limits)
+  }
+
   /// The generators that it reads.
   package var generators: Set<Int> { Set(inputs.map(\.generator)) }
 }

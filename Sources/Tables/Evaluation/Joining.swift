@@ -15,7 +15,7 @@ struct Joining {
 
   init(_ evaluation: Evaluation, _ comprehension: Comprehension) {
     self.evaluation = evaluation
-    self.comprehension = comprehension
+    self.comprehension = comprehension.planned
   }
 
   mutating func rows(_ empty: RowList) throws(TableFailure) -> RowList {
