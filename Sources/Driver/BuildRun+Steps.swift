@@ -46,6 +46,7 @@ extension BuildRun {
       if options.explains { explain(step, launch.key, label) }
       var request = RunRequest(
         reads, work, exec: exec, staging: engine.staging(of: step, exec), run: run, options: options)
+      if case .table(let table) = work { request.companions = companions(of: table) }
       place(&request, placement, launch, exec, reads.sources)
       let job = StepJob(
         step: step, request: request,
@@ -58,6 +59,19 @@ extension BuildRun {
       hasStarted = true
     }
     if hasStarted { try drain() }
+  }
+
+  /// The plans of all tables that are made from the inputs of one.
+  ///
+  /// - Complexity: O(steps) once, and again when steps have been added.
+  private func companions(of table: TableStep) -> [TablePlan] {
+    if tables.stepCount != graph.steps.count {
+      tables = (graph.steps.count, [:])
+      for step in graph.steps {
+        if case .table(let other) = step.work { tables.byInputs[Set(other.inputs), default: []].append(other.plan) }
+      }
+    }
+    return tables.byInputs[Set(table.inputs)] ?? []
   }
 
   func start(_ job: StepJob) {

@@ -42,6 +42,8 @@ final class BuildRun {
   var seen = (sources: 0, steps: 0, literals: 0, assemblies: 0)
 
   var graph = FlowGraph()
+  /// The tables of the graph when it had so many steps.
+  var tables: (stepCount: Int, byInputs: [Set<Exec.Input>: [TablePlan]]) = (0, [:])
   var launches: [StepID: Launch] = [:]
   var runs: [StepID: (run: RunID, startedAt: Double)] = [:]
   var ended: [StepID: (run: RunID, outcome: RunOutcome)] = [:]

@@ -125,7 +125,8 @@ package final class TableRunner: StepRunner {
     let run = request.run
     let mayContinue = { [weak self] in self?.isCancelled(run) == false }
     if let kept {
-      var made = try kept.output(of: relation, step.form, while: mayContinue, source)
+      let companions = request.companions.compactMap { $0.content as? Relation }
+      var made = try kept.output(of: relation, step.form, with: companions, while: mayContinue, source)
       made.heldBytes = allParts + (made.output?.byteCount ?? 0)
       return made
     }
@@ -257,13 +258,13 @@ package final class KeptTables: @unchecked Sendable {
   }
 
   fileprivate func output(
-    of relation: Relation, _ form: TableStep.Form, while mayContinue: @escaping () -> Bool,
+    of relation: Relation, _ form: TableStep.Form, with companions: [Relation], while mayContinue: @escaping () -> Bool,
     _ source: ResidentTables.Source
   ) throws(TableFailure) -> TableRunner.Made {
     let result = monitor.withLock {
       Result { () throws(TableFailure) in
         let before = tables.work
-        let output = try tables.output(of: relation, form, while: mayContinue, source)
+        let output = try tables.output(of: relation, form, with: companions, while: mayContinue, source)
         return TableRunner.Made(
           output: output, dropped: tables.dropped, notes: tables.hasResumed ? [(tables.work - before).text] : [])
       }

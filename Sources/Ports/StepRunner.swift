@@ -101,6 +101,8 @@ package struct RunRequest: Hashable, Sendable {
   package var label = ""
   /// When what it reads of the user's files changed last, in nanoseconds on the clock of their file system.
   package var inputsChangedAt: Int64 = 0
+  /// Of a table: others that are made from the same inputs, for whoever makes them together.
+  package var companions: [TablePlan] = []
 
   package init(
     run: RunID, command: Command, inputs: [Input], outputs: [Output], image: ByteString? = nil,

@@ -2,7 +2,18 @@ import BuildGraph
 import Differential
 import Language
 
-/// Makes a dataflow of a relation.
+/// Tells nodes of relations apart. What depends on no loop's variable is the same wherever it is mentioned; the keys of other nodes
+/// have a meaning in their loop only.
+enum NodeKey: Hashable {
+  case whole(Digest)
+  case inLoop(ObjectIdentifier)
+
+  init(_ relation: Relation) {
+    self = relation.loops.isEmpty ? .whole(relation.key) : .inLoop(ObjectIdentifier(relation))
+  }
+}
+
+/// Makes a dataflow of relations.
 ///
 /// Each node becomes operators in the innermost loop whose variable it depends on, so that what does not change in a loop is
 /// arranged once, outside. Nodes that occur several times are made once. A row expression that has no value for a row puts a record
@@ -17,24 +28,58 @@ final class FlowCompiler {
   private(set) var tables: [FileTable] = []
   private(set) var literals: [(input: Input<Words, UInt32, Int>, rows: LiteralRows, kinds: [ColumnKind])] = []
   private(set) var guards: [LoopGuard] = []
-  /// Complaints of rows, each with the rounds in which it is made.
-  private(set) var complaints: [Multiset<Words, UInt32, Int>] = []
+  private(set) var labelOrders: [LabelOrder] = []
+  /// Complaints of rows, each with the rounds in which it is made, by the node that makes them.
+  private(set) var complaints: [NodeKey: [Multiset<Words, UInt32, Int>]] = [:]
 
-  private var known: [ObjectIdentifier: PlacedRows] = [:]
+  private var known: [NodeKey: PlacedRows] = [:]
+  /// The nodes that are being compiled, from the outermost.
+  private var open: [NodeKey] = []
   private var collections: [FileTable: Multiset<Words, UInt32, Int>] = [:]
   private var indices: [IndexKey: PlacedIndex] = [:]
   /// The loops around, from the outermost; and what their variables are.
   private var loops: [RuntimeLoop] = []
   private var depths: [LoopID: Int] = [:]
   private var variables: [LoopID: PlacedRows] = [:]
+  /// Of variables that are arranged already.
+  private var arrangedVariables: [LoopID: (key: [Int], keep: [Int], index: PlacedIndex)] = [:]
+  private let roundLimit: Int
 
+  /// What an arrangement of a relation's rows is. Functions go by the columns that they select, wherever their generator stands.
   private struct IndexKey: Hashable {
-    var relation: ObjectIdentifier
-    var functions: [Digest]
+    enum Function: Hashable {
+      case columns([Int])
+      case other(Digest)
+    }
+
+    var relation: NodeKey
+    var functions: [Function]
     var keep: [Int]
+
+    init(_ relation: Relation, _ functions: [RowFunction], keep: [Int]) {
+      self.relation = NodeKey(relation)
+      self.functions = functions.map { function in
+        guard let selection = function.selection else { return .other(function.key) }
+        return .columns(selection.map { function.inputs[$0].column })
+      }
+      self.keep = keep
+    }
+
+    /// The columns that make the key, if functions do nothing but select.
+    var columns: [Int]? {
+      var columns: [Int] = []
+      for function in functions {
+        guard case .columns(let its) = function else { return nil }
+        columns += its
+      }
+      return columns
+    }
   }
 
-  init(_ evaluator: RowEvaluator) { self.evaluator = evaluator }
+  init(_ evaluator: RowEvaluator, roundLimit: Int) {
+    self.evaluator = evaluator
+    self.roundLimit = roundLimit
+  }
 
   // MARK: Nodes
 
@@ -55,13 +100,18 @@ final class FlowCompiler {
   }
 
   func compile(_ relation: Relation) throws(Unsupported) -> PlacedRows {
-    if let rows = known[ObjectIdentifier(relation)] { return rows }
+    let key = NodeKey(relation)
+    if let rows = known[key] { return rows }
     let depth = try depth(of: relation)
     let around = loops
     loops = Array(loops.prefix(depth))
-    defer { loops = around }
+    open.append(key)
+    defer {
+      loops = around
+      open.removeLast()
+    }
     let rows = try compile(relation.operation, relation)
-    known[ObjectIdentifier(relation)] = rows
+    known[key] = rows
     return rows
   }
 
@@ -120,6 +170,7 @@ final class FlowCompiler {
   private func compile(_ fixpoint: Fixpoint) throws(Unsupported) -> PlacedRows {
     guard loops.count < LoopTime.depthLimit else { throw Unsupported.form("loops nested deeper than 3") }
     let depth = loops.count
+    if let labels = LeastLabels(fixpoint) { return try compile(labels, fixpoint) }
     var seed = lift(try compile(fixpoint.seed), to: depth)
     let width = fixpoint.seed.columns.count
     if let priority = fixpoint.priority {
@@ -129,7 +180,7 @@ final class FlowCompiler {
     }
     depths[fixpoint.loop] = depth + 1
     defer { depths[fixpoint.loop] = nil }
-    let loopGuard = LoopGuard(isOutermost: depth == 0)
+    let loopGuard = LoopGuard(isOutermost: depth == 0, roundLimit: roundLimit)
     guards.append(loopGuard)
     switch seed {
     case .root(let rows):
@@ -175,6 +226,81 @@ final class FlowCompiler {
     return result
   }
 
+  private func compile(_ labels: LeastLabels, _ fixpoint: Fixpoint) throws(Unsupported) -> PlacedRows {
+    let depth = loops.count
+    let order = LabelOrder(labels.kind, roundLimit: roundLimit)
+    labelOrders.append(order)
+    var sources: [(rows: PlacedRows, stage: LabelStage)] = []
+    for part in labels.sources {
+      sources.append((lift(try compile(part.relation), to: depth), LabelStage(part, labels.kind)))
+    }
+    depths[fixpoint.loop] = depth + 1
+    defer { depths[fixpoint.loop] = nil }
+    if depth == 0 {
+      return .root(
+        try flow.root.runtimeLoop { (loop) throws(Unsupported) in
+          var entered: Multiset<Pair<Words, Words>, LoopTime, Int>?
+          for (rows, stage) in sources {
+            guard case .root(let rows) = rows else { preconditionFailure("outside of loops") }
+            let its = rows.map { stage($0) }.enter(loop)
+            entered = entered.map { $0.concat(its) } ?? its
+          }
+          return try self.leastLabels(of: labels, fixpoint, loop, entered, order).leave(loop, to: flow.root)
+        })
+    }
+    let around = loops[depth - 1]
+    return .loop(
+      try around.inner { (loop) throws(Unsupported) in
+        var entered: Multiset<Pair<Words, Words>, LoopTime, Int>?
+        for (rows, stage) in sources {
+          guard case .loop(let rows, _) = rows else { preconditionFailure("lifted into the loop around") }
+          let its = rows.map { stage($0) }.enter(loop)
+          entered = entered.map { $0.concat(its) } ?? its
+        }
+        return try self.leastLabels(of: labels, fixpoint, loop, entered, order).leave(loop, to: around)
+      }, depth: depth)
+  }
+
+  /// The loop goes round by what is handed on, so that the trace of the least labels is read by what follows, without a second one.
+  private func leastLabels(
+    of labels: LeastLabels, _ fixpoint: Fixpoint, _ loop: RuntimeLoop,
+    _ sources: Multiset<Pair<Words, Words>, LoopTime, Int>?, _ order: LabelOrder
+  ) throws(Unsupported) -> Multiset<Words, LoopTime, Int> {
+    let handedOn = RuntimeVariable<Pair<Words, Words>, Int>(loop, isBuffered: false)
+    var labelled = handedOn.collection
+    if let sources {
+      labelled = labelled.concat(sources.delayed(in: loop) { order.round($0.second[0]) })
+    }
+    let least = labelled.arrangeByKey().reduceArranged(by: GroupReduction(GroupReducer(.least(labels.kind))))
+    let placing = Placing(labels.keyColumns, labels.labelColumn)
+    let rows = least.asCollection { placing($0, $1) }
+    _ = rows.inspect { [order, column = labels.labelColumn, kind = labels.kind] update in
+      order.see(ExtremeStage.ordered(update.data[column], kind), in: update.time.round(of: loop.index))
+    }
+    let around = loops
+    loops.append(loop)
+    defer { loops = around }
+    let depth = loops.count
+    variables[fixpoint.loop] = .loop(rows, depth: depth)
+    arrangedVariables[fixpoint.loop] = (labels.keyColumns, [labels.labelColumn], .loop(least, depth: depth))
+    defer {
+      variables[fixpoint.loop] = nil
+      arrangedVariables[fixpoint.loop] = nil
+    }
+    var next: Multiset<Pair<Words, Words>, LoopTime, Int>?
+    for part in labels.steps {
+      guard case .loop(let made, _) = lift(try compile(part.relation), to: depth) else {
+        throw Unsupported.form("a loop's body outside it")
+      }
+      let stage = LabelStage(part, labels.kind)
+      let its = made.map { stage($0) }
+      next = next.map { $0.concat(its) } ?? its
+    }
+    guard let next else { preconditionFailure("something is handed on") }
+    handedOn.set(next)
+    return rows
+  }
+
   // MARK: Operators wherever they are
 
   /// Rows as seen from further in.
@@ -204,10 +330,11 @@ final class FlowCompiler {
 
   func complain<T: Timestamp>(_ side: Multiset<Words, T, Int>) {
     let mark = RoundMark()
+    guard let node = open.last else { preconditionFailure("complaints are made by some node") }
     if let side = side as? Multiset<Words, UInt32, Int> {
-      complaints.append(side.map { mark($0, LoopTime(0)) })
+      complaints[node, default: []].append(side.map { mark($0, LoopTime(0)) })
     } else if let side = side as? Multiset<Words, LoopTime, Int> {
-      complaints.append(side.leaveAll(to: flow.root) { mark($0, $1) })
+      complaints[node, default: []].append(side.leaveAll(to: flow.root) { mark($0, $1) })
     }
   }
 
@@ -263,11 +390,20 @@ final class FlowCompiler {
   func index(
     of relation: Relation, _ rows: PlacedRows, _ keys: [RowFunction], _ layout: BindingLayout, keep: [Int]
   ) throws(Unsupported) -> PlacedIndex {
-    let key = IndexKey(relation: ObjectIdentifier(relation), functions: keys.map(\.key), keep: keep)
+    let key = IndexKey(relation, keys, keep: keep)
     if let known = indices[key] { return known }
+    if case .loop(let id) = relation.operation, let given = arrangedVariables[id], key.columns == given.key,
+      keep == given.keep
+    {
+      return given.index
+    }
     let made = arrange(rows, keys, layout, keep: keep)
     indices[key] = made
     return made
+  }
+
+  func hasIndex(of relation: Relation, _ keys: [RowFunction], keep: [Int]) -> Bool {
+    indices[IndexKey(relation, keys, keep: keep)] != nil
   }
 
   func arrange(_ rows: PlacedRows, _ keys: [RowFunction], _ layout: BindingLayout, keep: [Int]) -> PlacedIndex {

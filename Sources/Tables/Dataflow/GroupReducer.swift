@@ -151,6 +151,8 @@ final class GroupReducer {
   enum Kind {
     /// Values are one word each, in the order of words.
     case extreme(ColumnKind, isMinimum: Bool)
+    /// The same for the least, which is all that comes out.
+    case least(ColumnKind)
     /// Values are some of the columns of the input, whose kinds are all given.
     case whole([ReducerFunction], keep: [Int], kinds: [ColumnKind], ErrorTable)
   }
@@ -163,6 +165,7 @@ final class GroupReducer {
     self.kind = kind
     switch kind {
     case .extreme: width = 2
+    case .least: width = 1
     case .whole(let functions, keep: _, kinds: _, _): width = functions.count + 1
     }
     scratch = .allocate(capacity: width)
@@ -174,6 +177,9 @@ final class GroupReducer {
   func reduce(_ group: Group<Words, Int>, into results: inout Results<Words, Int>) {
     scratch[0] = 0
     switch kind {
+    case .least(let kind):
+      guard let found = group.indices.first(where: { group[$0].difference > 0 }) else { return }
+      scratch[0] = ExtremeStage.unordered(group[found].value[0], kind)
     case .extreme(let kind, let isMinimum):
       let indices = group.indices
       let found =
@@ -213,6 +219,9 @@ struct GroupReduction: Reduction {
     case .extreme(_, let isMinimum):
       reach = isMinimum ? .least(1) : .greatest(1)
       leastDecides = isMinimum
+    case .least:
+      reach = .least(1)
+      leastDecides = true
     case .whole:
       reach = .all
       leastDecides = false

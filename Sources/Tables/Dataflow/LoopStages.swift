@@ -62,7 +62,7 @@ final class RoundMark {
 final class LoopGuard {
   /// Only then do states of different rounds follow from each other alone.
   private let isOutermost: Bool
-  private var roundLimit: Int
+  private let roundLimit: Int
   /// By round: what the differences of the round add to the state's fingerprint.
   private var rounds: [UInt32: Fingerprint] = [:]
   /// When to look for a state that comes back: at every doubling.
@@ -74,12 +74,10 @@ final class LoopGuard {
     var second: UInt64 = 0
   }
 
-  init(isOutermost: Bool, roundLimit: Int = 1_000_000) {
+  init(isOutermost: Bool, roundLimit: Int) {
     self.isOutermost = isOutermost
     self.roundLimit = roundLimit
   }
-
-  func setLimit(_ limit: Int) { roundLimit = limit }
 
   /// What a later process has to know: three words for each round that has changed something, ascending by round.
   var words: [UInt64] {

@@ -2,7 +2,9 @@ import BuildGraph
 import Differential
 import Language
 
-/// A relation kept by differences: what its rows were, and what changes in them when rows of its sources come and go.
+/// Relations kept by differences: what their rows were, and what changes in them when rows of their sources come and go.
+///
+/// Several relations have in common what they are made of: what is equal in them is there once.
 ///
 /// For one thread at a time.
 final class RelationFlow {
@@ -19,41 +21,50 @@ final class RelationFlow {
   private let flow: Dataflow<UInt32>
   private let errors: ErrorTable
   private let guards: [LoopGuard]
+  private let labelOrders: [LabelOrder]
   private let inputs: [FileTable: Input<Words, UInt32, Int>]
   private let literals: [(input: Input<Words, UInt32, Int>, rows: LiteralRows, kinds: [ColumnKind])]
   private let strings: any RowStrings
   private var hasBegun = false
   /// The tables that it reads, in the order of first mention.
   let tables: [FileTable]
-  private let collected = Collected()
+  /// By relation.
+  private let collected: [Collected]
   private var epoch: UInt32 = 0
 
-  /// What has come out and was not taken.
+  /// What has come out of a relation and was not taken.
   private final class Collected {
     var changes: [[UInt64]: Int] = [:]
     var complaints: [[UInt64]: Int] = [:]
   }
 
-  /// - Throws: ``Unsupported`` for what only an evaluation from nothing can do.
-  init(_ relation: Relation, _ evaluator: RowEvaluator, roundLimit: Int) throws(Unsupported) {
-    let compiler = FlowCompiler(evaluator)
-    let rows = try compiler.rows(of: relation)
-    let collected = collected
-    _ = rows.consolidate().inspect { update in
-      collected.changes[Array(update.data.buffer), default: 0] += update.difference
-    }
-    if var complaints = compiler.complaints.first {
-      for more in compiler.complaints.dropFirst() { complaints = complaints.concat(more) }
-      _ = complaints.consolidate().inspect { update in
-        let key = Array(update.data.buffer)
-        let sum = (collected.complaints[key] ?? 0) + update.difference
-        collected.complaints[key] = sum == 0 ? nil : sum
+  /// - Throws: ``Unsupported`` if one of them is what only an evaluation from nothing can do.
+  init(_ relations: [Relation], _ evaluator: RowEvaluator, roundLimit: Int) throws(Unsupported) {
+    let compiler = FlowCompiler(evaluator, roundLimit: roundLimit)
+    var rows: [Multiset<Words, UInt32, Int>] = []
+    for relation in relations { rows.append(try compiler.rows(of: relation)) }
+    collected = rows.map { _ in Collected() }
+    for (index, relation) in relations.enumerated() {
+      let collected = collected[index]
+      _ = rows[index].consolidate().inspect { update in
+        let row = Array(update.data.buffer)
+        let sum = (collected.changes[row] ?? 0) + update.difference
+        collected.changes[row] = sum == 0 ? nil : sum
+      }
+      let complaints = relation.nodes.flatMap { compiler.complaints[$0] ?? [] }
+      if var all = complaints.first {
+        for more in complaints.dropFirst() { all = all.concat(more) }
+        _ = all.consolidate().inspect { update in
+          let key = Array(update.data.buffer)
+          let sum = (collected.complaints[key] ?? 0) + update.difference
+          collected.complaints[key] = sum == 0 ? nil : sum
+        }
       }
     }
     flow = compiler.flow
     errors = compiler.errors
     guards = compiler.guards
-    for loop in guards { loop.setLimit(roundLimit) }
+    labelOrders = compiler.labelOrders
     inputs = compiler.sources
     tables = compiler.tables
     literals = compiler.literals
@@ -133,35 +144,43 @@ final class RelationFlow {
   }
 
   /// Whether it has loops: for them many small updates are more work than a large one.
-  var hasLoops: Bool { !guards.isEmpty }
+  var hasLoops: Bool { !guards.isEmpty || !labelOrders.isEmpty }
 
-  /// Works off what has been added.
+  /// Works off what has been added, and says what it came to for one relation, with all that it came to since this was asked for it
+  /// last.
   ///
   /// - Complexity: in proportion to what changes, with what a loop touches on its way.
   /// - Throws: ``Unsupported`` where the program's own rows are damaged.
-  func update(while mayContinue: @escaping () -> Bool) throws(Unsupported) -> Outcome {
+  func update(_ index: Int = 0, while mayContinue: @escaping () -> Bool) throws(Unsupported) -> Outcome {
     if !hasBegun { try begin() }
     epoch += 1
     for input in inputs.values { input.advance(to: epoch) }
     for (input, _, _) in literals { input.advance(to: epoch) }
-    let guards = guards
-    guard flow.step(while: { mayContinue() && !guards.contains { $0.isEndless } }) else {
-      return guards.contains { $0.isEndless } ? .undecided : .stopped
-    }
-    let changes = collected.changes
-    collected.changes = [:]
-    if errors.isInDoubt || !collected.complaints.isEmpty || guards.contains(where: { $0.isEndless }) {
-      held.merge(changes) { $0 + $1 }
-      return .undecided
-    }
-    held.merge(changes) { $0 + $1 }
-    defer { held = [:] }
-    return .changes(held.compactMap { $0.value == 0 ? nil : ($0.key, $0.value) })
+    guard flow.step(while: { [self] in mayContinue() && !isEndless }) || isEndless else { return .stopped }
+    guard isSound, collected[index].complaints.isEmpty else { return .undecided }
+    defer { collected[index].changes = [:] }
+    return .changes(collected[index].changes.map { ($0.key, $0.value) })
   }
 
-  /// Changes of updates that were undecided.
-  private var held: [[UInt64]: Int] = [:]
+  /// Whether a loop does not come to an end.
+  private var isEndless: Bool { guards.contains { $0.isEndless } || labelOrders.contains { $0.isExceeded } }
 
   /// Whether it can still be used after an update that was undecided.
-  var isSound: Bool { !errors.isInDoubt && !guards.contains { $0.isEndless } }
+  var isSound: Bool { !errors.isInDoubt && !isEndless }
+}
+
+extension Relation {
+  /// Itself and all that it is made of, each node once, in an order that the relation decides.
+  var nodes: [NodeKey] {
+    var keys: [NodeKey] = []
+    var seen: Set<NodeKey> = []
+    var open = [self]
+    while let next = open.popLast() {
+      let key = NodeKey(next)
+      guard seen.insert(key).inserted else { continue }
+      keys.append(key)
+      open += next.operation.children
+    }
+    return keys
+  }
 }

@@ -4,6 +4,9 @@ package import Language
 /// The tables of a process that stays: each relation that has been asked for is kept as a dataflow, so that asking again costs what
 /// has changed in its files since.
 ///
+/// Relations of one program that are made of the same files and have more in common are one dataflow, where they are known together:
+/// what they have in common is there once, and worked off once.
+///
 /// What a dataflow cannot decide an evaluation from nothing decides: errors of rows, loops without end, and the few forms that no
 /// dataflow is made for. For one thread at a time.
 package final class ResidentTables {
@@ -41,7 +44,10 @@ package final class ResidentTables {
   package private(set) var hasResumed = false
   private let roundLimit: Int
   private let shelf: (Relation) -> TraceShelf?
+  /// By the key of each of their relations.
   private var entries: [Digest: Entry] = [:]
+  /// Relations that have had a part in a dataflow that came to nothing: each has one of its own.
+  private var alone: Set<Digest> = []
   private var uses = 0
 
   private final class Entry {
@@ -62,9 +68,11 @@ package final class ResidentTables {
 
   /// The table as a step leaves it; nil if it was told to stop.
   ///
+  /// - Parameter companions: relations that will be asked for too.
   /// - Complexity: after the first time, hashing the files, and in proportion to what changed.
   package func output(
-    of relation: Relation, _ form: TableStep.Form, while mayContinue: @escaping () -> Bool, _ source: Source
+    of relation: Relation, _ form: TableStep.Form, with companions: [Relation] = [],
+    while mayContinue: @escaping () -> Bool, _ source: Source
   ) throws(TableFailure) -> TableWriter.Output? {
     uses += 1
     hasResumed = false
@@ -72,7 +80,7 @@ package final class ResidentTables {
     for input in relation.inputs { files[input] = try source(input) }
     for attempt in 0..<2 {
       do throws(Unsupported) {
-        let kept = try self.entry(of: relation, isFirst: attempt == 0).kept
+        let kept = try self.entry(of: relation, companions, isFirst: attempt == 0).kept
         let before = kept.work
         defer { note(kept.work, since: before) }
         switch try kept.update(relation, form, files, while: mayContinue) {
@@ -80,14 +88,18 @@ package final class ResidentTables {
           dropped = kept.dropped
           return output
         case .stopped:
-          entries[relation.key] = nil
+          forget(relation)
           return nil
-        case .undecided: if !kept.flow.isSound { entries[relation.key] = nil }
+        case .undecided:
+          if !kept.flow.isSound {
+            alone.formUnion(kept.relations.map(\.key))
+            forget(relation)
+          }
         }
         break
       } catch {
         // It is not known what has been taken in; and whoever evaluates from nothing says what is wrong.
-        entries[relation.key] = nil
+        forget(relation)
         // What was kept and cannot be read is made again.
         if case .unreadable = error { continue }
         break
@@ -107,23 +119,70 @@ package final class ResidentTables {
     self.work.touchedRecords += done.touchedRecords
   }
 
-  private func entry(of relation: Relation, isFirst: Bool) throws(Unsupported) -> Entry {
+  /// Forgets a relation, with all that it is kept with.
+  private func forget(_ relation: Relation) {
+    guard let entry = entries[relation.key] else { return }
+    for relation in entry.kept.relations { entries[relation.key] = nil }
+  }
+
+  private func entry(
+    of relation: Relation, _ companions: [Relation], isFirst: Bool
+  ) throws(Unsupported) -> Entry {
     if let known = entries[relation.key] {
       known.lastUse = uses
       return known
     }
-    var left: KeptRelation?
-    if isFirst, let shelf = shelf(relation) {
-      left = try? KeptRelation.resumed(relation, roundLimit: roundLimit, from: shelf)
+    let relations = [relation] + together(relation, companions)
+    var made: KeptRelation?
+    hasResumed = false
+    // One of the others may be what no dataflow is made for.
+    if relations.count > 1 { made = try? KeptRelation(relations, roundLimit: roundLimit) }
+    if made == nil, isFirst, let shelf = shelf(relation) {
+      made = try? KeptRelation.resumed(relation, roundLimit: roundLimit, from: shelf)
+      hasResumed = made != nil
     }
     let entry: Entry
-    hasResumed = left != nil
-    if let left { entry = Entry(left) } else { entry = Entry(try KeptRelation(relation, roundLimit: roundLimit)) }
+    if let made { entry = Entry(made) } else { entry = Entry(try KeptRelation(relation, roundLimit: roundLimit)) }
     entry.lastUse = uses
-    entries[relation.key] = entry
-    if entries.count > Self.entryLimit, let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse }) {
-      entries[oldest.key] = nil
+    for relation in entry.kept.relations { entries[relation.key] = entry }
+    if entries.count > Self.entryLimit, let oldest = entries.values.min(by: { $0.lastUse < $1.lastUse }) {
+      forget(oldest.kept.relation)
     }
     return entry
+  }
+
+  /// The other relations that are kept with one: of the same files, and with more in common than these.
+  private func together(_ relation: Relation, _ companions: [Relation]) -> [Relation] {
+    guard !alone.contains(relation.key) else { return [] }
+    let tables = Set(relation.fileTables)
+    let sources = Set(relation.sources)
+    var nodes = Set(relation.nodes).subtracting(sources)
+    var keys: Set<Digest> = [relation.key]
+    var found: [Relation] = []
+    for other in companions where !keys.contains(other.key) && entries[other.key] == nil && !alone.contains(other.key) {
+      let its = other.nodes
+      guard Set(other.fileTables) == tables, !nodes.isDisjoint(with: its) else { continue }
+      keys.insert(other.key)
+      nodes.formUnion(Set(its).subtracting(other.sources))
+      found.append(other)
+    }
+    return found
+  }
+}
+
+extension Relation {
+  /// The nodes that are files or written in the program.
+  fileprivate var sources: [NodeKey] {
+    var keys: [NodeKey] = []
+    var seen: Set<ObjectIdentifier> = []
+    var open = [self]
+    while let next = open.popLast() {
+      guard seen.insert(ObjectIdentifier(next)).inserted else { continue }
+      switch next.operation {
+      case .files, .literal: keys.append(NodeKey(next))
+      case .loop, .project, .union, .distinct, .comprehension, .semijoin, .fixpoint: open += next.operation.children
+      }
+    }
+    return keys
   }
 }

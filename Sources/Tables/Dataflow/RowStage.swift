@@ -35,6 +35,8 @@ final class BindingFunction {
   let function: RowFunction
   private let bound: BoundRowFunction
   private let positions: UnsafeMutableBufferPointer<Int>
+  /// Where it does nothing but select what needs no look: for each word that it makes, the position.
+  private let selected: UnsafeMutableBufferPointer<Int>
   private let input: UnsafeMutablePointer<UInt64>
   /// What the last call made; for a selection nothing is copied before it is asked for.
   private let output: UnsafeMutablePointer<UInt64>
@@ -45,6 +47,11 @@ final class BindingFunction {
     bound = evaluator.bind(function)
     positions = .allocate(capacity: function.inputs.count)
     _ = positions.initialize(from: function.inputs.map { layout.position(of: $0) })
+    // A float may have become one that no row has.
+    let isPlain = function.selection != nil && function.outputs.allSatisfy { $0 != .float }
+    let places = isPlain ? function.selection ?? [] : []
+    selected = .allocate(capacity: places.count)
+    _ = selected.initialize(from: places.map { layout.position(of: function.inputs[$0]) })
     // With room for one word at least, so that there is an address.
     input = .allocate(capacity: function.inputs.count + 1)
     input.initialize(repeating: 0, count: function.inputs.count + 1)
@@ -55,6 +62,7 @@ final class BindingFunction {
 
   deinit {
     positions.deallocate()
+    selected.deallocate()
     input.deallocate()
     output.deallocate()
   }
@@ -65,6 +73,10 @@ final class BindingFunction {
 
   /// Computes the words for a binding; they stay until the next call.
   func apply(_ row: Words) -> Result<UnsafePointer<UInt64>, RowError> {
+    if selected.count > 0 {
+      for index in 0..<selected.count { output[index] = row[selected[index]] }
+      return .success(UnsafePointer(output))
+    }
     fetch(row)
     if let error = bound.apply(UnsafePointer(input), output) { return .failure(error) }
     return .success(UnsafePointer(output))
@@ -258,5 +270,33 @@ final class Splice {
       index += 1
     }
     return Words(UnsafePointer(scratch), count: max(first + second, 1))
+  }
+}
+
+/// Makes a row of the words of a key, each at a place of its own, and one word more.
+final class Placing {
+  private let places: [Int]
+  private let last: Int
+  private let scratch: UnsafeMutablePointer<UInt64>
+
+  /// - Parameters: where the words of the key go, and the other; together all places of the row.
+  init(_ places: [Int], _ last: Int) {
+    self.places = places
+    self.last = last
+    scratch = .allocate(capacity: places.count + 1)
+    scratch.initialize(repeating: 0, count: places.count + 1)
+  }
+
+  deinit { scratch.deallocate() }
+
+  /// Valid until the next call.
+  func callAsFunction(_ key: Words, _ value: Words) -> Words {
+    var index = 0
+    while index < places.count {
+      scratch[places[index]] = key[index]
+      index += 1
+    }
+    scratch[last] = value[0]
+    return Words(UnsafePointer(scratch), count: places.count + 1)
   }
 }

@@ -14,7 +14,7 @@ import Ports
 // Another layout of what is kept, another hash of strings or another order of a dataflow's operators is another format.
 
 extension KeptRelation {
-  private static let format: UInt32 = 1
+  private static let format: UInt32 = 2
 
   /// Strings that no row has any more are never removed; when they are so many more than at first, all begins anew.
   private static let stringGrowth = 4

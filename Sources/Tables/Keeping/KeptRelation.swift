@@ -18,11 +18,12 @@ final class KeptRelation {
 
   let strings = StringDictionary()
   let flow: RelationFlow
-  let output: SortedOutput
+  private let outputs: [SortedOutput]
   /// By table of the flow: each file by the number of its part and its path.
   private(set) var files: [[ByteString: ChunkedFile]]
-  /// Which it was when it was made; the tables of the flow are its.
-  let relation: Relation
+  /// Which they were when it was made; the tables of the flow are theirs. More than one only in a process that stays: what
+  /// is kept for a later one is kept for each relation by itself.
+  let relations: [Relation]
   private(set) var parsedBytes = 0
   private(set) var changedRows = 0
   /// How many strings there were when it was evaluated from nothing.
@@ -31,11 +32,18 @@ final class KeptRelation {
   let chunking: Chunking
 
   /// - Throws: ``Unsupported`` for what only an evaluation from nothing can do.
-  init(_ relation: Relation, roundLimit: Int, chunking: Chunking = .standard) throws(Unsupported) {
-    self.relation = relation
+  convenience init(_ relation: Relation, roundLimit: Int, chunking: Chunking = .standard) throws(Unsupported) {
+    try self.init([relation], roundLimit: roundLimit, chunking: chunking)
+  }
+
+  /// - Parameter relations: of the same files.
+  /// - Throws: ``Unsupported`` if one of them is what only an evaluation from nothing can do.
+  init(_ relations: [Relation], roundLimit: Int, chunking: Chunking = .standard) throws(Unsupported) {
+    self.relations = relations
     self.chunking = chunking
-    flow = try RelationFlow(relation, RowEvaluator(strings: strings), roundLimit: roundLimit)
-    output = SortedOutput(relation.columns, strings)
+    flow = try RelationFlow(relations, RowEvaluator(strings: strings), roundLimit: roundLimit)
+    let strings = strings
+    outputs = relations.map { SortedOutput($0.columns, strings) }
     files = Array(repeating: [:], count: flow.tables.count)
   }
 
@@ -43,15 +51,18 @@ final class KeptRelation {
   init(
     _ relation: Relation, roundLimit: Int, chunking: Chunking, on shelf: TraceShelf, _ layers: [StringLayer]
   ) throws(Unsupported) {
-    self.relation = relation
+    relations = [relation]
     self.chunking = chunking
     self.shelf = shelf
     strings.adopt(layers)
-    flow = try RelationFlow(relation, RowEvaluator(strings: strings), roundLimit: roundLimit)
-    output = SortedOutput(relation.columns, strings)
-    output.shelf = shelf
+    flow = try RelationFlow([relation], RowEvaluator(strings: strings), roundLimit: roundLimit)
+    outputs = [SortedOutput(relation.columns, strings)]
+    outputs[0].shelf = shelf
     files = Array(repeating: [:], count: flow.tables.count)
   }
+
+  var relation: Relation { relations[0] }
+  var output: SortedOutput { outputs[0] }
 
   func adopt(_ files: [[ByteString: ChunkedFile]]) { self.files = files }
 
@@ -73,14 +84,17 @@ final class KeptRelation {
     _ current: Relation, _ form: TableStep.Form, _ source: [Relation.Input: [InputFile]],
     while mayContinue: @escaping () -> Bool
   ) throws(Unsupported) -> Outcome {
-    for change in try prepare(current, source) {
+    guard let index = relations.firstIndex(where: { $0.key == current.key }) else {
+      throw Unsupported.form("a relation that is not kept here")
+    }
+    for change in try prepare(current, relations[index], source) {
       guard try feed(change, while: mayContinue) else { return .stopped }
     }
-    switch try flow.update(while: mayContinue) {
+    switch try flow.update(index, while: mayContinue) {
     case .changes(let changes):
       do throws(SystemError) {
-        try output.apply(changes)
-        return .output(try output.output(form))
+        try outputs[index].apply(changes)
+        return .output(try outputs[index].output(form))
       } catch {
         throw .unreadable(error.message)
       }
@@ -90,7 +104,7 @@ final class KeptRelation {
   }
 
   /// The tables of a relation that is the same but may be of another graph, in the order of the flow's.
-  private func tables(of current: Relation) throws(Unsupported) -> [FileTable] {
+  private func tables(of current: Relation, _ relation: Relation) throws(Unsupported) -> [FileTable] {
     guard current !== relation else { return flow.tables }
     let places = Dictionary(
       zip(relation.fileTables, current.fileTables).map { ($0, $1) }, uniquingKeysWith: { first, _ in first })
@@ -105,10 +119,10 @@ final class KeptRelation {
   }
 
   private func prepare(
-    _ current: Relation, _ source: [Relation.Input: [InputFile]]
+    _ current: Relation, _ relation: Relation, _ source: [Relation.Input: [InputFile]]
   ) throws(Unsupported) -> [Change] {
     var changes: [Change] = []
-    for (index, table) in try tables(of: current).enumerated() {
+    for (index, table) in try tables(of: current, relation).enumerated() {
       let kinds = table.columns.map(\.kind)
       var gone = files[index]
       var change = Change(table: index, files: [:])
@@ -181,7 +195,7 @@ final class KeptRelation {
 
 extension Relation {
   /// The tables of files that it reads, once for each node: in the same order for relations that are the same.
-  fileprivate var fileTables: [FileTable] {
+  var fileTables: [FileTable] {
     var seen: Set<ObjectIdentifier> = []
     var tables: [FileTable] = []
     func visit(_ relation: Relation) {

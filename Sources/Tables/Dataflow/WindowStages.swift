@@ -1,0 +1,113 @@
+import Differential
+import Language
+
+/// Conditions that compare one column of some rows with bounds of one row: kept by an arrangement that is ordered by the column, so
+/// that a bound that moves touches only rows that it passes.
+struct WindowPlan {
+  /// Where the column is among the words of the rows.
+  var column: Int
+  var kind: ColumnKind
+  var relations: [Window.Relation]
+  /// Each makes one word of a row of the other side.
+  var bounds: [RowFunction]
+  /// What is taken of the rows.
+  var keep: [Int]
+}
+
+/// Makes of a row the word that it is ordered by, and what is kept of it.
+final class WindowRowStage {
+  private let column: Int
+  private let kind: ColumnKind
+  private let keep: [Int]
+  private let key: UnsafeMutablePointer<UInt64>
+  private let scratch: UnsafeMutablePointer<UInt64>
+
+  init(_ plan: WindowPlan) {
+    column = plan.column
+    kind = plan.kind
+    keep = plan.keep
+    key = .allocate(capacity: 1)
+    key.initialize(to: 0)
+    scratch = .allocate(capacity: max(keep.count, 1))
+    scratch.initialize(repeating: 0, count: max(keep.count, 1))
+  }
+
+  deinit {
+    key.deallocate()
+    scratch.deallocate()
+  }
+
+  /// Valid until the next call.
+  func callAsFunction(_ row: Words) -> Pair<Words, Words> {
+    key.pointee = ExtremeStage.ordered(row[column], kind)
+    for index in 0..<keep.count { scratch[index] = row[keep[index]] }
+    return Pair(Words(UnsafePointer(key), count: 1), Words(UnsafePointer(scratch), count: max(keep.count, 1)))
+  }
+}
+
+/// Makes of the one row the bounds, in the order of words. One that has no value is a complaint.
+final class BoundStage: Stage {
+  private let bounds: [BindingFunction]
+  private let kind: ColumnKind
+  private let errors: ErrorTable
+  private let scratch: UnsafeMutablePointer<UInt64>
+
+  init(_ bounds: [BindingFunction], _ kind: ColumnKind, _ errors: ErrorTable) {
+    self.bounds = bounds
+    self.kind = kind
+    self.errors = errors
+    scratch = .allocate(capacity: max(bounds.count, 1))
+    scratch.initialize(repeating: 0, count: max(bounds.count, 1))
+  }
+
+  deinit { scratch.deallocate() }
+
+  func process<T: Timestamp>(_ row: Words, _ out: inout Expansion<Words, Words, T, Int>) {
+    for (index, bound) in bounds.enumerated() {
+      switch bound.apply(row) {
+      case .success(let word): scratch[index] = ExtremeStage.ordered(word[0], kind)
+      case .failure(let error): return out.appendAside(errors.record(of: error))
+      }
+    }
+    out.append(Words(UnsafePointer(scratch), count: max(bounds.count, 1)))
+  }
+}
+
+extension FlowCompiler {
+  /// The rows that are within the bounds; outside of loops only.
+  func window(
+    _ rows: Multiset<Words, UInt32, Int>, _ bounds: Multiset<Words, UInt32, Int>, _ boundLayout: BindingLayout,
+    _ plan: WindowPlan
+  ) -> PlacedRows {
+    let rowStage = WindowRowStage(plan)
+    let boundStage = BoundStage(plan.bounds.map { BindingFunction($0, boundLayout, evaluator) }, plan.kind, errors)
+    guard case .root(let made) = apply(boundStage, to: .root(bounds)) else {
+      preconditionFailure("it stays where it is")
+    }
+    let relations = plan.relations
+    let turns = relations.enumerated().map { index, relation in
+      { (key: Words, bound: Words) -> Bool in
+        switch relation {
+        case .greater, .lessEqual: key[0] > bound[index]
+        case .greaterEqual, .less: key[0] >= bound[index]
+        }
+      }
+    }
+    let result = rows.map { rowStage($0) }.arrangeByKey().within(made.arrangeBySelf(), turns: turns) { key, bound in
+      for (index, relation) in relations.enumerated() {
+        let holds =
+          switch relation {
+          case .greater: key[0] > bound[index]
+          case .greaterEqual: key[0] >= bound[index]
+          case .less: key[0] < bound[index]
+          case .lessEqual: key[0] <= bound[index]
+          }
+        if !holds { return false }
+      }
+      return true
+    } _: { _, value in
+      value
+    }
+    return .root(result)
+  }
+}
