@@ -162,14 +162,13 @@ struct KeptTableTests {
     let relation = try relation("[{a: e.src, w: e.w} | e <- Edges, c <- \(Self.newest), if e.w > c.m - 30000]")
     var lines = (0..<40_000).map { "n\($0),m,\($0),0" }
     _ = try tables.output(of: relation, .csv, while: { true }) { _ in file(lines) }
-    // The chunk that a line is in goes and comes; so that little does, all later lines are appended.
     for number in 40_000..<40_003 {
       let before = tables.work
       lines.append("n\(number),m,\(number),0")
       let output = try tables.output(of: relation, .csv, while: { true }) { _ in file(lines) }
       #expect(try output == Tables.Evaluation { _ in file(lines) }.output(of: relation, .csv))
-      let changed = tables.work.changedRows - before.changedRows
-      #expect(tables.work.touchedRecords - before.touchedRecords < 12 * changed)
+      // A row and the bound come, and a row and the bound go; merges move some.
+      #expect(tables.work.touchedRecords - before.touchedRecords < 1_000)
     }
     #expect(tables.work.evaluations == 0)
   }
