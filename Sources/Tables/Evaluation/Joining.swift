@@ -7,7 +7,8 @@ import Language
 /// loops would have failed at. An equality is used as a key only where no condition before it can fail.
 struct Joining {
   private let evaluation: Evaluation
-  private let comprehension: Comprehension
+  /// As planned: in the order in which its generators are taken.
+  let comprehension: Comprehension
   /// By generator: its rows.
   private(set) var sources: [RowList] = []
   /// By generator and row: the words that have no value.

@@ -104,8 +104,9 @@ final class Lineage {
 
   // MARK: Comprehensions
 
-  private func ask(_ comprehension: Comprehension, _ wanted: RowIndex) throws(TableFailure) {
-    var join = Joining(evaluation, comprehension)
+  private func ask(_ asked: Comprehension, _ wanted: RowIndex) throws(TableFailure) {
+    var join = Joining(evaluation, asked)
+    let comprehension = join.comprehension
     let bindings = try join.bindings()
     let width = comprehension.generators.count
     var kept: [Int] = []
