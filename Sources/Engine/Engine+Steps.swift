@@ -60,7 +60,7 @@ extension BuildEngine {
     var seen: Set<NodeID> = [node]
     var queue = [node]
     while let next = queue.popLast() {
-      for dependent in graph.dependents[next.position] where seen.insert(dependent).inserted {
+      for dependent in graph.edges.dependents(of: next) where seen.insert(dependent).inserted {
         queue.append(dependent)
         if case .step(let step) = graph.kinds[dependent.position], !isBarrier(step), let key = progress[dependent].key {
           keys.append(key)
@@ -74,7 +74,7 @@ extension BuildEngine {
   private mutating func demandAbove(_ node: NodeID) {
     var queue = [node]
     while let next = queue.popLast() {
-      for dependent in graph.dependents[next.position]
+      for dependent in graph.edges.dependents(of: next)
       where progress[dependent].isKeyDemanded && !progress[dependent].isDemanded {
         work.append(.demand(dependent))
         // Of a member or an assembly it is the steps behind it that have entries.
