@@ -1,5 +1,4 @@
 // swift-tools-version: 6.2
-import Foundation
 import PackageDescription
 
 // The arrows between modules are the ones of README.md, "The house"; ArchitectureTests holds the code to them.
@@ -81,8 +80,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(
-      name: "CLinux", exclude: ["Static"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-O2"])],
-      linkerSettings: [.linkedLibrary("xxhash")]
+      name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-O2"])], linkerSettings: [.linkedLibrary("xxhash")]
     ),
 
     .testTarget(name: "ArchitectureTests"),
@@ -123,29 +121,14 @@ let strict: [SwiftSetting] = [
 ]
 // The static Foundation that swift-argument-parser pulls in makes gold warn of `mktemp`; bfd can be told not to. Nobody
 // looks symbols up in the executables, so none is exported, and more is left out; packed relocations save a megabyte.
-// A third of a build in which nothing changed was the loading of libraries and the relocation of the executable: what can be
-// linked statically is, where the static libraries are there (`Static` makes the linker prefer them), at a fixed address.
-let staticLibraries: [String] = {
-  func exists(_ name: String, in folders: [String]) -> Bool {
-    folders.contains { FileManager.default.fileExists(atPath: "\($0)/\(name)") }
-  }
-  func folders(in parent: String) -> [String] {
-    ((try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []).map { "\(parent)/\($0)" }
-  }
-  let system = ["/usr/lib", "/usr/lib64"] + folders(in: "/usr/lib").filter { $0.hasSuffix("-linux-gnu") }
-  let compiler = folders(in: "/usr/lib/gcc").flatMap(folders(in:))
-  let areThere =
-    ["libsqlite3.a", "libz.a", "libzstd.a"].allSatisfy { exists($0, in: system) }
-    && ["libstdc++.a", "libgcc_eh.a"].allSatisfy { exists($0, in: compiler) }
-  return areThere ? ["-L", "\(Context.packageDirectory)/Sources/CLinux/Static"] : []
-}()
+// A fixed address spares the relocation of the executable at each start.
 for target in package.targets where target.type == .executable {
   target.linkerSettings = [
     .unsafeFlags(
       [
         "-use-ld=bfd", "-Xlinker", "-w", "-Xlinker", "--gc-sections", "-Xlinker", "--no-export-dynamic",
         "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs", "-Xclang-linker", "-no-pie",
-      ] + staticLibraries, .when(configuration: .release))
+      ], .when(configuration: .release))
   ]
 }
 for target in package.targets where target.type == .regular || target.type == .executable || target.type == .test {

@@ -82,6 +82,10 @@ struct BuildOrder {
         }
         running.jobs = jobs
       case _:
+        if word.hasPrefix("-j"), let jobs = Int(word.dropFirst(2)), RunningChoices.jobLimits.contains(jobs) {
+          running.jobs = jobs
+          continue
+        }
         guard !word.hasPrefix("-"), !hasProgram else { return nil }
         program = word
         hasProgram = true
