@@ -169,30 +169,23 @@ extension Reducer {
 final class FaultStage: Stage {
   private let faults: [Int]
   private let places: [Int]
-  private let scratch: UnsafeMutablePointer<UInt64>
-  private let cell: UnsafeMutablePointer<UInt64>
+  private let scratch: RecordBuffer
+  private let cell: RecordBuffer
 
   init(faults: [Int], places: [Int]) {
     self.faults = faults
     self.places = places
-    scratch = .allocate(capacity: max(places.count, 1))
-    scratch.initialize(repeating: 0, count: max(places.count, 1))
-    cell = .allocate(capacity: 1)
-    cell.initialize(to: 0)
-  }
-
-  deinit {
-    scratch.deallocate()
-    cell.deallocate()
+    scratch = RecordBuffer(places.count)
+    cell = RecordBuffer(1)
   }
 
   func process<T: Timestamp>(_ row: Words, _ out: inout Expansion<Words, Words, T, Int>) {
     for fault in faults where row[fault] != 0 {
-      cell.pointee = row[fault] - 1
-      return out.appendAside(Words(UnsafePointer(cell), count: 1))
+      cell[0] = row[fault] - 1
+      return out.appendAside(cell.record)
     }
     for index in 0..<places.count { scratch[index] = row[places[index]] }
-    out.append(Words(UnsafePointer(scratch), count: max(places.count, 1)))
+    out.append(scratch.record)
   }
 }
 
@@ -202,18 +195,15 @@ final class ExtremeStage: Stage {
   private let value: BindingFunction
   private let kind: ColumnKind
   private let errors: ErrorTable
-  private let scratch: UnsafeMutablePointer<UInt64>
+  private let scratch: RecordBuffer
 
   init(_ key: BindingFunction, _ value: BindingFunction, _ kind: ColumnKind, _ errors: ErrorTable) {
     self.key = key
     self.value = value
     self.kind = kind
     self.errors = errors
-    scratch = .allocate(capacity: key.outputCount + 1)
-    scratch.initialize(repeating: 0, count: key.outputCount + 1)
+    scratch = RecordBuffer(key.outputCount + 1)
   }
-
-  deinit { scratch.deallocate() }
 
   func process<T: Timestamp>(_ row: Words, _ out: inout Expansion<Words, Words, T, Int>) {
     switch key.apply(row) {
@@ -224,7 +214,7 @@ final class ExtremeStage: Stage {
     case .success(let word): scratch[key.outputCount] = Self.ordered(word[0], kind)
     case .failure(let error): return out.appendAside(errors.record(of: error))
     }
-    out.append(Words(UnsafePointer(scratch), count: key.outputCount + 1))
+    out.append(scratch.record)
   }
 
   private static let sign: UInt64 = 1 << 63

@@ -42,7 +42,7 @@ final class TotalStage {
   private let errors: ErrorTable
   /// For each reducer, one; for an average the sum and the count.
   private let slots: [Slot]
-  private let scratch: UnsafeMutablePointer<UInt64>
+  private let scratch: RecordBuffer
   /// Of what comes of a group: a complaint's number or 0, and a word for each reducer.
   var width: Int { reducers.count + 1 }
 
@@ -63,11 +63,8 @@ final class TotalStage {
     }
     self.slots = slots
     let room = max(reducers.count + 1, key.outputCount)
-    scratch = .allocate(capacity: room)
-    scratch.initialize(repeating: 0, count: room)
+    scratch = RecordBuffer(room)
   }
-
-  deinit { scratch.deallocate() }
 
   /// The key, valid until the next call, and what the row adds.
   ///
@@ -88,7 +85,7 @@ final class TotalStage {
     }
     guard case .success(let words) = key.apply(row) else {
       errors.isInDoubt = true
-      return (Words(UnsafePointer(scratch), count: key.outputCount), .zero)
+      return (Words(UnsafePointer(scratch.words), count: key.outputCount), .zero)
     }
     return (Words(words, count: key.outputCount), totals)
   }
@@ -130,7 +127,7 @@ final class TotalStage {
       case .minimum, .maximum, .top, .rows: preconditionFailure("only sums are kept in differences")
       }
     }
-    return Words(UnsafePointer(scratch), count: width)
+    return Words(UnsafePointer(scratch.words), count: width)
   }
 }
 
@@ -159,7 +156,7 @@ final class GroupReducer {
 
   let kind: Kind
   let width: Int
-  private let scratch: UnsafeMutablePointer<UInt64>
+  private let scratch: RecordBuffer
 
   init(_ kind: Kind) {
     self.kind = kind
@@ -168,11 +165,8 @@ final class GroupReducer {
     case .least: width = 1
     case .whole(let functions, keep: _, kinds: _, _): width = functions.count + 1
     }
-    scratch = .allocate(capacity: width)
-    scratch.initialize(repeating: 0, count: width)
+    scratch = RecordBuffer(width)
   }
-
-  deinit { scratch.deallocate() }
 
   func reduce(_ group: Group<Words, Int>, into results: inout Results<Words, Int>) {
     scratch[0] = 0
@@ -204,7 +198,7 @@ final class GroupReducer {
         }
       }
     }
-    results.append(Words(UnsafePointer(scratch), count: width), 1)
+    results.append(scratch.record, 1)
   }
 }
 

@@ -106,21 +106,14 @@ struct LeastLabels {
 final class LabelStage {
   private let part: LeastLabels.Part
   private let kind: ColumnKind
-  private let key: UnsafeMutablePointer<UInt64>
-  private let label: UnsafeMutablePointer<UInt64>
+  private let key: RecordBuffer
+  private let label: RecordBuffer
 
   init(_ part: LeastLabels.Part, _ kind: ColumnKind) {
     self.part = part
     self.kind = kind
-    key = .allocate(capacity: max(part.key.count, 1))
-    key.initialize(repeating: 0, count: max(part.key.count, 1))
-    label = .allocate(capacity: 1)
-    label.initialize(to: 0)
-  }
-
-  deinit {
-    key.deallocate()
-    label.deallocate()
+    key = RecordBuffer(part.key.count)
+    label = RecordBuffer(1)
   }
 
   /// Valid until the next call.
@@ -130,8 +123,8 @@ final class LabelStage {
       key[index] = row[part.key[index]]
       index += 1
     }
-    label.pointee = ExtremeStage.ordered(row[part.label], kind)
-    return Pair(Words(UnsafePointer(key), count: max(part.key.count, 1)), Words(UnsafePointer(label), count: 1))
+    label[0] = ExtremeStage.ordered(row[part.label], kind)
+    return Pair(key.record, label.record)
   }
 }
 

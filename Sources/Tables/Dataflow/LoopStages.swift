@@ -8,7 +8,7 @@ final class PriorityStage: Stage {
   private let width: Int
   private let location: ProgramLocation?
   private let errors: ErrorTable
-  private let scratch: UnsafeMutablePointer<UInt64>
+  private let scratch: RecordBuffer
   /// Rounds are counted in 32 bits.
   private static let roundLimit: Int64 = 1 << 31
 
@@ -17,11 +17,8 @@ final class PriorityStage: Stage {
     self.width = width
     self.location = location
     self.errors = errors
-    scratch = .allocate(capacity: width + 1)
-    scratch.initialize(repeating: 0, count: width + 1)
+    scratch = RecordBuffer(width + 1)
   }
-
-  deinit { scratch.deallocate() }
 
   func process<T: Timestamp>(_ row: Words, _ out: inout Expansion<Words, Words, T, Int>) {
     switch priority.apply(row) {
@@ -33,7 +30,7 @@ final class PriorityStage: Stage {
       }
       scratch[0] = word[0]
       for index in 0..<width { scratch[index + 1] = row[index] }
-      out.append(Words(UnsafePointer(scratch), count: width + 1))
+      out.append(scratch.record)
     case .failure(let error): out.appendAside(errors.record(of: error))
     }
   }
@@ -41,20 +38,17 @@ final class PriorityStage: Stage {
 
 /// Puts the rounds of a complaint behind its number, so that one that is taken back in a later round is not forgotten.
 final class RoundMark {
-  private let scratch: UnsafeMutablePointer<UInt64>
+  private let scratch: RecordBuffer
   private static let width = 1 + LoopTime.depthLimit
 
   init() {
-    scratch = .allocate(capacity: Self.width)
-    scratch.initialize(repeating: 0, count: Self.width)
+    scratch = RecordBuffer(Self.width)
   }
-
-  deinit { scratch.deallocate() }
 
   func callAsFunction(_ complaint: Words, _ time: LoopTime) -> Words {
     scratch[0] = complaint[0]
     for loop in 0..<LoopTime.depthLimit { scratch[loop + 1] = UInt64(time.round(of: loop)) }
-    return Words(UnsafePointer(scratch), count: Self.width)
+    return scratch.record
   }
 }
 

@@ -37,9 +37,9 @@ final class BindingFunction {
   private let positions: UnsafeMutableBufferPointer<Int>
   /// Where it does nothing but select what needs no look: for each word that it makes, the position.
   private let selected: UnsafeMutableBufferPointer<Int>
-  private let input: UnsafeMutablePointer<UInt64>
+  private let input: RecordBuffer
   /// What the last call made; for a selection nothing is copied before it is asked for.
-  private let output: UnsafeMutablePointer<UInt64>
+  private let output: RecordBuffer
   let outputCount: Int
 
   init(_ function: RowFunction, _ layout: BindingLayout, _ evaluator: RowEvaluator) {
@@ -52,19 +52,14 @@ final class BindingFunction {
     let places = isPlain ? function.selection ?? [] : []
     selected = .allocate(capacity: places.count)
     _ = selected.initialize(from: places.map { layout.position(of: function.inputs[$0]) })
-    // With room for one word at least, so that there is an address.
-    input = .allocate(capacity: function.inputs.count + 1)
-    input.initialize(repeating: 0, count: function.inputs.count + 1)
+    input = RecordBuffer(function.inputs.count)
     outputCount = function.outputs.count
-    output = .allocate(capacity: outputCount + 1)
-    output.initialize(repeating: 0, count: outputCount + 1)
+    output = RecordBuffer(outputCount)
   }
 
   deinit {
     positions.deallocate()
     selected.deallocate()
-    input.deallocate()
-    output.deallocate()
   }
 
   private func fetch(_ row: Words) {
@@ -75,17 +70,17 @@ final class BindingFunction {
   func apply(_ row: Words) -> Result<UnsafePointer<UInt64>, RowError> {
     if selected.count > 0 {
       for index in 0..<selected.count { output[index] = row[selected[index]] }
-      return .success(UnsafePointer(output))
+      return .success(UnsafePointer(output.words))
     }
     fetch(row)
-    if let error = bound.apply(UnsafePointer(input), output) { return .failure(error) }
-    return .success(UnsafePointer(output))
+    if let error = bound.apply(UnsafePointer(input.words), output.words) { return .failure(error) }
+    return .success(UnsafePointer(output.words))
   }
 
   /// Computes a list, an element at a time.
   func expand(_ row: Words, _ body: (UnsafePointer<UInt64>) -> Void) -> RowError? {
     fetch(row)
-    return bound.expand(UnsafePointer(input), body)
+    return bound.expand(UnsafePointer(input.words), body)
   }
 }
 
@@ -94,21 +89,18 @@ final class ErrorTable {
   /// Whether something failed that cannot, and left no complaint.
   var isInDoubt = false
   private var numbers: [RowError: UInt64] = [:]
-  private let cell: UnsafeMutablePointer<UInt64>
+  private let cell: RecordBuffer
 
   init() {
-    cell = .allocate(capacity: 1)
-    cell.initialize(to: 0)
+    cell = RecordBuffer(1)
   }
-
-  deinit { cell.deallocate() }
 
   /// The record of an error, valid until the next is asked for.
   func record(of error: RowError) -> Words {
     let number = numbers[error] ?? UInt64(numbers.count)
     numbers[error] = number
-    cell.pointee = number
-    return Words(UnsafePointer(cell), count: 1)
+    cell[0] = number
+    return cell.record
   }
 }
 
@@ -130,7 +122,7 @@ final class RowStage: Stage {
   private let conditions: [BindingFunction]
   private let product: Product
   private let errors: ErrorTable
-  private let scratch: UnsafeMutablePointer<UInt64>
+  private let scratch: RecordBuffer
   /// Of what comes out.
   let width: Int
 
@@ -143,11 +135,8 @@ final class RowStage: Stage {
     case .function(let function): width = max(function.outputCount, 1)
     case .list(let function, let keep): width = max(keep.count + function.outputCount, 1)
     }
-    scratch = .allocate(capacity: width)
-    scratch.initialize(repeating: 0, count: width)
+    scratch = RecordBuffer(width)
   }
-
-  deinit { scratch.deallocate() }
 
   func process<T: Timestamp>(_ row: Words, _ out: inout Expansion<Words, Words, T, Int>) {
     for condition in conditions {
@@ -163,7 +152,7 @@ final class RowStage: Stage {
         scratch[index] = row[positions[index]]
         index += 1
       }
-      out.append(Words(UnsafePointer(scratch), count: width))
+      out.append(scratch.record)
     case .function(let function):
       switch function.apply(row) {
       case .success(let words): out.append(Words(words, count: width))
@@ -179,7 +168,7 @@ final class RowStage: Stage {
       if let error { return out.appendAside(errors.record(of: error)) }
       for start in stride(from: 0, to: elements.count, by: max(function.outputCount, 1)) {
         for index in 0..<function.outputCount { scratch[keep.count + index] = elements[start + index] }
-        out.append(Words(UnsafePointer(scratch), count: width))
+        out.append(scratch.record)
       }
     }
   }
@@ -192,10 +181,8 @@ final class KeyStage {
   private let plainKeyWidth: Int
   private let keep: [Int]
   private let errors: ErrorTable
-  private let keyScratch: UnsafeMutablePointer<UInt64>
-  private let valueScratch: UnsafeMutablePointer<UInt64>
-  private let keyWidth: Int
-  private let valueWidth: Int
+  private let keyScratch: RecordBuffer
+  private let valueScratch: RecordBuffer
 
   /// - Parameter keep: the positions that make the value. Without any the value is one word, 0; so is the key without functions.
   convenience init(_ keys: [BindingFunction], keep: [Int], _ errors: ErrorTable) {
@@ -211,17 +198,8 @@ final class KeyStage {
     self.plainKeyWidth = plainKeyWidth
     self.keep = keep
     self.errors = errors
-    keyWidth = max(keys.reduce(plainKeyWidth) { $0 + $1.outputCount }, 1)
-    valueWidth = max(keep.count, 1)
-    keyScratch = .allocate(capacity: keyWidth)
-    keyScratch.initialize(repeating: 0, count: keyWidth)
-    valueScratch = .allocate(capacity: valueWidth)
-    valueScratch.initialize(repeating: 0, count: valueWidth)
-  }
-
-  deinit {
-    keyScratch.deallocate()
-    valueScratch.deallocate()
+    keyScratch = RecordBuffer(keys.reduce(plainKeyWidth) { $0 + $1.outputCount })
+    valueScratch = RecordBuffer(keep.count)
   }
 
   func process<T: Timestamp>(_ row: Words, _ out: inout Expansion<Pair<Words, Words>, Words, T, Int>) {
@@ -237,7 +215,7 @@ final class KeyStage {
     for index in 0..<plainKeyWidth { keyScratch[index] = row[index] }
     for index in 0..<keep.count { valueScratch[index] = row[keep[index]] }
     out.append(
-      Pair(Words(UnsafePointer(keyScratch), count: keyWidth), Words(UnsafePointer(valueScratch), count: valueWidth)))
+      Pair(keyScratch.record, valueScratch.record))
   }
 }
 
@@ -245,17 +223,14 @@ final class KeyStage {
 final class Splice {
   private let first: Int
   private let second: Int
-  private let scratch: UnsafeMutablePointer<UInt64>
+  private let scratch: RecordBuffer
 
   /// - Parameters: how many words of each count.
   init(_ first: Int, _ second: Int) {
     self.first = first
     self.second = second
-    scratch = .allocate(capacity: max(first + second, 1))
-    scratch.initialize(repeating: 0, count: max(first + second, 1))
+    scratch = RecordBuffer(first + second)
   }
-
-  deinit { scratch.deallocate() }
 
   /// Valid until the next call.
   func callAsFunction(_ a: Words, _ b: Words) -> Words {
@@ -269,7 +244,7 @@ final class Splice {
       scratch[first + index] = b[index]
       index += 1
     }
-    return Words(UnsafePointer(scratch), count: max(first + second, 1))
+    return scratch.record
   }
 }
 
@@ -277,17 +252,14 @@ final class Splice {
 final class Placing {
   private let places: [Int]
   private let last: Int
-  private let scratch: UnsafeMutablePointer<UInt64>
+  private let scratch: RecordBuffer
 
   /// - Parameters: where the words of the key go, and the other; together all places of the row.
   init(_ places: [Int], _ last: Int) {
     self.places = places
     self.last = last
-    scratch = .allocate(capacity: places.count + 1)
-    scratch.initialize(repeating: 0, count: places.count + 1)
+    scratch = RecordBuffer(places.count + 1)
   }
-
-  deinit { scratch.deallocate() }
 
   /// Valid until the next call.
   func callAsFunction(_ key: Words, _ value: Words) -> Words {
@@ -297,6 +269,6 @@ final class Placing {
       index += 1
     }
     scratch[last] = value[0]
-    return Words(UnsafePointer(scratch), count: places.count + 1)
+    return scratch.record
   }
 }

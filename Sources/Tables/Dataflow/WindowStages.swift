@@ -19,29 +19,22 @@ final class WindowRowStage {
   private let column: Int
   private let kind: ColumnKind
   private let keep: [Int]
-  private let key: UnsafeMutablePointer<UInt64>
-  private let scratch: UnsafeMutablePointer<UInt64>
+  private let key: RecordBuffer
+  private let scratch: RecordBuffer
 
   init(_ plan: WindowPlan) {
     column = plan.column
     kind = plan.kind
     keep = plan.keep
-    key = .allocate(capacity: 1)
-    key.initialize(to: 0)
-    scratch = .allocate(capacity: max(keep.count, 1))
-    scratch.initialize(repeating: 0, count: max(keep.count, 1))
-  }
-
-  deinit {
-    key.deallocate()
-    scratch.deallocate()
+    key = RecordBuffer(1)
+    scratch = RecordBuffer(keep.count)
   }
 
   /// Valid until the next call.
   func callAsFunction(_ row: Words) -> Pair<Words, Words> {
-    key.pointee = ExtremeStage.ordered(row[column], kind)
+    key[0] = ExtremeStage.ordered(row[column], kind)
     for index in 0..<keep.count { scratch[index] = row[keep[index]] }
-    return Pair(Words(UnsafePointer(key), count: 1), Words(UnsafePointer(scratch), count: max(keep.count, 1)))
+    return Pair(key.record, scratch.record)
   }
 }
 
@@ -50,17 +43,14 @@ final class BoundStage: Stage {
   private let bounds: [BindingFunction]
   private let kind: ColumnKind
   private let errors: ErrorTable
-  private let scratch: UnsafeMutablePointer<UInt64>
+  private let scratch: RecordBuffer
 
   init(_ bounds: [BindingFunction], _ kind: ColumnKind, _ errors: ErrorTable) {
     self.bounds = bounds
     self.kind = kind
     self.errors = errors
-    scratch = .allocate(capacity: max(bounds.count, 1))
-    scratch.initialize(repeating: 0, count: max(bounds.count, 1))
+    scratch = RecordBuffer(bounds.count)
   }
-
-  deinit { scratch.deallocate() }
 
   func process<T: Timestamp>(_ row: Words, _ out: inout Expansion<Words, Words, T, Int>) {
     for (index, bound) in bounds.enumerated() {
@@ -69,7 +59,7 @@ final class BoundStage: Stage {
       case .failure(let error): return out.appendAside(errors.record(of: error))
       }
     }
-    out.append(Words(UnsafePointer(scratch), count: max(bounds.count, 1)))
+    out.append(scratch.record)
   }
 }
 

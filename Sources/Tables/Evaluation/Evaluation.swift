@@ -263,39 +263,29 @@ struct Fingerprint: Hashable {
 final class BoundFunction {
   let function: RowFunction
   private let bound: BoundRowFunction
-  private let input: UnsafeMutableBufferPointer<UInt64>
-  private let output: UnsafeMutableBufferPointer<UInt64>
+  private let input: RecordBuffer
+  private let output: RecordBuffer
 
   init(_ function: RowFunction, _ evaluator: RowEvaluator) {
     self.function = function
     bound = evaluator.bind(function)
-    input = .allocate(capacity: function.inputs.count + 1)
-    output = .allocate(capacity: function.outputs.count + 1)
-    input.initialize(repeating: 0)
-    output.initialize(repeating: 0)
-  }
-
-  deinit {
-    input.deallocate()
-    output.deallocate()
+    input = RecordBuffer(function.inputs.count)
+    output = RecordBuffer(function.outputs.count)
   }
 
   /// What it makes of the words that `word` gives. The result stays until the next call.
   func apply(
     faults: [Int: RowError] = [:], _ word: (RowFunction.Input) -> UInt64
   ) -> Result<UnsafePointer<UInt64>, RowError> {
-    // Both are allocated with room for at least one word.
-    let (input, output) = (input.baseAddress!, output.baseAddress!)
     for (index, place) in function.inputs.enumerated() { input[index] = word(place) }
-    if let error = bound.apply(UnsafePointer(input), output, faults: faults) { return .failure(error) }
-    return .success(UnsafePointer(output))
+    if let error = bound.apply(UnsafePointer(input.words), output.words, faults: faults) { return .failure(error) }
+    return .success(UnsafePointer(output.words))
   }
 
   func expand(
     faults: [Int: RowError], _ word: (RowFunction.Input) -> UInt64, _ body: (UnsafePointer<UInt64>) -> Void
   ) -> RowError? {
-    let input = input.baseAddress!  // It has room for at least one word.
     for (index, place) in function.inputs.enumerated() { input[index] = word(place) }
-    return bound.expand(UnsafePointer(input), faults: faults, body)
+    return bound.expand(UnsafePointer(input.words), faults: faults, body)
   }
 }
