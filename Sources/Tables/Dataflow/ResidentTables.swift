@@ -155,7 +155,7 @@ package final class ResidentTables {
   private func together(_ relation: Relation, _ companions: [Relation]) -> [Relation] {
     guard !alone.contains(relation.key) else { return [] }
     let tables = Set(relation.fileTables)
-    let sources = Set(relation.sources)
+    let sources = Set(relation.sources.map { NodeKey($0) })
     var nodes = Set(relation.nodes).subtracting(sources)
     var keys: Set<Digest> = [relation.key]
     var found: [Relation] = []
@@ -163,26 +163,9 @@ package final class ResidentTables {
       let its = other.nodes
       guard Set(other.fileTables) == tables, !nodes.isDisjoint(with: its) else { continue }
       keys.insert(other.key)
-      nodes.formUnion(Set(its).subtracting(other.sources))
+      nodes.formUnion(Set(its).subtracting(other.sources.map { NodeKey($0) }))
       found.append(other)
     }
     return found
-  }
-}
-
-extension Relation {
-  /// The nodes that are files or written in the program.
-  fileprivate var sources: [NodeKey] {
-    var keys: [NodeKey] = []
-    var seen: Set<ObjectIdentifier> = []
-    var open = [self]
-    while let next = open.popLast() {
-      guard seen.insert(ObjectIdentifier(next)).inserted else { continue }
-      switch next.operation {
-      case .files, .literal: keys.append(NodeKey(next))
-      case .loop, .project, .union, .distinct, .comprehension, .semijoin, .fixpoint: open += next.operation.children
-      }
-    }
-    return keys
   }
 }

@@ -192,18 +192,3 @@ final class KeptRelation {
       parsedBytes: parsedBytes, changedRows: changedRows, touchedRecords: flow.touchedRecords, evaluations: 0)
   }
 }
-
-extension Relation {
-  /// The tables of files that it reads, once for each node: in the same order for relations that are the same.
-  var fileTables: [FileTable] {
-    var seen: Set<ObjectIdentifier> = []
-    var tables: [FileTable] = []
-    func visit(_ relation: Relation) {
-      guard seen.insert(ObjectIdentifier(relation)).inserted else { return }
-      if case .files(let table) = relation.operation { tables.append(table) }
-      for child in relation.operation.children { visit(child) }
-    }
-    visit(self)
-    return tables
-  }
-}

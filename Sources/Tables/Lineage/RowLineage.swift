@@ -159,32 +159,9 @@ extension TableReader {
 }
 
 extension Relation {
-  /// The files and literals that it is made of, each once.
-  fileprivate var sources: [Relation] {
-    var found: [Relation] = []
-    visit { relation in
-      switch relation.operation {
-      case .files, .literal: found.append(relation)
-      case .loop, .project, .union, .distinct, .comprehension, .semijoin, .fixpoint: break
-      }
-    }
-    return found
-  }
-
   fileprivate var hasLoop: Bool {
     var found = false
     visit { relation in if case .fixpoint = relation.operation { found = true } }
     return found
-  }
-
-  /// Calls `body` with it and all that it is made of, each once.
-  func visit(_ body: (Relation) -> Void) {
-    var seen: Set<ObjectIdentifier> = []
-    func visit(_ relation: Relation) {
-      guard seen.insert(ObjectIdentifier(relation)).inserted else { return }
-      body(relation)
-      for child in relation.operation.children { visit(child) }
-    }
-    visit(self)
   }
 }
