@@ -34,8 +34,7 @@ struct BuildBenchmark: ParsableCommand {
   var cold = false
   @Flag(help: "Count the system calls of a build in which nothing changed, by strace, and stop.")
   var syscalls = false
-  @Option(help: "The reflow binary to measure.")
-  var reflow: String?
+  @OptionGroup var measured: MeasuredBinary
   @Option(help: "Where to work; emptied first.")
   var folder = "/tmp/reflow-bench-build"
 
@@ -47,10 +46,7 @@ struct BuildBenchmark: ParsableCommand {
   }
 
   func run() throws {
-    let binary = reflow ?? Self.besideThisBinary("reflow")
-    guard access(binary, X_OK) == 0 else {
-      throw ValidationError("no reflow binary at \(binary); build it, or name it with --reflow")
-    }
+    let binary = try measured.path()
     for shape in shape {
       for count in steps { measure(shape, count, tools: tools(binary)) }
     }
@@ -156,13 +152,6 @@ struct BuildBenchmark: ParsableCommand {
       guard traced.status == 0 else { return print("strace is not there, or may not look") }
       print("\(tool.name), \(project.sources.count) sources:\n\(Scratch.read(summary))")
     }
-  }
-
-  static func besideThisBinary(_ name: String) -> String {
-    var buffer = [CChar](repeating: 0, count: 4096)
-    let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-    let own = String(decoding: buffer[..<max(0, count)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    return String(own[..<(own.lastIndex(of: "/") ?? own.startIndex)]) + "/" + name
   }
 
   static func pad(_ text: String, _ width: Int) -> String {

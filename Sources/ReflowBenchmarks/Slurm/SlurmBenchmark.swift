@@ -29,8 +29,7 @@ struct SlurmBenchmark: ParsableCommand {
   var jobs = 2
   @Option(help: "Counted rounds.")
   var rounds = 1
-  @Option(help: "The reflow binary to measure.")
-  var reflow: String?
+  @OptionGroup var measured: MeasuredBinary
   @Option(help: "The snakemake command, with the cluster-generic executor installed.")
   var snakemake = "snakemake"
   @Option(help: "The command that cuts a node off, for the tool 'cut'.")
@@ -45,8 +44,7 @@ struct SlurmBenchmark: ParsableCommand {
     guard getenv("SLURM_CONF") != nil || tool == ["local"] else {
       throw ValidationError("SLURM_CONF is not set; start a cluster with fixtures/slurm/up")
     }
-    let binary = reflow ?? BuildBenchmark.besideThisBinary("reflow")
-    guard access(binary, X_OK) == 0 else { throw ValidationError("no reflow binary at \(binary)") }
+    let binary = try measured.path()
     if tool.contains("cut") { for _ in 0..<rounds { try SlurmCut(self, binary: binary).measure() } }
     guard tool != ["cut"] else { return }
     print("tool\tsteps\tseconds\tslots\twall s\tms a step beyond its work\tsubmissions")

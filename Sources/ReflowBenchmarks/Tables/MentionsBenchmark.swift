@@ -26,8 +26,7 @@ struct MentionsBenchmark: ParsableCommand {
   var generate = false
   @Option(help: "The folder of the fixture.")
   var fixture = "fixtures/mentions"
-  @Option(help: "The reflow binary to measure.")
-  var reflow: String?
+  @OptionGroup var measured: MeasuredBinary
   @Option(help: "Where to work; emptied first.")
   var folder = "/tmp/reflow-bench-mentions"
 
@@ -45,10 +44,7 @@ struct MentionsBenchmark: ParsableCommand {
     for _ in 0..<mentions { fputs(stream.next(), file) }
     fflush(file)
     if generate { return }
-    let binary = reflow ?? BuildBenchmark.besideThisBinary("reflow")
-    guard access(binary, X_OK) == 0 else {
-      throw ValidationError("no reflow binary at \(binary); build it, or name it with --reflow")
-    }
+    let binary = try measured.path()
     let begin = ChildProcess.monotonicSeconds()
     let watch = ChildProcess.start([binary, "watch", "-q"], in: folder)
     var isRunning = true

@@ -26,8 +26,7 @@ struct TablesBenchmark: ParsableCommand {
   var rounds = 3
   @Option(help: "A Python with duckdb and polars.")
   var python = "python3"
-  @Option(help: "The reflow binary to measure.")
-  var reflow: String?
+  @OptionGroup var measured: MeasuredBinary
   @Option(help: "Where to work; emptied first.")
   var folder = "/tmp/reflow-bench-tables"
 
@@ -36,10 +35,7 @@ struct TablesBenchmark: ParsableCommand {
   }
 
   func run() throws {
-    let binary = reflow ?? BuildBenchmark.besideThisBinary("reflow")
-    guard access(binary, X_OK) == 0 else {
-      throw ValidationError("no reflow binary at \(binary); build it, or name it with --reflow")
-    }
+    let binary = try measured.path()
     print("workload  tool     phase      wall s      CPU s       peak MiB    parsed, rows, touched, read, written")
     for workload in workload.compactMap({ TableWorkload(rawValue: $0) }) {
       for name in tool { measure(workload, name, binary) }

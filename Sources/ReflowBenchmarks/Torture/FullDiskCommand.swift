@@ -13,20 +13,19 @@ struct FullDiskCommand: ParsableCommand {
   var by = 4
   @Option(help: "Decides the edits.")
   var seed: UInt64 = 1
-  @Option(help: "The reflow binary.")
-  var reflow: String?
+  @OptionGroup var measured: MeasuredBinary
   @Option(help: "Where to mount.")
   var folder = "/tmp/reflow-bench-full"
 
   func run() throws {
+    let binary = try measured.path()
     Scratch.makeFolder(folder)
     _ = ChildProcess.run(["umount", "-q", folder], in: "/")
     guard ChildProcess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], in: "/").status == 0 else {
       return print("skipped: this user may not mount a file system")
     }
     defer { _ = ChildProcess.run(["umount", folder], in: "/") }
-    var project = TortureProject(
-      in: folder + "/project", binary: reflow ?? BuildBenchmark.besideThisBinary("reflow"), seed: seed)
+    var project = TortureProject(in: folder + "/project", binary: binary, seed: seed)
     var refused = 0
     for left in stride(from: 0, through: upTo, by: by) {
       project.edit()

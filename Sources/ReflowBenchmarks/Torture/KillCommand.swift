@@ -15,14 +15,14 @@ struct KillCommand: ParsableCommand {
   var watches = 40
   @Option(help: "Kill after at most so many milliseconds.")
   var longest = 250
-  @Option(help: "The reflow binary.")
-  var reflow: String?
+  @OptionGroup var measured: MeasuredBinary
   @Option(help: "Where to work; emptied first.")
   var folder = "/tmp/reflow-bench-kill"
 
   func run() throws {
+    let binary = try measured.path()
     Scratch.removeAll(folder)
-    var project = TortureProject(in: folder, binary: reflow ?? BuildBenchmark.besideThisBinary("reflow"), seed: seed)
+    var project = TortureProject(in: folder, binary: binary, seed: seed)
     for round in 0..<rounds {
       project.edit()
       let isWatch = project.below(100) < watches

@@ -20,16 +20,12 @@ struct WatchBenchmark: ParsableCommand {
   var pause = 120
   @Flag(help: "With the sandbox; without it unless this is given.")
   var sandbox = false
-  @Option(help: "The reflow binary to measure.")
-  var reflow: String?
+  @OptionGroup var measured: MeasuredBinary
   @Option(help: "Where to work; emptied first.")
   var folder = "/tmp/reflow-bench-watch"
 
   func run() throws {
-    let binary = reflow ?? BuildBenchmark.besideThisBinary("reflow")
-    guard access(binary, X_OK) == 0 else {
-      throw ValidationError("no reflow binary at \(binary); build it, or name it with --reflow")
-    }
+    let binary = try measured.path()
     print("steps   overhead ms: median  p90     p99     | command alone  whole    | answered build ms: median  worst")
     for count in steps { measure(count, binary) }
   }
