@@ -23,11 +23,7 @@ package final class Session {
     self.skipped = skipped
     world = SimulatedWorld(seed: seed &* 7919 &+ 1)
     generator = SessionGenerator(seed: seed)
-    generator.populate(world.files)
-    program = generator.program()
-    world.files.grain = generator.random.pick([1, 1_000, 4_000_000])
-    world.jobs = 1 + generator.random.below(3)
-    world.favoursTheLast = generator.random.chance(30)
+    program = generator.begin(world)
   }
 
   /// What went wrong, with the log in front.

@@ -15,6 +15,16 @@ package struct SessionGenerator {
     Array("\(random.below(4))\(random.chance(30) ? "x" : "")".utf8)
   }
 
+  /// Puts files into a new world, chooses what it is like, and makes a program.
+  mutating func begin(_ world: SimulatedWorld) -> SimulatedProgram {
+    populate(world.files)
+    let program = program()
+    world.files.grain = random.pick([1, 1_000, 4_000_000])
+    world.jobs = 1 + random.below(3)
+    world.favoursTheLast = random.chance(30)
+    return program
+  }
+
   package mutating func populate(_ files: SimulatedFiles) {
     for name in names { files.write(name, bytes()) }
     files.makeFolder("d")

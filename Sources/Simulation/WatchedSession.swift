@@ -34,11 +34,7 @@ package final class WatchedSession {
     self.skipped = skipped
     world = SimulatedWorld(seed: seed &* 6271 &+ 3)
     generator = SessionGenerator(seed: seed)
-    generator.populate(world.files)
-    program = generator.program()
-    world.files.grain = generator.random.pick([1, 1_000, 4_000_000])
-    world.jobs = 1 + generator.random.below(3)
-    world.favoursTheLast = generator.random.chance(30)
+    program = generator.begin(world)
     targets = generator.random.pick([["Main"], ["Main"], ["T0"], ["T0", "T1"]])
     world.targets = targets
   }
