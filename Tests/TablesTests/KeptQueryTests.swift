@@ -21,12 +21,8 @@ import Testing
       for (index, query) in queries.enumerated() {
         let (relation, graph) = try #require(relations["out\(index).csv"])
         let known = tables
-        let output = try kept.output(of: relation, .csv, while: { true }) { (part) throws(TableFailure) in
-          guard case .source(let id) = part.reference, case .path(let path) = graph.sources[Int(id.index)].place,
-            let number = Int(path.bytes.display.filter(\.isNumber))
-          else { throw .input("not a file of the test") }
-          return [InputFile(path: path.bytes, bytes: SQLiteTests.file(known[number]))]
-        }
+        let source = SQLiteTests.source(graph) { SQLiteTests.file(known[$0]) }
+        let output = try kept.output(of: relation, .csv, while: { true }, source)
         guard case .file(let bytes)? = output else {
           Issue.record("\(query.name) is a file")
           continue

@@ -140,12 +140,7 @@ import Testing
     for (index, query) in queries.enumerated() {
       let (relation, graph) = try #require(relations["out\(index).csv"])
       func evaluation(_ files: [[UInt8]]) -> Tables.Evaluation {
-        Tables.Evaluation { (part) throws(TableFailure) in
-          guard case .source(let id) = part.reference, case .path(let path) = graph.sources[Int(id.index)].place,
-            let number = Int(path.bytes.display.filter(\.isNumber))
-          else { throw .input("not a file of the test") }
-          return [InputFile(path: path.bytes, bytes: files[number])]
-        }
+        Tables.Evaluation(SQLiteTests.source(graph) { files[$0] })
       }
       let count = try evaluation(tables.map { SQLiteTests.file($0) }).rows(of: relation).count
       for row in Set([1, (count + 1) / 2, count]) where 0 < row && row <= count {

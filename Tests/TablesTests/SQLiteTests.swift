@@ -81,14 +81,19 @@ import Testing
     Array(("a,b,s\n" + rows.map { "\($0.0),\($0.1),\($0.2)\n" }.joined()).utf8)
   }
 
+  /// The files of the tables `t0`, `t1` and so on.
+  static func source(_ graph: FlowGraph, _ bytes: @escaping (Int) -> [UInt8]) -> ResidentTables.Source {
+    { (part) throws(TableFailure) in
+      guard case .source(let id) = part.reference, case .path(let path) = graph.sources[Int(id.index)].place,
+        let number = Int(path.bytes.display.filter(\.isNumber))
+      else { throw .input("not a file of the test") }
+      return [InputFile(path: path.bytes, bytes: bytes(number))]
+    }
+  }
+
   /// The rows of a relation, as text.
   private static func rows(_ relation: Relation, _ graph: FlowGraph, _ tables: [Rows]) throws -> [String] {
-    let evaluation = Tables.Evaluation { (part) throws(TableFailure) in
-      guard case .source(let id) = part.reference, case .path(let path) = graph.sources[Int(id.index)].place,
-        let index = Int(path.bytes.display.filter(\.isNumber))
-      else { throw .input("not a file of the test") }
-      return [InputFile(path: path.bytes, bytes: file(tables[index]))]
-    }
+    let evaluation = Tables.Evaluation(source(graph) { file(tables[$0]) })
     let rows = try evaluation.rows(of: relation)
     return (0..<rows.count).map { index in
       let row = Array(rows[index])
