@@ -20,14 +20,11 @@ package final class EventLog: EventSink {
     var json = JSONText()
     json.beginObject()
     func begin(_ name: String) {
-      json.key("event")
-      json.string(name)
-      json.key("time")
-      json.seconds(clock.now)
+      json.field("event", name)
+      json.field("time", seconds: clock.now)
     }
     func text(_ name: String, _ value: String) {
-      json.key(name)
-      json.string(value)
+      json.field(name, value)
     }
     switch event {
     case .buildStarted(let program):
@@ -35,14 +32,11 @@ package final class EventLog: EventSink {
       text("program", program)
     case .planned(let steps):
       begin("planned")
-      json.key("steps")
-      json.integer(steps)
+      json.field("steps", steps)
     case .remaining(let seconds, let steps):
       begin("remaining")
-      json.key("seconds")
-      json.seconds(seconds)
-      json.key("steps")
-      json.integer(steps)
+      json.field("seconds", seconds: seconds)
+      json.field("steps", steps)
     case .stepStarted(let step, let label, let reason):
       begin("stepStarted")
       text("step", step)
@@ -83,70 +77,53 @@ package final class EventLog: EventSink {
       for (name, count) in [
         ("steps", summary.steps), ("run", summary.run), ("cached", summary.cached), ("failed", summary.failed),
       ] {
-        json.key(name)
-        json.integer(count)
+        json.field(name, count)
       }
-      json.key("seconds")
-      json.seconds(summary.seconds)
+      json.field("seconds", seconds: summary.seconds)
     case .changed(let paths, let others):
       begin("changed")
       json.key("paths")
       json.beginArray()
       for path in paths { json.string(path.display) }
       json.endArray()
-      json.key("others")
-      json.integer(others)
+      json.field("others", others)
     case .watching(let folders):
       begin("watching")
-      json.key("folders")
-      json.integer(folders)
+      json.field("folders", folders)
     }
     json.endObject()
     write(json.text + "\n")
   }
 
   private static func write(_ end: BuildEvent.StepEnd, to json: inout JSONText) {
-    json.key("step")
-    json.string(end.step)
-    json.key("label")
-    json.string(end.label)
-    json.key("status")
-    json.string(end.status.rawValue)
-    json.key("seconds")
-    json.seconds(end.usage?.wallSeconds ?? 0)
-    json.key("maxrssBytes")
-    json.integer(end.usage?.peakMemoryBytes ?? 0)
+    json.field("step", end.step)
+    json.field("label", end.label)
+    json.field("status", end.status.rawValue)
+    json.field("seconds", seconds: end.usage?.wallSeconds ?? 0)
+    json.field("maxrssBytes", end.usage?.peakMemoryBytes ?? 0)
     if let usage = end.usage {
-      json.key("cpuSeconds")
-      json.seconds(usage.cpuSeconds)
+      json.field("cpuSeconds", seconds: usage.cpuSeconds)
     }
     json.key("exitCode")
     json.literal(end.exitCode.map { "\($0)" } ?? "null")
     if let message = end.message {
-      json.key("message")
-      json.string(message)
+      json.field("message", message)
     }
     if !end.logTail.isEmpty {
-      json.key("log")
-      json.string(String(decoding: end.logTail.bytes, as: UTF8.self))
+      json.field("log", String(decoding: end.logTail.bytes, as: UTF8.self))
     }
   }
 
   private static func write(_ diagnostic: Diagnostic, to json: inout JSONText) {
-    json.key("id")
-    json.string(diagnostic.id.description)
-    json.key("severity")
-    json.string(diagnostic.severity.rawValue)
-    json.key("message")
-    json.string(diagnostic.message)
+    json.field("id", diagnostic.id.description)
+    json.field("severity", diagnostic.severity.rawValue)
+    json.field("message", diagnostic.message)
     json.key("file")
     if let range = diagnostic.range {
       let start = range.start
       json.string(range.file.name)
-      json.key("line")
-      json.integer(start.line)
-      json.key("column")
-      json.integer(start.column)
+      json.field("line", start.line)
+      json.field("column", start.column)
     } else {
       json.literal("null")
       json.key("line")

@@ -88,12 +88,9 @@ package final class StatusReport: EventSink {
   private func json(_ summary: BuildEvent.Summary) -> String {
     var json = JSONText()
     json.beginObject()
-    json.key("status")
-    json.string(summary.status.rawValue)
-    json.key("steps")
-    json.integer(summary.steps)
-    json.key("isUpToDate")
-    json.bool(!isStale && summary.status == .succeeded)
+    json.field("status", summary.status.rawValue)
+    json.field("steps", summary.steps)
+    json.field("isUpToDate", !isStale && summary.status == .succeeded)
     json.key("program")
     json.beginArray()
     for path in programFiles { json.string(path.display) }
@@ -102,10 +99,8 @@ package final class StatusReport: EventSink {
     json.beginArray()
     for step in stale {
       json.beginObject()
-      json.key("step")
-      json.string(step.label)
-      json.key("reason")
-      json.string(step.reason)
+      json.field("step", step.label)
+      json.field("reason", step.reason)
       json.endObject()
     }
     json.endArray()
@@ -113,10 +108,8 @@ package final class StatusReport: EventSink {
     json.beginArray()
     for output in differing {
       json.beginObject()
-      json.key("path")
-      json.string(output.path.display)
-      json.key("state")
-      json.string(output.isMissing ? "missing" : "edited")
+      json.field("path", output.path.display)
+      json.field("state", output.isMissing ? "missing" : "edited")
       json.endObject()
     }
     json.endArray()

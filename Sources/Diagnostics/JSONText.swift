@@ -35,6 +35,26 @@ package struct JSONText {
   package mutating func bool(_ value: Bool) { literal(value ? "true" : "false") }
   package mutating func integer(_ value: some BinaryInteger) { literal("\(value)") }
 
+  package mutating func field(_ name: String, _ value: String) {
+    key(name)
+    string(value)
+  }
+
+  package mutating func field(_ name: String, _ value: Bool) {
+    key(name)
+    bool(value)
+  }
+
+  package mutating func field(_ name: String, _ value: some BinaryInteger) {
+    key(name)
+    integer(value)
+  }
+
+  package mutating func field(_ name: String, seconds value: Double) {
+    key(name)
+    seconds(value)
+  }
+
   /// Seconds with microseconds; not finite becomes `null`.
   package mutating func seconds(_ value: Double) {
     guard value.isFinite, value.magnitude < 1e12 else { return literal("null") }

@@ -161,35 +161,25 @@ package struct GraphDescription: Hashable, Sendable {
     json.beginArray()
     for (index, node) in nodes.enumerated() {
       json.beginObject()
-      json.key("id")
-      json.integer(index)
-      json.key("kind")
-      json.string(node.kind)
-      json.key("label")
-      json.string(node.label)
-      json.key("state")
-      json.string(node.state.rawValue)
+      json.field("id", index)
+      json.field("kind", node.kind)
+      json.field("label", node.label)
+      json.field("state", node.state.rawValue)
       if let key = node.key {
-        json.key("key")
-        json.string(key)
+        json.field("key", key)
       }
       if let reason = node.reason {
-        json.key("reason")
-        json.string(reason)
+        json.field("reason", reason)
       }
       if node.kind == "step" || node.kind == "output" {
-        json.key("outcome")
-        json.string(node.outcome.rawValue)
+        json.field("outcome", node.outcome.rawValue)
       }
       if let seconds = node.seconds {
-        json.key("seconds")
-        json.seconds(seconds)
+        json.field("seconds", seconds: seconds)
       }
       if let location = node.location {
-        json.key("file")
-        json.string(location.file)
-        json.key("line")
-        json.integer(location.line)
+        json.field("file", location.file)
+        json.field("line", location.line)
       }
       json.endObject()
     }
@@ -198,10 +188,8 @@ package struct GraphDescription: Hashable, Sendable {
     json.beginArray()
     for edge in edges {
       json.beginObject()
-      json.key("from")
-      json.integer(edge.from)
-      json.key("to")
-      json.integer(edge.to)
+      json.field("from", edge.from)
+      json.field("to", edge.to)
       json.endObject()
     }
     json.endArray()

@@ -61,70 +61,51 @@ extension Provenance {
   package var json: String {
     var json = JSONText()
     json.beginObject()
-    json.key("subject")
-    json.string(subject)
+    json.field("subject", subject)
     func write(_ inputs: [Input]) {
       json.key("inputs")
       json.beginArray()
       for input in inputs {
         json.beginObject()
-        json.key("name")
-        json.string(input.name)
-        json.key("isSource")
-        json.bool(input.isSource)
+        json.field("name", input.name)
+        json.field("isSource", input.isSource)
         json.endObject()
       }
       json.endArray()
     }
     switch maker {
     case .source(let name):
-      json.key("copyOf")
-      json.string(name)
+      json.field("copyOf", name)
     case .program:
-      json.key("madeBy")
-      json.string("program")
+      json.field("madeBy", "program")
     case .assembly(let inputs):
-      json.key("madeBy")
-      json.string("program")
+      json.field("madeBy", "program")
       write(inputs)
     case .step(let step):
-      json.key("step")
-      json.string(step.label)
+      json.field("step", step.label)
       if let key = step.key {
-        json.key("key")
-        json.string(key)
+        json.field("key", key)
       }
       if let place = step.location {
-        json.key("file")
-        json.string(place.file)
-        json.key("line")
-        json.integer(place.line)
+        json.field("file", place.file)
+        json.field("line", place.line)
       }
-      json.key("command")
-      json.string(step.command)
+      json.field("command", step.command)
       write(step.inputs)
       json.key("outputs")
       json.beginArray()
       for output in step.outputs { json.string(output.display) }
       json.endArray()
-      json.key("isStale")
-      json.bool(step.isStale)
+      json.field("isStale", step.isStale)
       if let run = step.run {
-        json.key("seconds")
-        json.seconds(run.seconds)
-        json.key("cpuSeconds")
-        json.seconds(run.cpuSeconds)
-        json.key("maxrssBytes")
-        json.integer(run.peakMemoryBytes)
-        json.key("isSandboxed")
-        json.bool(run.isSandboxed)
+        json.field("seconds", seconds: run.seconds)
+        json.field("cpuSeconds", seconds: run.cpuSeconds)
+        json.field("maxrssBytes", run.peakMemoryBytes)
+        json.field("isSandboxed", run.isSandboxed)
         if let startedAt = run.startedAt {
-          json.key("time")
-          json.seconds(startedAt)
-          json.key("build")
-          json.integer(run.build)
-          json.key("reason")
-          json.string(run.reason)
+          json.field("time", seconds: startedAt)
+          json.field("build", run.build)
+          json.field("reason", run.reason)
         }
       }
     }
@@ -157,18 +138,15 @@ extension Dependents {
   package var json: String {
     var json = JSONText()
     json.beginObject()
-    json.key("input")
-    json.string(input)
+    json.field("input", input)
     for (name, list) in [("through", through), ("steps", steps), ("outputs", outputs.map(\.display))] {
       json.key(name)
       json.beginArray()
       for element in list { json.string(element) }
       json.endArray()
     }
-    json.key("direct")
-    json.integer(direct)
-    json.key("shapesProgram")
-    json.bool(shapesProgram)
+    json.field("direct", direct)
+    json.field("shapesProgram", shapesProgram)
     json.endObject()
     return json.text + "\n"
   }

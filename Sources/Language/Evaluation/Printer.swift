@@ -123,10 +123,8 @@ struct Printer {
     case .file(let file):
       json.beginObject()
       let artifact = artifact(file)
-      json.key("digest")
-      json.string(artifact?.digest.description ?? "")
-      json.key("size")
-      json.integer(artifact?.size ?? 0)
+      json.field("digest", artifact?.digest.description ?? "")
+      json.field("size", artifact?.size ?? 0)
       json.endObject()
     case .dir(let dir): write(.map(content(dir)), .map(key: .string, value: .file), to: &json)
     case .fileset(let fileset): write(fileset.value, .top, to: &json)

@@ -73,24 +73,19 @@ package struct GraphView {
   package var json: String {
     var json = JSONText()
     json.beginObject()
-    json.key("title")
-    json.string(picture.title)
+    json.field("title", picture.title)
     json.key("nodes")
     json.beginArray()
     for (index, node) in picture.nodes.enumerated() {
       json.beginObject()
-      json.key("k")
-      json.string(node.kind.rawValue)
-      json.key("l")
-      json.string(node.label)
-      json.key("s")
-      json.string(node.state.rawValue)
+      json.field("k", node.kind.rawValue)
+      json.field("l", node.label)
+      json.field("s", node.state.rawValue)
       json.key("d")
       json.beginArray()
       for line in node.details { json.string(line) }
       json.endArray()
-      json.key("u")
-      json.integer(grouping.unitOf[index])
+      json.field("u", grouping.unitOf[index])
       json.endObject()
     }
     json.endArray()
@@ -99,10 +94,8 @@ package struct GraphView {
     json.beginArray()
     for unit in grouping.units {
       json.beginObject()
-      json.key("l")
-      json.string(unit.label)
-      json.key("k")
-      json.string(unit.kind.rawValue)
+      json.field("l", unit.label)
+      json.field("k", unit.kind.rawValue)
       Self.write("m", unit.members, to: &json)
       json.endObject()
     }
@@ -138,12 +131,9 @@ package struct GraphView {
     json.beginArray()
     for route in layout.routes {
       json.beginObject()
-      json.key("f")
-      json.integer(route.from)
-      json.key("t")
-      json.integer(route.to)
-      json.key("b")
-      json.bool(route.isReversed)
+      json.field("f", route.from)
+      json.field("t", route.to)
+      json.field("b", route.isReversed)
       Self.write("i", route.items, to: &json)
       json.endObject()
     }
