@@ -3,7 +3,8 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// A control group for the steps of one worker, that limits their memory together. Goes with its worker.
+/// A control group for the steps of one worker that have a limit of memory, which it keeps for all processes of one together. Goes with
+/// its worker.
 ///
 /// Below our own group, where that can be written: as root on a machine with version 1 or 2, or where a group was delegated to us. Elsewhere
 /// there is none, and workers look at the memory of their steps now and then instead.
@@ -41,6 +42,9 @@ final class ControlGroup: Sendable {
     self.list = Descriptor(list)
   }
 
+  /// Whether there is a group below which others can be made.
+  static var canBeMade: Bool { parent != nil }
+
   /// Open on the file that takes the numbers of processes.
   var processes: Int32 { list.number }
 
@@ -57,14 +61,14 @@ final class ControlGroup: Sendable {
 
   private static func limitFile(_ isOld: Bool) -> String { isOld ? "memory.limit_in_bytes" : "memory.max" }
 
-  /// Sets what all processes in it may have together; nil for as much as there is. Costs nothing where that is as it was.
-  func limit(_ bytes: Int64?) {
+  /// Sets what all processes in it may have together. Costs nothing where that is as it was.
+  func limit(_ bytes: Int64) {
     let isNews = state.withLock { state in
       defer { state.limit = bytes }
       return state.limit != bytes
     }
     guard isNews else { return }
-    let text = bytes.map { "\($0)" } ?? (isOld ? "-1" : "max")
+    let text = "\(bytes)"
     let file = open("\(path)/\(Self.limitFile(isOld))", O_WRONLY | O_CLOEXEC)
     guard file >= 0 else { return }
     defer { close(file) }

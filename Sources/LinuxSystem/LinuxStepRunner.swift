@@ -34,6 +34,7 @@ package final class LinuxStepRunner: StepRunner {
   }
 
   private struct State {
+    /// Of one kind, some may have a control group.
     var idle: [Worker.Kind: [Worker]] = [:]
     var running: [RunID: Running] = [:]
     var folders = 0
@@ -147,31 +148,33 @@ package final class LinuxStepRunner: StepRunner {
   // MARK: Workers
 
   private func takeWorker(for request: RunRequest, inContainer: Bool) throws(SystemError) -> Worker {
-    guard request.sandbox != .off, !inContainer else { return try takeWorker(.plain) }
+    let isLimited = !inContainer && request.memoryLimit != nil
+    guard request.sandbox != .off, !inContainer else { return try takeWorker(.plain, isLimited: isLimited) }
     if let refusal = sandboxRefusal {
       if request.sandbox == .strict { throw refusal }
-      return try takeWorker(.plain)
+      return try takeWorker(.plain, isLimited: isLimited)
     }
     do throws(SystemError) {
-      return try takeWorker(request.network ? .sandboxWithNetwork : .sandbox)
+      return try takeWorker(request.network ? .sandboxWithNetwork : .sandbox, isLimited: isLimited)
     } catch {
       guard error.code == .unsupported else { throw error }
       state.withLock { $0.sandboxRefusal = error }
       if request.sandbox == .strict { throw error }
-      return try takeWorker(.plain)
+      return try takeWorker(.plain, isLimited: isLimited)
     }
   }
 
-  private func takeWorker(_ kind: Worker.Kind) throws(SystemError) -> Worker {
-    if let worker = idleWorker(kind) { return worker }
+  /// - Parameter isLimited: The step has a limit of memory: a worker with a control group is to run it, where groups can be made.
+  private func takeWorker(_ kind: Worker.Kind, isLimited: Bool) throws(SystemError) -> Worker {
+    let needsGroup = isLimited && configuration.usesControlGroups && ControlGroup.canBeMade
+    if let worker = idleWorker(kind, withGroup: needsGroup) { return worker }
     let runs = try runsFolder()
     let number = state.withLock { state in
       state.folders += 1
       return state.folders
     }
     let worker = try Worker(
-      kind: kind, folder: RunFolder(in: runs.number, name: ByteString("\(number)")),
-      usesGroup: configuration.usesControlGroups)
+      kind: kind, folder: RunFolder(in: runs.number, name: ByteString("\(number)")), usesGroup: needsGroup)
     guard kind != .plain else { return worker }
     let report = try worker.perform(
       REFLOW_FRAME_SETUP, layout().setup(work: worker.folder.path, withNetwork: kind == .sandboxWithNetwork))
@@ -183,9 +186,15 @@ package final class LinuxStepRunner: StepRunner {
   }
 
   /// One that waits, unless the folders were swept: between two builds of a watch, others may build or prune.
-  private func idleWorker(_ kind: Worker.Kind) -> Worker? {
+  ///
+  /// - Parameter withGroup: Only one that has a control group; else preferably one that has none.
+  private func idleWorker(_ kind: Worker.Kind, withGroup: Bool) -> Worker? {
     state.withLock { state in
-      guard let worker = state.idle[kind]?.popLast() else { return nil }
+      guard let idle = state.idle[kind],
+        let place = idle.lastIndex(where: { $0.usesGroup == withGroup }) ?? (withGroup ? nil : idle.indices.last)
+      else { return nil }
+      let worker = idle[place]
+      state.idle[kind]?.remove(at: place)
       if worker.folder.isInPlace { return worker }
       // All of ours went with it; whoever builds now sweeps what the other may have left.
       state.idle = [:]

@@ -14,6 +14,9 @@ struct StepJob {
 
   private var isSandboxed: Bool { worker.kind != .plain || container != nil }
 
+  /// What its processes may have together; of a container that is the runtime's business.
+  private var memoryLimit: Int64? { container == nil ? request.memoryLimit : nil }
+
   /// What the command sees as its working directory.
   private var workFolder: ByteString { isSandboxed ? SandboxLayout.workFolder : worker.folder.path }
 
@@ -41,16 +44,16 @@ struct StepJob {
     guard !plan.hasZero else {
       return Ended(report: Self.nothing, outcome: .refused("its command holds a zero byte, which no argument can"))
     }
-    worker.group?.limit(container == nil ? request.memoryLimit : nil)
+    if let memoryLimit { worker.group?.limit(memoryLimit) }
     let report = try worker.perform(REFLOW_FRAME_RUN, plan.bytes, sent: started)
     if let container, report.ending == REFLOW_ENDED_TIMEOUT || report.ending == REFLOW_ENDED_CANCEL { end(container) }
     var outcome = try outcome(of: report)
-    // The group counts those that the kernel killed for the whole machine's want as well. After a success it is asked so that
-    // a child that was killed, and missed by nobody, is not counted against the next step.
-    let asksGroup = !outcome.hasSucceeded || request.memoryLimit != nil
-    let hasKilled = asksGroup && (worker.group?.hasKilled() ?? false)
+    // A step without a limit was in no group. The group counts those that the kernel killed for the whole machine's want as well. After
+    // a success it is asked so that a child that was killed, and missed by nobody, is not counted against the next step.
+    let group = memoryLimit == nil ? nil : worker.group
+    let hasKilled = group?.hasKilled() ?? false
     if !outcome.hasSucceeded, outcome.setback == nil {
-      if worker.group != nil, container == nil {
+      if group != nil {
         if hasKilled { outcome.setback = .outOfMemory }
       } else if hasDied(report), container != nil || runner.kernelHasKilledForMemory() {
         outcome.setback = .outOfMemory
@@ -119,7 +122,7 @@ struct StepJob {
     plan.append(
       reflow_plan(
         timeout_ms: Int64(timeout), log_limit: request.logLimitBytes,
-        memory_limit: container == nil ? request.memoryLimit ?? 0 : 0, argument_count: UInt32(words.count),
+        memory_limit: memoryLimit ?? 0, argument_count: UInt32(words.count),
         variable_count: UInt32(variables.count),
         stage_count: container == nil ? UInt32(inputs.entries.count) : 0, reserved: 0))
     plan.append(text: worker.kind == .plain ? worker.folder.path : SandboxLayout.workFolder)

@@ -31,12 +31,15 @@ final class Worker: Sendable {
 
   let kind: Kind
   let folder: RunFolder
-  /// What limits the memory of its steps; nil where the system does not let us.
+  /// Whether steps with a limit of memory may run here.
+  let usesGroup: Bool
+  /// What keeps their limit; nil where the system does not let us.
   let group: ControlGroup?
   private let socket: Descriptor
 
   /// - Throws: `limit` where this machine has no more processes or descriptors.
-  init(kind: Kind, folder: RunFolder, usesGroup: Bool = true) throws(SystemError) {
+  init(kind: Kind, folder: RunFolder, usesGroup: Bool) throws(SystemError) {
+    self.usesGroup = usesGroup
     group = usesGroup ? ControlGroup.make() : nil
     let number = reflow_spawner_worker(kind.spawned, group?.processes ?? -1)
     guard number >= 0 else { throw systemError(-number, "start a process for steps") }

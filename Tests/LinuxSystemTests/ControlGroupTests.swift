@@ -25,12 +25,11 @@ import Testing
     }
   }
 
-  private typealias Files = (limit: String, kills: String, none: String)
-  private static func files(_ isOld: Bool) -> Files {
-    isOld ? ("memory.limit_in_bytes", "memory.oom_control", "-1") : ("memory.max", "memory.events", "max")
+  private static func files(_ isOld: Bool) -> (limit: String, kills: String) {
+    isOld ? ("memory.limit_in_bytes", "memory.oom_control") : ("memory.max", "memory.events")
   }
 
-  @Test(arguments: [true, false]) func aLimitIsSetTakenBackAndItsKillsAreNoticedOnce(isOld: Bool) throws {
+  @Test(arguments: [true, false]) func aLimitIsSetChangedAndItsKillsAreNoticedOnce(isOld: Bool) throws {
     let hierarchy = try Hierarchy()
     let files = Self.files(isOld)
     #expect(ControlGroup(at: hierarchy.folder, isOld: isOld) == nil, "no group without its files")
@@ -43,8 +42,8 @@ import Testing
     try hierarchy.write(files.limit, "")
     group.limit(4096)
     #expect(hierarchy.read(files.limit).isEmpty, "what is set is not set again")
-    group.limit(nil)
-    #expect(hierarchy.read(files.limit) == files.none)
+    group.limit(8192)
+    #expect(hierarchy.read(files.limit) == "8192")
     #expect(!group.hasKilled())
     try hierarchy.write(files.kills, "oom 9\noom_kill 2\n")
     #expect(group.hasKilled())

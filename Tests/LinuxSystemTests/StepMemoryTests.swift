@@ -31,10 +31,27 @@ import Testing
 
   @Test(arguments: bothWays) func aProcessThatIsKilledHasNotRunOutOfMemory(mode: SandboxMode) throws {
     let bench = StepBench()
-    let outcome = try bench.run("kill -9 $$", sandbox: mode)
+    let outcome = try bench.run("kill -9 $$", sandbox: mode) { $0.memoryLimit = 1 << 30 }
     #expect(outcome.ending == .signaled(9))
     // Without a group all that can be told is whether the kernel killed anything anywhere, which other tests make it do.
-    if ControlGroup.make() != nil { #expect(outcome.setback == nil) }
+    if ControlGroup.canBeMade { #expect(outcome.setback == nil) }
+  }
+
+  /// Joining one takes many times what a small step takes.
+  @Test(arguments: bothWays) func onlyAStepWithALimitJoinsAGroup(mode: SandboxMode) throws {
+    let bench = StepBench()
+    func groups(limit: Int64?) throws -> String {
+      let outcome = try bench.run("cat /proc/self/cgroup > out/o", outputs: ["o"], sandbox: mode) {
+        $0.memoryLimit = limit
+      }
+      #expect(outcome.ending == .exited(0), "\(outcome)")
+      return outcome.outputs.isEmpty ? "" : try bench.text(outcome.outputs[0])
+    }
+    let own = "/reflow-\(getpid())-"
+    #expect(try !groups(limit: nil).contains(own))
+    #expect(try groups(limit: 1 << 30).contains(own) == ControlGroup.canBeMade)
+    // Whoever ran the one before: the group is there, and the step is not in it.
+    #expect(try !groups(limit: nil).contains(own))
   }
 
   @Test(arguments: bothWays) func theMemoryOfSeveralProcessesIsAdded(mode: SandboxMode) throws {
