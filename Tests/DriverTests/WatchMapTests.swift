@@ -95,4 +95,15 @@ private final class LinkWatcher: Watcher {
     map.checkLinks([PathChange(path: link, kind: .movedIn)])
     #expect(hearsOfTarget())
   }
+
+  @Test func theEchoOfAnOutputCostsTheSameHoweverManyThereAre() {
+    func output(_ bytes: ByteString) -> Path { Path(root: RootID(index: 1), bytes) }
+    for number in 0..<1_000 { map.keeps(ByteString("part/f\(number)"), nil) }
+    #expect(map.outputs(below: [output("part/f9"), output("part/f7")]) == [output("part/f7"), output("part/f9")])
+    map.reopen(below: [output("part/f7")])
+    #expect(map.outputVisits == 0)
+    // A folder of them is another matter: it may have been moved away.
+    #expect(map.outputs(below: [output("part"), output("part/f9")]).count == 1_000)
+    #expect(map.outputs(below: [output("part/f9"), output("other")]) == [output("part/f9")])
+  }
 }

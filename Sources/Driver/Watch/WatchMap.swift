@@ -23,6 +23,8 @@ package final class WatchMap: Sendable {
     var pinned: Set<Path> = []
     /// Watched folders in which names have come since: there may be links among them.
     var unsure: Set<Path> = []
+    /// How many outputs were gone through so far to find those below a folder.
+    var outputVisits = 0
   }
 
   private struct Survey {
@@ -145,13 +147,19 @@ package final class WatchMap: Sendable {
   package func isOutput(_ path: Path) -> Bool { path.root == outputRoot }
 
   /// The outputs at or below some places.
+  ///
+  /// - Complexity: O(places) where all of them are outputs, as in the echo of our own writing; else O(outputs · depth).
   package func outputs(below places: [Path]) -> [Path] {
-    let places = Set(places)
-    return state.withLock { state in
-      state.outputs.keys.filter { path in
-        var current: Path? = path
+    state.withLock { state in
+      let folders = Set(places.filter { !state.outputs.keys.contains($0) })
+      guard !folders.isEmpty else { return Set(places).sorted() }
+      let places = Set(places)
+      state.outputVisits += state.outputs.count
+      return state.outputs.keys.filter { path in
+        if places.contains(path) { return true }
+        var current = path.parent
         while let place = current {
-          if places.contains(place) { return true }
+          if folders.contains(place) { return true }
           current = place.parent
         }
         return false
@@ -170,9 +178,17 @@ package final class WatchMap: Sendable {
     }
   }
 
-  /// Folders at or below this place may be others now than those that are watched: they are watched anew.
+  /// Folders at or below these places may be others now than those that are watched: they are watched anew.
+  ///
+  /// - Complexity: O(places) where all of them are outputs; else O(folders · places).
   package func reopen(below places: [Path]) {
     state.withLock { state in
+      // Most are files that we have just written.
+      let places = places.filter { place in
+        place.root != outputRoot || place.bytes.isEmpty || state.watched[place] != nil
+          || state.interests.ancestors.contains(place)
+      }
+      guard !places.isEmpty else { return }
       let stale = state.watched.keys.filter { path in places.contains { path.isAt(orBelow: $0) } }
       for folder in stale {
         watcher.unwatch(folder)
@@ -202,6 +218,9 @@ package final class WatchMap: Sendable {
   // MARK: Asking
 
   package var folderCount: Int { state.withLock { $0.watched.count } }
+
+  /// How many outputs have been gone through to find those below some folder: what an echo must not cost.
+  package var outputVisits: Int { state.withLock { $0.outputVisits } }
 
   /// The first thing that made watching impossible; said once.
   package func takeFailure() -> SystemError? {
