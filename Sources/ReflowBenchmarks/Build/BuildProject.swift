@@ -72,6 +72,12 @@ struct BuildProject {
   /// One step gets another command.
   func editStep(_ stamp: Double) { write(editedStep: "edited-\(stamp)") }
 
+  /// What Reflow runs for a step of ``BuildShape/wide``, with its shell where it needs one.
+  func wideCommand(ofStep step: Int, to output: String) -> [String] {
+    if step % 2 == 1 { return ["cp", "src/f\(step)", output] }
+    return ["/bin/bash", "-e", "-o", "pipefail", "-c", "cat src/f\(step) src/header > \(output)"]
+  }
+
   // MARK: Programs
 
   private func write(editedStep mark: String?) {

@@ -8,8 +8,8 @@ struct WatchBenchmark: ParsableCommand {
     abstract: "From the closing of an edited file to the rename of its output, less the same command alone.",
     discussion: """
       Each sample rewrites one of the inputs of a project of steps of cp that 'reflow watch' watches, and waits for the
-      new output to appear; right after it the same command is started and waited for by this process. The difference of the \
-      two is the overhead. Then 'reflow build' is timed, which the watch answers.
+      new output to appear; right after it the same command is started under the same shell and waited for by this process. The \
+      difference of the two is the overhead. Then 'reflow build' is timed, which the watch answers.
       """)
 
   @Option(help: "How many steps; repeat for several sizes.")
@@ -33,7 +33,7 @@ struct WatchBenchmark: ParsableCommand {
   private func measure(_ count: Int, _ binary: String) {
     Scratch.removeAll(folder)
     Scratch.makeFolder(folder)
-    _ = BuildProject(in: folder, .wide, steps: count)
+    let project = BuildProject(in: folder, .wide, steps: count)
     let mode = sandbox ? "--sandbox=auto" : "--sandbox=off"
     let first = ChildProcess.run([binary, "build", mode, "-q"], in: folder)
     precondition(first.status == 0, "the first build failed")
@@ -45,10 +45,13 @@ struct WatchBenchmark: ParsableCommand {
     var whole: [Double] = []
     // The first few find caches cold that every later one finds warm.
     for sample in 0..<(samples + 5) {
-      let name = "f\((sample * 7919) % count)"
+      let step = (sample * 7919) % count
+      let name = "f\(step)"
       usleep(UInt32(pause) * 1000)
       let seconds = watch.seconds(toRewrite: name, with: "sample \(sample) \(ChildProcess.monotonicSeconds())\n")
-      let command = ChildProcess.run(["cp", "src/\(name)", "\(folder)/copy"], in: folder)
+      // A step makes a new file.
+      unlink("\(folder)/copy")
+      let command = ChildProcess.run(project.wideCommand(ofStep: step, to: "copy"), in: folder)
       guard sample >= 5 else { continue }
       whole.append(seconds)
       alone.append(command.wallSeconds)
