@@ -81,3 +81,56 @@ int reflow_hash_fd(int fd, struct reflow_hash *result) {
   free(buffer);
   return error;
 }
+
+struct reflow_running_hash {
+  XXH3_state_t *state;
+  uint64_t size;
+};
+
+struct reflow_running_hash *reflow_running_hash_make(void) {
+  struct reflow_running_hash *hash = malloc(sizeof *hash);
+  if (!hash) return NULL;
+  hash->state = XXH3_createState();
+  hash->size = 0;
+  if (!hash->state) {
+    free(hash);
+    return NULL;
+  }
+  XXH3_128bits_reset(hash->state);
+  return hash;
+}
+
+void reflow_running_hash_free(struct reflow_running_hash *hash) {
+  XXH3_freeState(hash->state);
+  free(hash);
+}
+
+int reflow_running_hash_add(struct reflow_running_hash *hash, int fd, uint64_t offset, uint64_t count, uint64_t *added) {
+  *added = 0;
+  size_t room = count < LARGE ? (size_t)count : LARGE;
+  char *buffer = malloc(room ? room : 1);
+  if (!buffer) return ENOMEM;
+  int error = 0;
+  while (*added < count) {
+    uint64_t rest = count - *added;
+    ssize_t n = pread(fd, buffer, rest < room ? (size_t)rest : room, (off_t)(offset + *added));
+    if (n == 0) break;
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      error = errno;
+      break;
+    }
+    XXH3_128bits_update(hash->state, buffer, (size_t)n);
+    *added += (uint64_t)n;
+    hash->size += (uint64_t)n;
+  }
+  free(buffer);
+  return error;
+}
+
+void reflow_running_hash_read(const struct reflow_running_hash *hash, struct reflow_hash *result) {
+  XXH128_hash_t digest = XXH3_128bits_digest(hash->state);
+  result->high = digest.high64;
+  result->low = digest.low64;
+  result->size = hash->size;
+}

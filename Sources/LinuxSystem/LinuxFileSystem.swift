@@ -9,6 +9,7 @@ import Synchronization
 package final class LinuxFileSystem: FileSystem {
   package let roots: Roots
   private let clocks: FileClocks
+  private let grown = GrownFiles()
   private let outwardLinks = Mutex<[Path: [ByteString]]>([:])
 
   /// - Parameters:
@@ -89,6 +90,42 @@ package final class LinuxFileSystem: FileSystem {
     if failure != 0 { throw systemError(failure, "read", ByteString(roots.display(path))) }
     throw SystemError(
       .other, "'\(roots.display(path))' changes while it is read; build again when nothing writes to it")
+  }
+
+  package func observe(growing path: Path) throws(SystemError) -> Observation {
+    let descriptor = try openFile(path)
+    defer { close(descriptor) }
+    for _ in 0..<8 {
+      var figures = reflow_stat()
+      let failure = reflow_stat_fd(descriptor, &figures)
+      if failure != 0 { throw systemError(failure, "read", ByteString(roots.display(path))) }
+      let hint = FileHint(figures)
+      let clock = clocks.now(on: figures.device, descriptor: descriptor)
+      switch grown.digest(of: path, descriptor, hint) {
+      case .success(let digest?):
+        let artifact = Artifact(digest: digest, isExecutable: figures.mode & 0o100 != 0, size: hint.size)
+        return Observation(artifact: artifact, hint: hint, isTrusted: hint.rested(before: clock))
+      // It has become shorter meanwhile.
+      case .success(nil): continue
+      case .failure(let failure): throw systemError(failure.number, "read", ByteString(roots.display(path)))
+      }
+    }
+    throw SystemError(
+      .other, "'\(roots.display(path))' becomes shorter while it is read; build again when nothing writes to it")
+  }
+
+  package func generation(of path: Path) -> Int? { grown.generation(of: path) }
+
+  /// Has growing files looked at as a whole when they are observed next: somebody may have broken the promise unseen.
+  package func doubtGrowth() { grown.doubt() }
+
+  package func read(file path: Path, in range: Range<Int>) throws(SystemError) -> [UInt8] {
+    let descriptor = try openFile(path)
+    defer { close(descriptor) }
+    switch readBytes(descriptor, at: range.lowerBound, count: range.count) {
+    case .success(let bytes): return bytes
+    case .failure(let failure): throw systemError(failure.number, "read", ByteString(roots.display(path)))
+    }
   }
 
   package func observe(files paths: [Path]) -> [Result<Observation, SystemError>] {

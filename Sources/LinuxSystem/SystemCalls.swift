@@ -166,6 +166,19 @@ func readAll(_ descriptor: Int32, sizeHint: Int, limitBytes: Int) -> Result<[UIn
   return failure == 0 ? .success(nil) : .failure(ErrnoFailure(number: failure))
 }
 
+/// Reads some bytes at a place, whatever the descriptor's own offset is; fewer where the file ends.
+func readBytes(_ descriptor: Int32, at offset: Int, count: Int) -> Result<[UInt8], ErrnoFailure> {
+  var failure: Int32 = 0
+  let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+    while filled < count, failure == 0 {
+      let read = pread(descriptor, buffer.baseAddress! + filled, count - filled, off_t(offset + filled))
+      if read == 0 { return }
+      if read > 0 { filled += read } else if errno != EINTR { failure = errno }
+    }
+  }
+  return failure == 0 ? .success(bytes) : .failure(ErrnoFailure(number: failure))
+}
+
 /// Large memory that is written once costs a fault for each page: with pages of 2 MiB there are few.
 private func preferLargePages(_ buffer: UnsafeMutableBufferPointer<UInt8>) {
   let page = 2 << 20

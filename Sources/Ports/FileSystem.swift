@@ -93,6 +93,20 @@ package protocol FileSystem: Sendable {
   /// Hashes many files, on all cores, large ones first.
   func observe(files paths: [Path]) -> [Result<Observation, SystemError>]
 
+  /// As `observe(file:)`, of a file of which it is promised that it only grows: what has been hashed is not hashed again.
+  ///
+  /// The content is that up to where the file ended when this began; others may go on writing. The promise is checked where that
+  /// costs nothing: what is shorter than before, was replaced, was written to without growing, or differs just before the place where
+  /// it ended is looked at as a whole.
+  ///
+  /// - Throws: as `observe`.
+  /// - Complexity: O(bytes that were added).
+  func observe(growing path: Path) throws(SystemError) -> Observation
+
+  /// Tells contents of a growing file apart: as long as the number stays, what was read of it still stands there. Nil where nobody
+  /// keeps track.
+  func generation(of path: Path) -> Int?
+
   /// Lists a folder recursively; links that stay inside a declared root are followed.
   ///
   /// - Throws: `notFound`, `notPermitted`, `wrongKind`; a circle of links.
@@ -101,6 +115,29 @@ package protocol FileSystem: Sendable {
   /// - Throws: as `observe`; `limit` where the file is larger than `limitBytes`.
   func read(file path: Path, limitBytes: Int) throws(SystemError) -> [UInt8]
 
+  /// Some bytes of a file; fewer where it ends before.
+  ///
+  /// - Throws: as `observe`.
+  func read(file path: Path, in range: Range<Int>) throws(SystemError) -> [UInt8]
+
   /// The absolute path of a place on this host. Never stored, never part of a key.
   func hostPath(of path: Path) -> ByteString
+}
+
+extension FileSystem {
+  package func observe(growing path: Path) throws(SystemError) -> Observation { try observe(file: path) }
+
+  package func generation(of path: Path) -> Int? { nil }
+
+  package func read(file path: Path, in range: Range<Int>) throws(SystemError) -> [UInt8] {
+    let bytes = try read(file: path, limitBytes: .max)
+    return Array(bytes[min(range.lowerBound, bytes.count)..<min(range.upperBound, bytes.count)])
+  }
+}
+
+extension FileHint {
+  /// Whether the same file has become longer since, or is as it was.
+  package func hasOnlyGrown(since old: FileHint) -> Bool {
+    self == old || (device == old.device && inode == old.inode && mode == old.mode && size > old.size)
+  }
 }

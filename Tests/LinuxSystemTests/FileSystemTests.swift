@@ -188,3 +188,52 @@ private func refusal(_ look: Look) -> SystemError? {
   #expect(Machine.cores >= 1)
   #expect(Machine.memoryBytes > 64 << 20)
 }
+
+@Test func ofAFileThatGrowsOnlyWhatIsNewIsHashedAndTheDigestIsThatOfAll() throws {
+  let folder = TemporaryFolder()
+  let system = fileSystem(folder)
+  let path = Path("log")
+  folder.write("log", String(repeating: "first\n", count: 5_000))
+  #expect(system.generation(of: path) == nil)
+  for size in [1, 4_000, 300_000, 0] {
+    folder.shell("head -c \(size) /dev/urandom >> log")
+    #expect(try system.observe(growing: path).artifact == system.observe(file: path).artifact)
+    #expect(system.generation(of: path) == 1)
+  }
+  #expect(try system.read(file: path, in: 2..<7) == Array("rst\nf".utf8))
+  #expect(try system.read(file: path, in: 0..<1_000_000).count == 334_001)
+}
+
+@Test func aFileThatWasPromisedToGrowAndDidNotIsAnother() throws {
+  let folder = TemporaryFolder()
+  let system = fileSystem(folder)
+  let path = Path("log")
+  // Each leaves another file in the place of 20,000 times `line`.
+  for (number, script) in [
+    "truncate -s 1000 log", "printf x | dd of=log bs=1 seek=9000 conv=notrunc 2>/dev/null",
+    "cp log copy; echo more >> copy; mv copy log; printf x | dd of=log bs=1 seek=99999 conv=notrunc 2>/dev/null",
+    "truncate -s 0 log; head -c 200000 /dev/urandom > log",
+  ].enumerated() {
+    folder.shell("yes line | head -20000 > log")
+    _ = try system.observe(growing: path)
+    let before = system.generation(of: path)
+    // Its times must differ.
+    folder.shell("sleep 0.05; \(script)")
+    #expect(try system.observe(growing: path).artifact == system.observe(file: path).artifact, "\(number)")
+    #expect(system.generation(of: path) != before, "\(number)")
+  }
+  // What nothing tells of is found by looking at all.
+  folder.shell("yes line | head -20000 > log")
+  _ = try system.observe(growing: path)
+  folder.shell("printf x | dd of=log bs=1 seek=50 conv=notrunc 2>/dev/null; echo more >> log")
+  let before = system.generation(of: path)
+  system.doubtGrowth()
+  #expect(try system.observe(growing: path).artifact == system.observe(file: path).artifact)
+  #expect(system.generation(of: path) != before)
+  // A doubt that was none leaves it the same.
+  let after = system.generation(of: path)
+  system.doubtGrowth()
+  folder.shell("echo more >> log; touch log")
+  #expect(try system.observe(growing: path).artifact == system.observe(file: path).artifact)
+  #expect(system.generation(of: path) == after)
+}

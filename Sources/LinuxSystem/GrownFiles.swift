@@ -1,0 +1,117 @@
+import BuildGraph
+import CLinux
+import Glibc
+import Ports
+import Synchronization
+
+/// Files that only grow, as they were observed last: only what was added is hashed.
+final class GrownFiles: Sendable {
+  private let files = Mutex<[Path: GrownFile]>([:])
+
+  /// The digest of what a file holds up to the size in `hint`; nil where it has become shorter meanwhile.
+  ///
+  /// - Parameter hint: the figures of what is open, just now.
+  func digest(of path: Path, _ descriptor: Int32, _ hint: FileHint) -> Result<Digest?, ErrnoFailure> {
+    files.withLock { files in
+      let file = files[path] ?? GrownFile()
+      files[path] = file
+      return file.digest(descriptor, hint)
+    }
+  }
+
+  func generation(of path: Path) -> Int? { files.withLock { $0[path]?.generation } }
+
+  /// Has all files looked at as a whole when their turn comes.
+  func doubt() { files.withLock { files in for file in files.values { file.isDoubted = true } } }
+}
+
+/// One of them.
+private final class GrownFile {
+  /// Counts the files that it has turned out to be.
+  private(set) var generation = 0
+  /// Whether all that was hashed is to be looked at again.
+  var isDoubted = false
+  /// The figures when it was hashed last, up to their size; nil before the first time.
+  private var known: FileHint?
+  private var knownDigest = Digest(high: 0, low: 0)
+  private var running: OpaquePointer?
+  /// The last bytes that were hashed.
+  private var tail: [UInt8] = []
+
+  private static let tailBytes = 4096
+
+  deinit { if let running { reflow_running_hash_free(running) } }
+
+  func digest(_ descriptor: Int32, _ hint: FileHint) -> Result<Digest?, ErrnoFailure> {
+    if let known, !isDoubted, hint == known { return .success(knownDigest) }
+    let result = Result { () throws(ErrnoFailure) in try isContinued(by: hint, descriptor) }
+    switch result {
+    case .failure(let failure): return .failure(failure)
+    case .success(true): break
+    case .success(false):
+      do throws(ErrnoFailure) { try beginAgain(descriptor, hint) } catch { return .failure(error) }
+    }
+    do throws(ErrnoFailure) {
+      guard try add(descriptor, upTo: hint.size) else {
+        forget()
+        return .success(nil)
+      }
+      let count = Int(min(hint.size, Int64(Self.tailBytes)))
+      tail = try readBytes(descriptor, at: Int(hint.size) - count, count: count).get()
+    } catch {
+      forget()
+      return .failure(error)
+    }
+    known = hint
+    isDoubted = false
+    knownDigest = digestSoFar
+    return .success(knownDigest)
+  }
+
+  /// Whether what is there begins with what was hashed, by all that is seen without reading it.
+  private func isContinued(by hint: FileHint, _ descriptor: Int32) throws(ErrnoFailure) -> Bool {
+    guard let known, running != nil, !isDoubted, hint.hasOnlyGrown(since: known) else { return false }
+    return try readBytes(descriptor, at: Int(known.size) - tail.count, count: tail.count).get() == tail
+  }
+
+  /// Hashes from the first byte up to where the hash was before, if the file reaches there; it is the same file if that comes to the
+  /// same.
+  private func beginAgain(_ descriptor: Int32, _ hint: FileHint) throws(ErrnoFailure) {
+    let old = known
+    forget()
+    guard let made = reflow_running_hash_make() else { throw ErrnoFailure(number: ENOMEM) }
+    running = made
+    if let old, hint.size >= old.size, try add(descriptor, upTo: old.size), digestSoFar == knownDigest { return }
+    generation += 1
+  }
+
+  private func forget() {
+    if let running { reflow_running_hash_free(running) }
+    running = nil
+    known = nil
+  }
+
+  private var digestSoFar: Digest {
+    guard let running else { return Digest(high: 0, low: 0) }
+    var hash = reflow_hash()
+    reflow_running_hash_read(running, &hash)
+    return Digest(high: hash.high, low: hash.low)
+  }
+
+  private var sizeSoFar: Int64 {
+    guard let running else { return 0 }
+    var hash = reflow_hash()
+    reflow_running_hash_read(running, &hash)
+    return Int64(hash.size)
+  }
+
+  /// - Returns: false if the file ends before.
+  private func add(_ descriptor: Int32, upTo size: Int64) throws(ErrnoFailure) -> Bool {
+    guard let running else { return false }
+    let count = UInt64(size - sizeSoFar)
+    var added: UInt64 = 0
+    let failure = reflow_running_hash_add(running, descriptor, UInt64(sizeSoFar), count, &added)
+    if failure != 0 { throw ErrnoFailure(number: failure) }
+    return added == count
+  }
+}
