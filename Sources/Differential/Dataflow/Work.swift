@@ -39,4 +39,9 @@ extension Dataflow {
     work.movedUpdates = control.parts.reduce(0) { $0 + $1.moved() }
     return work
   }
+
+  /// How many updates its traces hold: what it costs in memory.
+  ///
+  /// - Complexity: O(batches).
+  public var heldUpdates: Int { control.parts.reduce(0) { $0 + $1.held() } }
 }

@@ -103,7 +103,7 @@ extension BatchColumns {
     control.parts.append(
       StatePart(
         name: control.names.claim("import", name), isTrace: true, save: { _, _ in [] },
-        load: { [weak self] _, _ in self?.begin() }, moved: { 0 }))
+        load: { [weak self] _, _ in self?.begin() }, moved: { 0 }, held: { 0 }))
   }
 
   @usableFromInline func begin() {

@@ -8,16 +8,18 @@ extension Arrangement where Lens.Seen: EpochTime, Lens.Stored == Lens.Seen, Diff
   ///   - bounds: Few at any time, say one. They may come several times.
   ///   - turns: Questions with the answer no for the least keys, up to some key, and yes from there on.
   ///   - admits: Whether a key is within a bound.
+  ///   - observer: Told on the way of what is not within the bounds.
   /// - Precondition: The dataflow is not a team's.
   /// - Complexity: For a change of the bounds, two searches in each batch and the values between the old and the new place.
   ///   For a change of a value, O(bounds).
   public func within<Bound: Record, Result: Record>(
     _ bounds: Arrangement<Bound, Unit, Int, SameTime<Lens.Seen>>, turns: [(Key, Bound) -> Bool],
-    admits: @escaping (Key, Bound) -> Bool, _ body: @escaping (Key, Value) -> Result
+    admits: @escaping (Key, Bound) -> Bool, observer: RangeObserver<Key, Value, Bound>? = nil,
+    _ body: @escaping (Key, Value) -> Result
   ) -> Multiset<Result, Lens.Seen, Int> {
     precondition(scope === bounds.scope, "collections are combined within one scope; enter or leave first")
     precondition(scope.control.membership == nil, "each worker would need all bounds")
-    let node = Within<Key, Value, Bound, Lens.Seen, Result>(hub, bounds.hub, turns, admits, body)
+    let node = Within<Key, Value, Bound, Lens.Seen, Result>(hub, bounds.hub, turns, admits, observer, body)
     let scope = self.scope
     let index = scope.add("within") { node.run() }
     hub.readers.append { batch in
@@ -32,12 +34,27 @@ extension Arrangement where Lens.Seen: EpochTime, Lens.Stored == Lens.Seen, Diff
   }
 }
 
+/// Hears of a selection by bounds what it has no use for, as long as the bounds do not go back.
+public struct RangeObserver<Key: Record, Value: Record, Bound: Record> {
+  /// Called with each bound that holds at an epoch in which something changes.
+  let holds: (Bound) -> Void
+  /// Called with what comes and is not within the bounds, and with what they leave behind, with its difference: only while there are
+  /// bounds, and not with what goes and was not within them.
+  let isOutside: (Key, Value, Int) -> Void
+
+  public init(holds: @escaping (Bound) -> Void, isOutside: @escaping (Key, Value, Int) -> Void) {
+    self.holds = holds
+    self.isOutside = isOutside
+  }
+}
+
 /// The state of a selection by bounds: what has arrived and not been looked at.
 final class Within<Key: Record, Value: Record, Bound: Record, Time: EpochTime, Result: Record> {
   private let hub: TraceHub<Key, Value, Time, Int>
   private let boundHub: TraceHub<Bound, Unit, Time, Int>
   private let turns: [(Key, Bound) -> Bool]
   private let admits: (Key, Bound) -> Bool
+  private let observer: RangeObserver<Key, Value, Bound>?
   private let body: (Key, Value) -> Result
   let outlet = Outlet<Result, Time, Int>()
   var arrived: [Batch<Key, Value, Time, Int>] = []
@@ -46,8 +63,9 @@ final class Within<Key: Record, Value: Record, Bound: Record, Time: EpochTime, R
   init(
     _ hub: TraceHub<Key, Value, Time, Int>, _ boundHub: TraceHub<Bound, Unit, Time, Int>,
     _ turns: [(Key, Bound) -> Bool], _ admits: @escaping (Key, Bound) -> Bool,
-    _ body: @escaping (Key, Value) -> Result
+    _ observer: RangeObserver<Key, Value, Bound>?, _ body: @escaping (Key, Value) -> Result
   ) {
+    self.observer = observer
     self.hub = hub
     self.boundHub = boundHub
     self.turns = turns
@@ -76,6 +94,7 @@ final class Within<Key: Record, Value: Record, Bound: Record, Time: EpochTime, R
       for batch in freshBounds { add(batch.columns, to: &old) { $0 < epoch } }
       var new = old
       for batch in freshBounds { add(batch.columns, to: &new) { $0 == epoch } }
+      if let observer { for (bound, _) in new { observer.holds(bound) } }
       for batch in fresh { select(batch.columns, at: epoch, new, &out) }
       // Few bounds change at a time, and mostly all do.
       let changed = Self.differences(new, old)
@@ -139,7 +158,13 @@ final class Within<Key: Record, Value: Record, Bound: Record, Time: EpochTime, R
     for index in 0..<columns.keyCount {
       let key = columns.keys[index]
       let times = count(key, bounds)
-      guard times != 0 else { continue }
+      guard times != 0 else {
+        guard let observer else { continue }
+        for row in columns.rows(at: index) where columns.time(row) == epoch && columns.difference(row) > 0 {
+          observer.isOutside(key, columns.values[row], columns.difference(row))
+        }
+        continue
+      }
       for row in columns.rows(at: index) where columns.time(row) == epoch {
         out.append(body(key, columns.values[row]), epoch, columns.difference(row) * times)
       }
@@ -164,6 +189,7 @@ final class Within<Key: Record, Value: Record, Bound: Record, Time: EpochTime, R
         hub.control.work.readUpdates &+= rows.count
         for row in rows where isBefore(columns.time(row)) {
           out.append(body(key, columns.values[row]), epoch, columns.difference(row) * times)
+          if times < 0, let observer { observer.isOutside(key, columns.values[row], columns.difference(row)) }
         }
       }
     }

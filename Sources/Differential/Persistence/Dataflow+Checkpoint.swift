@@ -15,6 +15,8 @@
   @usableFromInline let load: (_ kept: [Checkpoint.Named], _ fetch: Fetch) throws -> Void
   /// How many rows merges have moved.
   @usableFromInline let moved: () -> Int
+  /// How many updates it holds.
+  @usableFromInline let held: () -> Int
 }
 
 /// Names for parts of a dataflow, the same whenever the same program makes it.
@@ -130,7 +132,7 @@ extension TraceHub {
         name: control.names.claim(kind, name), isTrace: true,
         save: { [weak self] finishesMerges, store in try self?.save(finishesMerges, store) ?? [] },
         load: { [weak self] names, fetch in try self?.load(names, fetch) },
-        moved: { [weak self] in self?.spine.movedRows ?? 0 }))
+        moved: { [weak self] in self?.spine.movedRows ?? 0 }, held: { [weak self] in self?.spine.rowCount ?? 0 }))
   }
 
   private func save(
@@ -166,7 +168,7 @@ extension Inbox {
       StatePart(
         name: scope.control.names.claim("waiting", name.map { $0 + "~" }), isTrace: false,
         save: { [weak self] _, store in try self?.save(store) ?? [] },
-        load: { [weak self] names, fetch in try self?.load(names, fetch) }, moved: { 0 }))
+        load: { [weak self] names, fetch in try self?.load(names, fetch) }, moved: { 0 }, held: { 0 }))
   }
 
   private func save(_ store: (BatchImage) throws -> UInt64) throws -> [Checkpoint.Named] {

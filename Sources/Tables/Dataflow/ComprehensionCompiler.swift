@@ -176,9 +176,12 @@ struct ComprehensionCompiler {
     let rowsAreNew = column.generator == generator
     guard (rowsAreNew ? plan.keep : plan.rightKeep).isEmpty else { return nil }
     let rows = rowsAreNew ? whole(generator) : layout
-    let window = WindowPlan(
+    var window = WindowPlan(
       column: rows.position(of: column), kind: column.kind, relations: windows.map(\.relation),
       bounds: windows.map(\.bound), keep: rowsAreNew ? plan.rightKeep : plan.keep)
+    window.forgets =
+      flow.forgets && WindowMemory.isPossible(window.relations)
+      && comprehension.generators[0...generator].allSatisfy(\.onlyGrows)
     return (window, met, plan)
   }
 

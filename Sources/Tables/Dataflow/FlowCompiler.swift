@@ -29,6 +29,9 @@ final class FlowCompiler {
   private(set) var literals: [(input: Input<Words, UInt32, Int>, rows: LiteralRows, kinds: [ColumnKind])] = []
   private(set) var guards: [LoopGuard] = []
   private(set) var labelOrders: [LabelOrder] = []
+  /// Whether what cannot matter any more, as long as files only grow, is forgotten.
+  let forgets: Bool
+  var forgetting: [any Forgetting] = []
   /// Complaints of rows, each with the rounds in which it is made, by the node that makes them.
   private(set) var complaints: [NodeKey: [Multiset<Words, UInt32, Int>]] = [:]
 
@@ -76,7 +79,8 @@ final class FlowCompiler {
     }
   }
 
-  init(_ evaluator: RowEvaluator, roundLimit: Int) {
+  init(_ evaluator: RowEvaluator, roundLimit: Int, forgets: Bool) {
+    self.forgets = forgets
     self.evaluator = evaluator
     self.roundLimit = roundLimit
   }

@@ -21,12 +21,13 @@ struct GroupCompiler {
   private enum Part {
     case totals([Int])
     case extreme(Int)
+    case top(Int)
     case whole([Int])
 
     var reducers: [Int] {
       switch self {
       case .totals(let some), .whole(let some): some
-      case .extreme(let one): [one]
+      case .extreme(let one), .top(let one): [one]
       }
     }
   }
@@ -76,6 +77,8 @@ struct GroupCompiler {
         slots += wanted
       } else if isPlain, reducer.isExtreme {
         parts.append(.extreme(number))
+      } else if isPlain, reducer.isOrdered(grouping.input.columns.map(\.kind)) {
+        parts.append(.top(number))
       } else {
         whole.append(number)
       }
@@ -102,12 +105,31 @@ struct GroupCompiler {
       let pick = ExtremeStage(
         BindingFunction(grouping.key, layout, flow.evaluator), BindingFunction(function, layout, flow.evaluator), kind,
         flow.errors)
-      let pairs = flow.apply(pick, to: input)
-      let index = flow.arrange(pairs, keyWidth: keyWidth, keep: [keyWidth])
       var isMinimum = false
       if case .minimum = reducer.kind { isMinimum = true }
+      var pairs = flow.apply(pick, to: input)
+      // Where there are many groups, it takes as much to know the best of each as to keep all.
+      if flow.forgets, grouping.key.inputs.isEmpty, grouping.input.onlyGrows, case .root(let rows) = pairs {
+        pairs = .root(flow.forgetting(rows, isMinimum: isMinimum, place: keyWidth))
+      }
+      let index = flow.arrange(pairs, keyWidth: keyWidth, keep: [keyWidth])
       return flow.reduce(
         index, keyWidth: keyWidth, GroupReducer(.extreme(kind, isMinimum: isMinimum)))
+    case .top(let number):
+      let reducer = grouping.reducers[number]
+      guard case .top(let function, let count, _) = reducer.kind else { preconditionFailure("the first of what") }
+      let kinds = columns.map(\.kind)
+      // What decides comes first, and then the row: so the first of a group are its least.
+      let pick = TopStage(
+        BindingFunction(grouping.key, layout, flow.evaluator), BindingFunction(function, layout, flow.evaluator), kinds,
+        flow.errors)
+      let pairs = flow.apply(pick, to: input)
+      let skipped = function.outputs.count
+      let index = flow.arrange(pairs, keyWidth: keyWidth, keep: Array(keyWidth..<keyWidth + skipped + kinds.count))
+      let reduction = ReducerFunction(reducer, flow.evaluator)
+      return flow.reduce(
+        index, keyWidth: keyWidth,
+        GroupReducer(.top(reduction, count: count, skipped: skipped, kinds: kinds, flow.errors)))
     case .whole(let numbers):
       let reducers = numbers.map { grouping.reducers[$0] }
       var needed: Set<Int> = []
@@ -153,6 +175,15 @@ extension Reducer {
     }
   }
 
+  /// Whether it is some first rows, and the order is one of words. Strings have none, and of floats there are two that are equal.
+  fileprivate func isOrdered(_ kinds: [ColumnKind]) -> Bool {
+    guard conditions.isEmpty, case .top(let function, let count, _) = kind, count > 0, !function.canFail else {
+      return false
+    }
+    return function.outputs.allSatisfy { $0 == .int || $0 == .bool }
+      && kinds.allSatisfy { $0 == .int || $0 == .bool || $0 == .float }
+  }
+
   fileprivate func columnsRead(of width: Int) -> Set<Int> {
     var columns = Set((conditions + [function].compactMap { $0 }).flatMap { $0.inputs.map(\.column) })
     switch kind {
@@ -185,6 +216,40 @@ final class FaultStage: Stage {
       return out.appendAside(cell.record)
     }
     for index in 0..<places.count { scratch[index] = row[places[index]] }
+    out.append(scratch.record)
+  }
+}
+
+/// The words of a key, those by which the rows of a group are ordered, and the row, all in the order of words.
+final class TopStage: Stage {
+  private let key: BindingFunction
+  private let value: BindingFunction
+  private let kinds: [ColumnKind]
+  private let errors: ErrorTable
+  private let scratch: RecordBuffer
+
+  init(_ key: BindingFunction, _ value: BindingFunction, _ kinds: [ColumnKind], _ errors: ErrorTable) {
+    self.key = key
+    self.value = value
+    self.kinds = kinds
+    self.errors = errors
+    scratch = RecordBuffer(key.outputCount + value.outputCount + kinds.count)
+  }
+
+  func process<T: Timestamp>(_ row: Words, _ out: inout Expansion<Words, Words, T, Int>) {
+    switch key.apply(row) {
+    case .success(let words): for index in 0..<key.outputCount { scratch[index] = words[index] }
+    case .failure(let error): return out.appendAside(errors.record(of: error))
+    }
+    switch value.apply(row) {
+    case .success(let words):
+      for index in 0..<value.outputCount {
+        scratch[key.outputCount + index] = ExtremeStage.ordered(words[index], value.function.outputs[index])
+      }
+    case .failure(let error): return out.appendAside(errors.record(of: error))
+    }
+    let start = key.outputCount + value.outputCount
+    for index in 0..<kinds.count { scratch[start + index] = ExtremeStage.ordered(row[index], kinds[index]) }
     out.append(scratch.record)
   }
 }

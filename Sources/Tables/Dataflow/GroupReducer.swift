@@ -150,6 +150,8 @@ final class GroupReducer {
     case extreme(ColumnKind, isMinimum: Bool)
     /// The same for the least, which is all that comes out.
     case least(ColumnKind)
+    /// The first rows of the group. Values are so many words that decide, and all columns of the input, in the order of words.
+    case top(ReducerFunction, count: Int, skipped: Int, kinds: [ColumnKind], ErrorTable)
     /// Values are some of the columns of the input, whose kinds are all given.
     case whole([ReducerFunction], keep: [Int], kinds: [ColumnKind], ErrorTable)
   }
@@ -161,7 +163,7 @@ final class GroupReducer {
   init(_ kind: Kind) {
     self.kind = kind
     switch kind {
-    case .extreme: width = 2
+    case .extreme, .top: width = 2
     case .least: width = 1
     case .whole(let functions, keep: _, kinds: _, _): width = functions.count + 1
     }
@@ -181,6 +183,18 @@ final class GroupReducer {
         ? indices.first { group[$0].difference > 0 } : indices.last { group[$0].difference > 0 }
       guard let found else { return }
       scratch[1] = ExtremeStage.unordered(group[found].value[0], kind)
+    case .top(let function, let count, let skipped, let kinds, let errors):
+      var rows = RowList(kinds)
+      for entry in group where entry.difference > 0 && rows.count < count {
+        let row = kinds.indices.map { ExtremeStage.unordered(entry.value[skipped + $0], kinds[$0]) }
+        for _ in 0..<min(entry.difference, count - rows.count) { rows.append(row) }
+      }
+      guard rows.count > 0 else { return }
+      do throws(RowError) {
+        scratch[1] = try function.reduce(rows, Array(0..<rows.count))
+      } catch {
+        scratch[0] = errors.record(of: error)[0] + 1
+      }
     case .whole(let functions, let keep, let kinds, let errors):
       var rows = RowList(kinds)
       var row = [UInt64](repeating: 0, count: kinds.count)
@@ -216,6 +230,9 @@ struct GroupReduction: Reduction {
     case .least:
       reach = .least(1)
       leastDecides = true
+    case .top(_, let count, skipped: _, kinds: _, _):
+      reach = .least(count)
+      leastDecides = false
     case .whole:
       reach = .all
       leastDecides = false

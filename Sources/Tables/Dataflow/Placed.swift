@@ -35,4 +35,8 @@ enum Unsupported: Error {
   case malformed
   /// What an earlier process has kept cannot be read.
   case unreadable(String)
+  /// What was kept rests on something that is no longer so, and cannot be corrected: it has to be made again.
+  case outdated
+  /// Rows were forgotten that matter again.
+  case missesRows
 }

@@ -22,6 +22,7 @@ final class RelationFlow {
   private let errors: ErrorTable
   private let guards: [LoopGuard]
   private let labelOrders: [LabelOrder]
+  private let forgetting: [any Forgetting]
   private let inputs: [FileTable: Input<Words, UInt32, Int>]
   private let literals: [(input: Input<Words, UInt32, Int>, rows: LiteralRows, kinds: [ColumnKind])]
   private let strings: any RowStrings
@@ -38,9 +39,12 @@ final class RelationFlow {
     var complaints: [[UInt64]: Int] = [:]
   }
 
+  /// - Parameter forgets: whether rows that cannot matter any more, as long as files only grow, are forgotten. It cannot be kept then.
   /// - Throws: ``Unsupported`` if one of them is what only an evaluation from nothing can do.
-  init(_ relations: [Relation], _ evaluator: RowEvaluator, roundLimit: Int) throws(Unsupported) {
-    let compiler = FlowCompiler(evaluator, roundLimit: roundLimit)
+  init(
+    _ relations: [Relation], _ evaluator: RowEvaluator, roundLimit: Int, forgets: Bool = false
+  ) throws(Unsupported) {
+    let compiler = FlowCompiler(evaluator, roundLimit: roundLimit, forgets: forgets)
     var rows: [Multiset<Words, UInt32, Int>] = []
     for relation in relations { rows.append(try compiler.rows(of: relation)) }
     collected = rows.map { _ in Collected() }
@@ -65,6 +69,7 @@ final class RelationFlow {
     errors = compiler.errors
     guards = compiler.guards
     labelOrders = compiler.labelOrders
+    forgetting = compiler.forgetting
     inputs = compiler.sources
     tables = compiler.tables
     literals = compiler.literals
@@ -123,6 +128,9 @@ final class RelationFlow {
   /// Records that operators have touched in this process.
   var touchedRecords: Int { flow.work.touchedUpdates }
 
+  /// Records that operators hold.
+  var heldRecords: Int { flow.heldUpdates }
+
   /// Rows that come or go with the next update.
   func add(_ rows: RowList, to table: FileTable, times: Int) {
     guard let input = inputs[table], rows.count > 0 else { return }
@@ -140,6 +148,7 @@ final class RelationFlow {
     epoch += 1
     for input in inputs.values { input.advance(to: epoch) }
     for (input, _, _) in literals { input.advance(to: epoch) }
+    for memory in forgetting { memory.advance(to: epoch) }
     return flow.step(while: mayContinue)
   }
 
@@ -150,13 +159,15 @@ final class RelationFlow {
   /// last.
   ///
   /// - Complexity: in proportion to what changes, with what a loop touches on its way.
-  /// - Throws: ``Unsupported`` where the program's own rows are damaged.
+  /// - Throws: ``Unsupported`` where the program's own rows are damaged, or something that was forgotten matters again.
   func update(_ index: Int = 0, while mayContinue: @escaping () -> Bool) throws(Unsupported) -> Outcome {
     if !hasBegun { try begin() }
     epoch += 1
     for input in inputs.values { input.advance(to: epoch) }
     for (input, _, _) in literals { input.advance(to: epoch) }
+    for memory in forgetting { memory.advance(to: epoch) }
     guard flow.step(while: { [self] in mayContinue() && !isEndless }) || isEndless else { return .stopped }
+    if forgetting.contains(where: { $0.isMissed }) { throw .missesRows }
     guard isSound, collected[index].complaints.isEmpty else { return .undecided }
     defer { collected[index].changes = [:] }
     return .changes(collected[index].changes.map { ($0.key, $0.value) })

@@ -48,6 +48,8 @@ package final class ResidentTables {
   private var entries: [Digest: Entry] = [:]
   /// Relations that have had a part in a dataflow that came to nothing: each has one of its own.
   private var alone: Set<Digest> = []
+  /// Relations for which something mattered again that had been forgotten: they keep all from then on.
+  private var remembering: Set<Digest> = []
   private var uses = 0
 
   private final class Entry {
@@ -98,10 +100,16 @@ package final class ResidentTables {
         }
         break
       } catch {
+        if case .missesRows = error, let kept = entries[relation.key]?.kept {
+          remembering.formUnion(kept.relations.map(\.key))
+        }
         // It is not known what has been taken in; and whoever evaluates from nothing says what is wrong.
         forget(relation)
         // What was kept and cannot be read is made again.
-        if case .unreadable = error { continue }
+        switch error {
+        case .unreadable, .outdated, .missesRows: continue
+        case .form, .malformed: break
+        }
         break
       }
     }
@@ -110,6 +118,16 @@ package final class ResidentTables {
     let evaluation = Evaluation(roundLimit: roundLimit) { known[$0] ?? [] }
     defer { dropped = evaluation.dropped }
     return try evaluation.output(of: relation, form)
+  }
+
+  /// Rows of files and records of operators that are in memory, but for the outputs.
+  ///
+  /// - Complexity: O(chunks and batches).
+  package var heldRecords: Int {
+    var seen: Set<ObjectIdentifier> = []
+    return entries.values.reduce(0) { sum, entry in
+      seen.insert(ObjectIdentifier(entry)).inserted ? sum + entry.kept.heldRecords : sum
+    }
   }
 
   private func note(_ work: Work, since before: Work) {
@@ -136,13 +154,18 @@ package final class ResidentTables {
     var made: KeptRelation?
     hasResumed = false
     // One of the others may be what no dataflow is made for.
-    if relations.count > 1 { made = try? KeptRelation(relations, roundLimit: roundLimit) }
+    let forgets = remembering.isDisjoint(with: relations.map(\.key))
+    if relations.count > 1 { made = try? KeptRelation(relations, roundLimit: roundLimit, forgets: forgets) }
     if made == nil, isFirst, let shelf = shelf(relation) {
       made = try? KeptRelation.resumed(relation, roundLimit: roundLimit, from: shelf)
       hasResumed = made != nil
     }
     let entry: Entry
-    if let made { entry = Entry(made) } else { entry = Entry(try KeptRelation(relation, roundLimit: roundLimit)) }
+    if let made {
+      entry = Entry(made)
+    } else {
+      entry = Entry(try KeptRelation([relation], roundLimit: roundLimit, forgets: forgets))
+    }
     entry.lastUse = uses
     for relation in entry.kept.relations { entries[relation.key] = entry }
     if entries.count > Self.entryLimit, let oldest = entries.values.min(by: { $0.lastUse < $1.lastUse }) {

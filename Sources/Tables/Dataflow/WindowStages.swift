@@ -12,6 +12,8 @@ struct WindowPlan {
   var bounds: [RowFunction]
   /// What is taken of the rows.
   var keep: [Int]
+  /// Whether rows that the bounds have left behind are forgotten.
+  var forgets = false
 }
 
 /// Makes of a row the word that it is ordered by, and what is kept of it.
@@ -83,7 +85,7 @@ extension FlowCompiler {
         }
       }
     }
-    let result = rows.map { rowStage($0) }.arrangeByKey().within(made.arrangeBySelf(), turns: turns) { key, bound in
+    func admits(_ key: Words, _ bound: Words) -> Bool {
       for (index, relation) in relations.enumerated() {
         let holds =
           switch relation {
@@ -95,9 +97,23 @@ extension FlowCompiler {
         if !holds { return false }
       }
       return true
-    } _: { _, value in
-      value
     }
+    var keyed = rows.map { rowStage($0) }
+    var observer: RangeObserver<Words, Words, Words>?
+    if plan.forgets {
+      let (input, taken) = flow.input(Pair<Words, Words>.self)
+      keyed = keyed.concat(taken)
+      let memory = WindowMemory(relations, input)
+      forgetting.append(memory)
+      observer = RangeObserver {
+        memory.see($0)
+      } isOutside: {
+        memory.forget($0, $1, $2)
+      }
+    }
+    let result = keyed.arrangeByKey().within(
+      made.arrangeBySelf(), turns: turns, admits: admits, observer: observer
+    ) { _, value in value }
     return .root(result)
   }
 }

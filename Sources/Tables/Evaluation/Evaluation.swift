@@ -1,18 +1,6 @@
 package import BuildGraph
 package import Language
 
-/// A file of a table's source, as it is now.
-package struct InputFile: Sendable {
-  /// Relative to the folder that the program names, or the file's own name.
-  package var path: ByteString
-  package var bytes: [UInt8]
-
-  package init(path: ByteString, bytes: [UInt8]) {
-    self.path = path
-    self.bytes = bytes
-  }
-}
-
 /// Evaluates relations from nothing.
 ///
 /// Each node is evaluated once, and in a loop once for each round in which what it reads has changed. Joins go by hashed keys.
@@ -137,8 +125,9 @@ package final class Evaluation {
     let reader = TableReader(table, strings)
     for part in table.parts {
       for file in try source(part) {
+        let bytes = try file.bytes()
         do throws(ReadingError) {
-          try file.bytes.withUnsafeBufferPointer { (bytes) throws(ReadingError) in
+          try bytes.withUnsafeBufferPointer { (bytes) throws(ReadingError) in
             try reader.read(bytes, path: file.path, into: &reading)
           }
         } catch {

@@ -1,4 +1,4 @@
-import Language
+package import Language
 
 extension Relation {
   /// Calls `body` with it and all that it is made of, each node once, in an order that is the same for relations that are the same.
@@ -27,7 +27,7 @@ extension Relation {
   }
 
   /// The tables of files that it reads, once for each node.
-  var fileTables: [FileTable] {
+  package var fileTables: [FileTable] {
     sources.compactMap { source in if case .files(let table) = source.operation { table } else { nil } }
   }
 }

@@ -10,7 +10,8 @@ final class KeptRelation {
   /// What changed in the files since the last time, not yet fed.
   private struct Change {
     var table: Int
-    var files: [ByteString: ChunkedFile]
+    var files: [ByteString: ChunkedFile] = [:]
+    var tails: [ByteString: TailedFile] = [:]
     var removed: [RowList] = []
     var added: [RowList] = []
     var parsedBytes = 0
@@ -21,6 +22,8 @@ final class KeptRelation {
   private let outputs: [SortedOutput]
   /// By table of the flow: each file by the number of its part and its path.
   private(set) var files: [[ByteString: ChunkedFile]]
+  /// The same, of those that only grow and are not read whole.
+  private var tails: [[ByteString: TailedFile]]
   /// Which they were when it was made; the tables of the flow are theirs. More than one only in a process that stays: what
   /// is kept for a later one is kept for each relation by itself.
   let relations: [Relation]
@@ -36,15 +39,20 @@ final class KeptRelation {
     try self.init([relation], roundLimit: roundLimit, chunking: chunking)
   }
 
-  /// - Parameter relations: of the same files.
+  /// - Parameters:
+  ///   - relations: of the same files.
+  ///   - forgets: whether rows that cannot matter any more, as long as files only grow, are forgotten. It cannot be kept then.
   /// - Throws: ``Unsupported`` if one of them is what only an evaluation from nothing can do.
-  init(_ relations: [Relation], roundLimit: Int, chunking: Chunking = .standard) throws(Unsupported) {
+  init(
+    _ relations: [Relation], roundLimit: Int, chunking: Chunking = .standard, forgets: Bool = false
+  ) throws(Unsupported) {
     self.relations = relations
     self.chunking = chunking
-    flow = try RelationFlow(relations, RowEvaluator(strings: strings), roundLimit: roundLimit)
+    flow = try RelationFlow(relations, RowEvaluator(strings: strings), roundLimit: roundLimit, forgets: forgets)
     let strings = strings
     outputs = relations.map { SortedOutput($0.columns, strings) }
     files = Array(repeating: [:], count: flow.tables.count)
+    tails = Array(repeating: [:], count: flow.tables.count)
   }
 
   /// With the strings of an earlier process: those that the relation itself has must get the numbers that they had.
@@ -59,6 +67,7 @@ final class KeptRelation {
     outputs = [SortedOutput(relation.columns, strings)]
     outputs[0].shelf = shelf
     files = Array(repeating: [:], count: flow.tables.count)
+    tails = Array(repeating: [:], count: flow.tables.count)
   }
 
   var relation: Relation { relations[0] }
@@ -67,7 +76,10 @@ final class KeptRelation {
   func adopt(_ files: [[ByteString: ChunkedFile]]) { self.files = files }
 
   /// Malformed records that are left out.
-  var dropped: Int { files.reduce(0) { sum, files in files.values.reduce(sum) { $0 + $1.dropped } } }
+  var dropped: Int {
+    let chunked = files.reduce(0) { sum, files in files.values.reduce(sum) { $0 + $1.dropped } }
+    return tails.reduce(chunked) { sum, tails in tails.values.reduce(sum) { $0 + $1.dropped } }
+  }
 
   /// The table after the files became what they are now.
   enum Outcome {
@@ -124,36 +136,93 @@ final class KeptRelation {
     var changes: [Change] = []
     for (index, table) in try tables(of: current, relation).enumerated() {
       let kinds = table.columns.map(\.kind)
-      var gone = files[index]
-      var change = Change(table: index, files: [:])
+      var change = Change(table: index)
       for (part, input) in table.parts.enumerated() {
         for file in source[input] ?? [] {
           // The same path may occur in several parts, or several times in one.
           let name = ByteString("\(part)/") + file.path
-          guard change.files[name] == nil else { throw .form("two files of one name") }
-          let known =
-            gone.removeValue(forKey: name)
-            ?? ChunkedFile(flow.tables[index], strings, path: file.path, chunking: chunking)
-          let made: (removed: [KeptRows], added: [KeptRows])
-          do throws(ReadingError) {
-            made = try file.bytes.withUnsafeBufferPointer { (bytes) throws(ReadingError) in try known.update(bytes) }
-          } catch {
-            throw .malformed
+          guard change.files[name] == nil, change.tails[name] == nil else { throw .form("two files of one name") }
+          switch file.content {
+          case .growing(let growing): try follow(file, growing, name, &change)
+          case .bytes(let bytes): try read(bytes, file.path, name, &change)
           }
-          var difference = RowDifference(kinds)
-          for rows in made.removed { difference.removed.append(try load(rows, kinds)) }
-          for rows in made.added { difference.added.append(try load(rows, kinds)) }
-          let (removed, added) = difference.remaining()
-          change.removed += removed
-          change.added += added
-          change.files[name] = known
-          change.parsedBytes += known.bytesRead
         }
       }
-      for file in gone.values { for rows in file.rows { change.removed.append(try load(rows, kinds)) } }
+      for (name, file) in files[index] where change.files[name] == nil && change.tails[name] == nil {
+        for rows in file.rows { change.removed.append(try load(rows, kinds)) }
+      }
+      // Which rows these have made is not known any more.
+      guard tails[index].keys.allSatisfy({ change.tails[$0] != nil }) else { throw .outdated }
       changes.append(change)
     }
     return changes
+  }
+
+  private func read(
+    _ bytes: [UInt8], _ path: ByteString, _ name: ByteString, _ change: inout Change
+  ) throws(Unsupported) {
+    let table = flow.tables[change.table]
+    let known = files[change.table][name] ?? ChunkedFile(table, strings, path: path, chunking: chunking)
+    let made: (removed: [KeptRows], added: [KeptRows])
+    do throws(ReadingError) {
+      made = try bytes.withUnsafeBufferPointer { (bytes) throws(ReadingError) in try known.update(bytes) }
+    } catch {
+      throw .malformed
+    }
+    let kinds = table.columns.map(\.kind)
+    var difference = RowDifference(kinds)
+    for rows in made.removed { difference.removed.append(try load(rows, kinds)) }
+    for rows in made.added { difference.added.append(try load(rows, kinds)) }
+    let (removed, added) = difference.remaining()
+    change.removed += removed
+    change.added += added
+    change.files[name] = known
+    change.parsedBytes += known.bytesRead
+  }
+
+  /// Reads what was added to a file that only grows.
+  private func follow(
+    _ file: InputFile, _ growing: GrowingFile, _ name: ByteString, _ change: inout Change
+  ) throws(Unsupported) {
+    let table = flow.tables[change.table]
+    do {
+      guard let known = tails[change.table][name] else { return try beginToFollow(file, growing, name, &change) }
+      guard case .rows(let removed, let added) = try known.update(growing) else { throw Unsupported.outdated }
+      var difference = RowDifference(table.columns.map(\.kind))
+      difference.removed = removed
+      difference.added = added
+      let (gone, new) = difference.remaining()
+      change.removed += gone
+      change.added += new
+      change.tails[name] = known
+      change.parsedBytes += known.bytesRead
+    } catch let error as Unsupported {
+      throw error
+    } catch is SystemError {
+      throw .outdated
+    } catch {
+      throw .malformed
+    }
+  }
+
+  private func beginToFollow(
+    _ file: InputFile, _ growing: GrowingFile, _ name: ByteString, _ change: inout Change
+  ) throws {
+    let table = flow.tables[change.table]
+    let canFollow = try table.appends && TailedFile.canFollow(growing)
+    if canFollow, files[change.table][name] == nil {
+      let new = TailedFile(table, strings, path: file.path, growing)
+      guard case .rows(_, let added) = try new.update(growing) else { throw Unsupported.outdated }
+      change.added += added
+      change.tails[name] = new
+      change.parsedBytes += new.bytesRead
+      return
+    }
+    // An earlier process has read it in chunks. Once all is known to be as it is now, they are not needed any longer.
+    try read(try growing.bytes(0..<growing.size), file.path, name, &change)
+    guard canFollow, let chunked = change.files.removeValue(forKey: name) else { return }
+    let last = try chunked.last.map { try load($0.rows, table.columns.map(\.kind)) }
+    change.tails[name] = TailedFile(after: chunked, last: last, growing)
   }
 
   private func load(_ rows: KeptRows, _ kinds: [ColumnKind]) throws(Unsupported) -> RowList {
@@ -170,6 +239,7 @@ final class KeptRelation {
   /// - Returns: false if it was told to stop.
   private func feed(_ change: Change, while mayContinue: @escaping () -> Bool) throws(Unsupported) -> Bool {
     files[change.table] = change.files
+    tails[change.table] = change.tails
     let table = flow.tables[change.table]
     var waiting = 0
     for (lists, times) in [(change.removed, -1), (change.added, 1)] {
@@ -184,6 +254,14 @@ final class KeptRelation {
     parsedBytes += change.parsedBytes
     changedRows += (change.removed + change.added).reduce(0) { $0 + $1.count }
     return true
+  }
+
+  /// Rows of files and records of operators that are in memory.
+  var heldRecords: Int {
+    let rows = files.reduce(0) { sum, files in
+      files.values.reduce(sum) { sum, file in file.rows.reduce(sum) { $0 + $1.count } }
+    }
+    return flow.heldRecords + rows
   }
 
   /// Work so far.

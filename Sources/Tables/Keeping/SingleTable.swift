@@ -109,7 +109,7 @@ package final class SingleTable {
       switch error {
       case .unreadable(let reason): return .refused(reason)
       // Whoever evaluates from nothing says what is wrong.
-      case .form, .malformed: return .undecided
+      case .form, .malformed, .outdated, .missesRows: return .undecided
       }
     }
   }

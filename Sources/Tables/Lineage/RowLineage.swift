@@ -99,8 +99,9 @@ extension Evaluation {
     let reader = TableReader(table, strings)
     for input in table.parts {
       for file in try files(of: input) {
+        let bytes = try file.bytes()
         do throws(ReadingError) {
-          try file.bytes.withUnsafeBufferPointer { (bytes) throws(ReadingError) in
+          try bytes.withUnsafeBufferPointer { (bytes) throws(ReadingError) in
             let found = try reader.locate(wanted, bytes, path: file.path, limit: limit - result.records.count)
             result.recordCount += found.count
             for (line, text) in found.places {

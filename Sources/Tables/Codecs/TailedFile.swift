@@ -1,0 +1,115 @@
+import BuildGraph
+import Diagnostics
+import Language
+
+/// A file of a table that only grows, as it was read last: where reading goes on, and none of the rows that it has made but those of a
+/// record that ends with the file and not with its line.
+///
+/// It takes the same memory however long the file is. What was read cannot be taken back by it: who finds that the file is another
+/// one has to begin anew. For one thread at a time.
+final class TailedFile {
+  /// What came of an update.
+  enum Change {
+    /// Rows that are there no more, and rows that are new.
+    case rows(removed: [RowList], added: [RowList])
+    /// It does not begin with what was read before. Nothing has been taken in.
+    case isAnother
+  }
+
+  private let reader: TableReader
+  private let path: ByteString
+  private let generation: Int
+  /// Of the file when it was read last, in bytes.
+  private var size = 0
+  /// Where the record begins that is to be read next.
+  private var start = 0
+  private var entry: ChunkedFile.Entry
+  /// What the record comes to that ends with the file.
+  private var last: RowList?
+  private var lastDropped = 0
+  private var droppedBefore = 0
+  /// Bytes that the last update had to read.
+  private(set) var bytesRead = 0
+
+  /// How much of a file is read at once.
+  static let sliceBytes = 4 << 20
+
+  /// Of which nothing has been read.
+  init(_ table: FileTable, _ strings: StringDictionary, path: ByteString, _ file: GrowingFile) {
+    reader = TableReader(table, strings)
+    self.path = path
+    generation = file.generation
+    entry = ChunkedFile.Entry(state: ScanState(table))
+  }
+
+  /// Goes on where a file was read to in chunks, up to its end.
+  ///
+  /// - Parameter last: the rows of the record that ends with the file.
+  init(after file: ChunkedFile, last: RowList?, _ growing: GrowingFile) {
+    reader = file.reader
+    path = file.path
+    generation = growing.generation
+    size = growing.size
+    entry = file.pieces.last?.exit ?? ChunkedFile.Entry(state: ScanState(file.reader.table))
+    start = size - (entry.begun?.count ?? 0)
+    entry.begun = nil
+    self.last = last
+    lastDropped = file.last?.dropped ?? 0
+    droppedBefore = file.dropped - lastDropped
+  }
+
+  /// Records that are malformed and dropped.
+  var dropped: Int { droppedBefore + lastDropped }
+
+  /// Whether a file can be read like this: what is packed has to be unpacked from its first byte on.
+  ///
+  /// - Throws: what reading throws.
+  static func canFollow(_ file: GrowingFile) throws(SystemError) -> Bool {
+    try file.bytes(0..<min(4, file.size)).withUnsafeBufferPointer { !Compression.isPacked($0) }
+  }
+
+  /// Reads what was added.
+  ///
+  /// - Throws: the first malformed record, unless these are dropped, or what reading throws; it is of no use then.
+  /// - Complexity: O(bytes that were added).
+  func update(_ file: GrowingFile) throws -> Change {
+    bytesRead = 0
+    guard file.generation == generation, file.size >= size else { return .isAnother }
+    if file.size == size { return .rows(removed: [], added: []) }
+    var added: [RowList] = []
+    var rest: [UInt8] = []
+    var position = start
+    while position < file.size {
+      let next = position..<min(file.size, position + Self.sliceBytes)
+      rest += try file.bytes(next)
+      position = next.upperBound
+      bytesRead += next.count
+      let (rows, length) = try rest.withUnsafeBufferPointer { try read($0, isEnd: false, &entry, &droppedBefore) }
+      if rows.count > 0 { added.append(rows) }
+      rest.removeFirst(length)
+      start += length
+    }
+    var removed: [RowList] = []
+    if let last { removed.append(last) }
+    last = nil
+    lastDropped = 0
+    if !rest.isEmpty {
+      var end = entry
+      let (rows, _) = try rest.withUnsafeBufferPointer { try read($0, isEnd: true, &end, &lastDropped) }
+      last = rows
+      added.append(rows)
+    }
+    size = file.size
+    return .rows(removed: removed, added: added)
+  }
+
+  private func read(
+    _ bytes: UnsafeBufferPointer<UInt8>, isEnd: Bool, _ entry: inout ChunkedFile.Entry, _ dropped: inout Int
+  ) throws -> (rows: RowList, length: Int) {
+    var sink = RowSink(reader.table, reader.strings, path, Reading(reader.table), record: entry.record)
+    let length = try reader.scan(bytes, from: 0, &entry.state, isEnd: isEnd, &sink)
+    if reader.table.numberColumn != nil { entry.record = sink.record }
+    dropped += sink.reading.dropped
+    return (sink.reading.rows, length)
+  }
+}
