@@ -31,6 +31,8 @@ extension BuildRun {
     for (index, source) in graph.sources.enumerated() {
       let id = SourceID(index: UInt32(index))
       guard case .path(let path) = source.place, concerns(paths, path, source.kind) else { continue }
+      // What was added is for the next round.
+      if hasOnlyGrown(id, path, new) { continue }
       switch source.kind {
       case .file: unplaced.remove(path)
       case .folder: unplaced = unplaced.filter { !$0.isAt(orBelow: path) }
@@ -41,6 +43,16 @@ extension BuildRun {
     changes.leave(new.filter { unplaced.contains($0.path) })
     heard += paths.subtracting(unplaced).sorted()
     readAgain(stale)
+  }
+
+  private func hasOnlyGrown(_ id: SourceID, _ path: Path, _ changes: [PathChange]) -> Bool {
+    guard grows(id) else { return false }
+    for change in changes where change.path == path {
+      guard change.kind == .written || change.kind == .modified else { return false }
+    }
+    guard let record = record(of: id) else { return true }
+    guard case .file(_, let old) = record, case .file(let hint) = world.fileSystem.look(at: path) else { return false }
+    return hint.size > old.hint.size && hint.hasOnlyGrown(since: old.hint)
   }
 
   private func concerns(_ changed: Set<Path>, _ path: Path, _ kind: ArtifactKind) -> Bool {
@@ -74,12 +86,14 @@ extension BuildRun {
   /// Reads sources that were read already.
   func readAgain(_ ids: [SourceID]) {
     let checks = ids.compactMap { id in
-      record(of: id).map { StepJob.Check(id: id, source: graph.sources[Int(id.index)], record: $0) }
+      record(of: id).map {
+        StepJob.Check(id: id, source: graph.sources[Int(id.index)], record: $0, grows: grows(id))
+      }
     }
     guard !checks.isEmpty else { return }
     let reader = reader
     inBackground {
-      .readAgain(checks.compactMap { reader.change(of: $0.id, $0.source, since: $0.record) })
+      .readAgain(checks.compactMap { reader.change(of: $0.id, $0.source, since: $0.record, grows: $0.grows) })
     }
   }
 

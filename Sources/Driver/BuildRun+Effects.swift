@@ -116,7 +116,7 @@ extension BuildRun {
     }
     let requests = ids.map { id in
       let source = graph.sources[Int(id.index)]
-      return SourceReader.Request(id: id, source: source, known: known)
+      return SourceReader.Request(id: id, source: source, known: known, grows: grows(id))
     }
     let reader = reader
     inBackground { .read(reader.read(requests)) }

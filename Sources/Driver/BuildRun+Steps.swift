@@ -46,12 +46,17 @@ extension BuildRun {
       if options.explains { explain(step, launch.key, label) }
       var request = RunRequest(
         reads, work, exec: exec, staging: engine.staging(of: step, exec), run: run, options: options)
-      if case .table(let table) = work { request.companions = companions(of: table) }
+      if case .table(let table) = work {
+        request.companions = companions(of: table)
+        for (place, input) in table.inputs.enumerated() { request.inputs[place].grownTo = grownSize(of: input) }
+      }
       place(&request, placement, launch, exec, reads.sources)
       let job = StepJob(
         step: step, request: request,
         checks: reads.sources.compactMap { id in
-          record(of: id).map { StepJob.Check(id: id, source: graph.sources[Int(id.index)], record: $0) }
+          record(of: id).map {
+            StepJob.Check(id: id, source: graph.sources[Int(id.index)], record: $0, grows: grows(id))
+          }
         },
         repetition: try repetition(of: work))
       start(job)
@@ -59,6 +64,14 @@ extension BuildRun {
       hasStarted = true
     }
     if hasStarted { try drain() }
+  }
+
+  /// Of an input that only grows: how many bytes of it this build means.
+  private func grownSize(of input: Exec.Input) -> Int64? {
+    guard case .source(let id) = input.reference, grows(id), case .file(_, let observation)? = record(of: id) else {
+      return nil
+    }
+    return observation.artifact.size
   }
 
   /// The plans of all tables that are made from the inputs of one.

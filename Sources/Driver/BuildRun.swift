@@ -44,6 +44,8 @@ final class BuildRun {
   var graph = FlowGraph()
   /// The tables of the graph when it had so many steps.
   var tables: (stepCount: Int, byInputs: [Set<Exec.Input>: [TablePlan]]) = (0, [:])
+  /// The sources that only grow, in the graph when it had so many steps.
+  private var growing: (stepCount: Int, sources: Set<SourceID>) = (0, [])
   var launches: [StepID: Launch] = [:]
   var runs: [StepID: (run: RunID, startedAt: Double)] = [:]
   var ended: [StepID: (run: RunID, outcome: RunOutcome)] = [:]
@@ -372,13 +374,23 @@ final class BuildRun {
     Int(id.index) < records.count ? records[Int(id.index)] : nil
   }
 
+  /// Whether it is promised of a source that it only grows.
+  ///
+  /// - Complexity: O(graph) once, and again when steps have been added.
+  func grows(_ id: SourceID) -> Bool {
+    if growing.stepCount != graph.steps.count { growing = (graph.steps.count, graph.growingSources) }
+    return growing.sources.contains(id)
+  }
+
   func setRecord(_ record: SourceRecord?, of id: SourceID) {
     if records.count <= Int(id.index) {
       records += repeatElement(nil, count: max(graph.sources.count, Int(id.index) + 1) - records.count)
     }
     records[Int(id.index)] = record
     // Of a file that is as it was when it was looked at the record says all; else both are kept, and no snapshot is written.
-    if case .file(_, let observation)? = record, looks[id] == .file(observation.hint) {
+    if case .file(_, let observation)? = record, case .file(let seen)? = looks[id],
+      seen == observation.hint || grows(id) && observation.hint.hasOnlyGrown(since: seen)
+    {
       looks[id] = nil
       if looks.isEmpty { looks = [:] }
     }

@@ -95,6 +95,8 @@ struct PartialPlanner {
       changed.formUnion(sources)
     }
     for case .source(let id) in graph.fresh { changed.insert(id) }
+    // Whoever has evaluated the program knows of what is behind tables whether it only grows, and reads less of it.
+    if !graph.isEvaluated, try restsATable(on: changed) { return nil }
     guard let different = try observe(changed.sorted()) else { return nil }
     let roots =
       different.map(GraphNode.source) + graph.header.staleSteps.map(GraphNode.step) + more.sorted() + graph.fresh
@@ -132,6 +134,18 @@ struct PartialPlanner {
     return try part(
       affected: Set(closure), entries: entries.keys.sorted().compactMap { entries[$0] },
       expectingOthersThan: Set(different), changed: changed.sorted())
+  }
+
+  private mutating func restsATable(on sources: Set<SourceID>) throws(SystemError) -> Bool {
+    guard !sources.isEmpty else { return false }
+    let steps = try graph.closure(over: sources.sorted().map(GraphNode.source)).filter { node in
+      if case .step = node { true } else { false }
+    }
+    try graph.prefetch(steps, states: false)
+    for node in steps {
+      if case .step(let step, _) = try definition(of: node).content, case .table = step.work { return true }
+    }
+    return false
   }
 
   /// Whether a file of the program differs in comments and empty lines only.
@@ -186,7 +200,11 @@ struct PartialPlanner {
     }
     known = try store.sources(at: paths.files, below: paths.folders)
     let reader = SourceReader(fileSystem: fileSystem, now: now)
-    let found = reader.read(wanted.map { SourceReader.Request(id: $0.request, source: $0.source, known: known) })
+    let growing = graph.growing
+    let found = reader.read(
+      wanted.map {
+        SourceReader.Request(id: $0.request, source: $0.source, known: known, grows: growing.contains($0.request))
+      })
     var different: [SourceID] = []
     for (reply, wanted) in zip(found, wanted) {
       replies[reply.id] = reply

@@ -11,6 +11,8 @@ protocol PlannedGraph: AnyObject {
   var fresh: [GraphNode] { get }
   /// Whether an evaluation has just said all of this: what it says of the program's files and of tables needs no proof.
   var isEvaluated: Bool { get }
+  /// Sources that only grow, as far as that is known.
+  var growing: Set<SourceID> { get }
 
   /// Makes ready what is asked about many nodes next.
   func prefetch(_ nodes: [GraphNode], states: Bool) throws(SystemError)
@@ -29,4 +31,5 @@ protocol PlannedGraph: AnyObject {
 extension PersistedGraph: PlannedGraph {
   var fresh: [GraphNode] { [] }
   var isEvaluated: Bool { false }
+  var growing: Set<SourceID> { [] }
 }

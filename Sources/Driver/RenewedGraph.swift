@@ -10,6 +10,7 @@ final class RenewedGraph: PlannedGraph {
   let header: GraphHeader
   let fresh: [GraphNode]
   let isEvaluated = true
+  let growing: Set<SourceID>
   let printed: [String]
   /// What loading and evaluation said.
   let sayings: [Diagnostic]
@@ -87,6 +88,7 @@ final class RenewedGraph: PlannedGraph {
     self.recorder = recorder
     self.wanted = wanted
     graph = result.graph
+    growing = graph.growingSources
   }
 
   /// What the outputs rest on, by kind and index.

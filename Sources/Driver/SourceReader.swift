@@ -30,6 +30,8 @@ struct SourceReader: Sendable {
     var source: Source
     /// What the last build read; for a folder by path of each of its files.
     var known: [Path: Observation]
+    /// Whether it is a file of which is promised that it only grows.
+    var grows = false
   }
 
   struct Reply: Sendable {
@@ -52,7 +54,7 @@ struct SourceReader: Sendable {
       case (.path(let path), .file): files.append((index, path))
       }
     }
-    let observations = observe(files.map(\.path)) { position in requests[files[position].index].known }
+    let observations = observe(files.map(\.path)) { position in requests[files[position].index] }
     for (position, file) in files.enumerated() {
       let id = requests[file.index].id
       switch observations[position] {
@@ -72,7 +74,7 @@ struct SourceReader: Sendable {
 
   /// Files by path: taken from the last build where the figures are the same and were trusted, read otherwise.
   private func observe(
-    _ paths: [Path], known: (Int) -> [Path: Observation]
+    _ paths: [Path], request: (Int) -> Request
   ) -> [Result<Observation, SystemError>] {
     let looks = fileSystem.look(at: paths)
     var results: [Result<Observation, SystemError>?] = []
@@ -80,8 +82,11 @@ struct SourceReader: Sendable {
     for (position, path) in paths.enumerated() {
       switch looks[position] {
       case .file(let hint):
-        if let old = known(position)[path], old.isTrusted, old.hint == hint {
+        let request = request(position)
+        if let old = request.known[path], old.isTrusted, old.hint == hint {
           results.append(.success(old))
+        } else if request.grows {
+          results.append(Result { () throws(SystemError) in try fileSystem.observe(growing: path) })
         } else {
           results.append(nil)
           toRead.append(position)
@@ -154,12 +159,17 @@ struct SourceReader: Sendable {
 
   /// Looks at a source again after a step could read it, and reads it where the figures cannot be trusted.
   ///
+  /// - Parameter grows: whether it is promised that it only grows: then what it was is what it begins with.
   /// - Returns: nil where it is what it was.
-  func change(of id: SourceID, _ source: Source, since record: SourceRecord) -> Reply? {
+  func change(of id: SourceID, _ source: Source, since record: SourceRecord, grows: Bool = false) -> Reply? {
     switch record {
     case .file(let path, let old):
-      if old.isTrusted, fileSystem.look(at: path) == .file(old.hint) { return nil }
-      let reply = read([Request(id: id, source: source, known: [:])])[0]
+      let look = fileSystem.look(at: path)
+      if old.isTrusted, look == .file(old.hint) { return nil }
+      if grows, case .file(let hint) = look, hint.size > old.hint.size, hint.hasOnlyGrown(since: old.hint) {
+        return nil
+      }
+      let reply = read([Request(id: id, source: source, known: [:], grows: grows)])[0]
       if case .file(old.artifact) = reply.observation { return nil }
       return reply
     case .folder(let path, let old):

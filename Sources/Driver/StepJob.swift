@@ -9,6 +9,8 @@ struct StepJob: Sendable {
     var id: SourceID
     var source: Source
     var record: SourceRecord
+    /// Whether it is promised that it only grows.
+    var grows: Bool
   }
 
   struct Ended: Sendable {
@@ -34,7 +36,7 @@ struct StepJob: Sendable {
     let outcome = try runner.run(request)
     var changes: [SourceReader.Reply] = []
     if outcome.ending != .cancelled {
-      changes = checks.compactMap { reader.change(of: $0.id, $0.source, since: $0.record) }
+      changes = checks.compactMap { reader.change(of: $0.id, $0.source, since: $0.record, grows: $0.grows) }
     }
     var differences: [String]?
     if let repetition, outcome.ending == .exited(0), changes.isEmpty {

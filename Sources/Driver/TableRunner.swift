@@ -117,7 +117,7 @@ package final class TableRunner: StepRunner {
     var allParts = 0
     let source = { (part: Relation.Input) throws(TableFailure) -> [InputFile] in
       let found = try files(part)
-      let count = found.reduce(0) { $0 + $1.bytes.count }
+      let count = found.reduce(0) { $0 + $1.heldBytes }
       largestPart = max(largestPart, count)
       allParts += count
       return found
@@ -174,11 +174,8 @@ package final class TableRunner: StepRunner {
     guard let relation = step.plan.content as? Relation else {
       throw .input("the table's expression is not known; evaluate the program again")
     }
-    var origins: [Relation.Input: RunRequest.Input] = [:]
-    for (input, staged) in zip(step.inputs, request.inputs) {
-      origins[Relation.Input(reference: input.reference, kind: input.kind)] = staged
-    }
-    let staged = origins
+    // By place: the step may be of a part of the graph that numbers its nodes otherwise than the relation does.
+    let staged = Dictionary(zip(relation.inputs, request.inputs), uniquingKeysWith: { first, _ in first })
     let source = { (part: Relation.Input) throws(TableFailure) -> [InputFile] in
       guard let input = staged[part] else { throw .input("a file of the table was not handed to its step") }
       do throws(SystemError) {
@@ -192,7 +189,25 @@ package final class TableRunner: StepRunner {
 
   /// The files of an input, ascending by path.
   private func files(of input: RunRequest.Input) throws(SystemError) -> [InputFile] {
-    try files(input.origin, input.kind, at: "").sorted { $0.path < $1.path }
+    if case .source(let path) = input.origin, let size = input.grownTo.map({ Int($0) }) {
+      return [try growingFile(path, size)]
+    }
+    return try files(input.origin, input.kind, at: "").sorted { $0.path < $1.path }
+  }
+
+  /// A file that others may be adding to. Who keeps tables reads what was added and no more.
+  private func growingFile(_ path: Path, _ size: Int) throws(SystemError) -> InputFile {
+    guard kept != nil, let generation = fileSystem.generation(of: path) else {
+      let bytes = try fileSystem.read(file: path, in: 0..<size)
+      guard bytes.count == size else { throw GrowingFile.shortened }
+      return InputFile(path: path.bytes, bytes: bytes)
+    }
+    let fileSystem = fileSystem
+    return InputFile(
+      path: path.bytes,
+      growing: GrowingFile(size: size, generation: generation) { range throws(SystemError) in
+        try fileSystem.read(file: path, in: range)
+      })
   }
 
   private func files(

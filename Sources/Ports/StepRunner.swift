@@ -52,6 +52,8 @@ package struct RunRequest: Hashable, Sendable {
     package var stagedPath: ByteString
     package var kind: ArtifactKind
     package var origin: Origin
+    /// Of a file that others may be adding to: only so many bytes of it are meant. Nil where all are.
+    package var grownTo: Int64?
 
     package init(stagedPath: ByteString, kind: ArtifactKind, origin: Origin) {
       self.stagedPath = stagedPath

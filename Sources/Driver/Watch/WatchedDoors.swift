@@ -32,6 +32,13 @@ package struct WatchedFileSystem: FileSystem {
     return base.observe(files: paths)
   }
 
+  package func observe(growing path: Path) throws(SystemError) -> Observation {
+    map.willRead([path])
+    return try base.observe(growing: path)
+  }
+
+  package func generation(of path: Path) -> Int? { base.generation(of: path) }
+
   package func list(folder path: Path) throws(SystemError) -> FolderListing {
     map.willRead([path])
     map.willList(path)
@@ -48,6 +55,11 @@ package struct WatchedFileSystem: FileSystem {
   package func read(file path: Path, limitBytes: Int) throws(SystemError) -> [UInt8] {
     map.willRead([path])
     return try base.read(file: path, limitBytes: limitBytes)
+  }
+
+  package func read(file path: Path, in range: Range<Int>) throws(SystemError) -> [UInt8] {
+    map.willRead([path])
+    return try base.read(file: path, in: range)
   }
 
   package func hostPath(of path: Path) -> ByteString { base.hostPath(of: path) }

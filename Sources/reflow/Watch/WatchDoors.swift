@@ -81,7 +81,10 @@ final class WatchDoors {
   /// One round.
   func update(_ round: WatchRound, interruption: Interruption, sink: any EventSink) -> BuildEvent.Summary {
     // Folders that were moved or made anew are found again by their paths.
-    if !round.changes.isWhole { fileSystem.roots.reopen() }
+    if !round.changes.isWhole {
+      fileSystem.roots.reopen()
+      fileSystem.doubtGrowth()
+    }
     voice.hand(to: sink)
     defer { voice.hand(to: nil) }
     let summary = build.update(changes(round.changes), interruption: interruption, feed: round.feed, sink: voice)
