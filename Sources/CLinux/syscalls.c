@@ -2,6 +2,7 @@
 #include "include/syscalls.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
@@ -145,4 +146,11 @@ int64_t reflow_coarse_time(void) {
   struct timespec t;
   clock_gettime(CLOCK_REALTIME_COARSE, &t);
   return nanoseconds(t);
+}
+
+void reflow_limit_fragments(void) {
+  mallopt(M_ARENA_MAX, 1);
+  // Said once, it no longer follows the sizes of what is freed.
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  mallopt(M_TRIM_THRESHOLD, 16 << 20);
 }

@@ -1,4 +1,5 @@
 import BuildGraph
+import CLinux
 import Configuration
 import Console
 import Diagnostics
@@ -47,6 +48,8 @@ final class WatchSession {
       // While the process is small and has one thread: the spawner is a copy of it.
       try LinuxStepRunner.startSpawner()
       signal(SIGPIPE, SIG_IGN)
+      // What one round allocates another frees, on another thread.
+      reflow_limit_fragments()
       let (control, interruption) = (control, interruption)
       Interrupts.watch { number in
         control.end(.signal(number))
