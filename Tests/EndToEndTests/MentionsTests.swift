@@ -49,7 +49,7 @@ import Testing
         $0.lexicographicallyPrecedes($1)
       }
       let outputs = try project.texts()
-      #expect(outputs["clock.csv"] == "at\n\(latest)\n")
+      #expect(outputs["upto.csv"] == "at\n\(latest)\n")
       #expect(outputs["mutual.csv"] == "a,b\n" + mutual.map { "\($0[0]),\($0[1])\n" }.joined())
       #expect(outputs["components.csv"] == "node,label\n" + Self.components(edges).map { $0 + "\n" }.joined())
     }

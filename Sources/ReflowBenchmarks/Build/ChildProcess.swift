@@ -66,14 +66,16 @@ enum Scratch {
     fclose(file)
   }
 
-  static func read(_ path: String) -> String {
+  static func read(_ path: String) -> String { String(decoding: bytes(path), as: UTF8.self) }
+
+  static func bytes(_ path: String) -> [UInt8] {
     guard let file = fopen(path, "r") else { preconditionFailure("cannot read \(path)") }
     defer { fclose(file) }
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {
       let count = fread(&buffer, 1, buffer.count, file)
-      if count == 0 { return String(decoding: bytes, as: UTF8.self) }
+      if count == 0 { return bytes }
       bytes += buffer[..<count]
     }
   }

@@ -10,18 +10,22 @@ struct MentionsBenchmark: ParsableCommand {
     discussion: """
       The program is the fixture 'mentions'. A few users have most of the mentions, and now and then one of them has many at once. \
       The clock of the stream runs so that the mentions at the start are one day; with each that comes as many fall out. Ten times a second \
-      the writer appends; an append counts as seen when the table with the latest time is in the output tree. In the end the \
-      outputs are compared with those of a build from nothing.
+      the writer opens the file, appends, and closes it; an append counts as seen when the output with the latest time, which is written \
+      last, has it. In the end the outputs are compared with those of a build from nothing, and the components with those that a \
+      depth-first search finds.
       """)
 
   @Option(help: "How many users there are.")
   var users = 1_000_000
   @Option(help: "Mentions at the start.")
-  var mentions = 10_000_000
+  var mentions = 5_000_000
   @Option(help: "Mentions appended in a second.")
   var rate = 5_000
-  @Option(help: "For how long.")
+  @Option(help: "For how long; with --highest, at each rate.")
   var seconds = 60
+  @Flag(
+    help: "Raise the rate until one append in a hundred is seen after more than a second, and find where that begins.")
+  var highest = false
   @Flag(help: "Only write the project, and stop.")
   var generate = false
   @Option(help: "The folder of the fixture.")
@@ -35,90 +39,121 @@ struct MentionsBenchmark: ParsableCommand {
     Scratch.removeAll(folder)
     Scratch.makeFolder(folder)
     Scratch.write(program, to: "\(folder)/main.rf")
-    var stream = MentionStream(users: users, aDay: mentions)
-    guard let file = fopen("\(folder)/mentions.csv", "w") else {
-      throw ValidationError("cannot write to \(folder)")
-    }
-    defer { fclose(file) }
-    fputs("src,dst,at\n", file)
-    for _ in 0..<mentions { fputs(stream.next(), file) }
-    fflush(file)
+    var writer = MentionWriter("\(folder)/mentions.csv", users: users, aDay: mentions)
+    writer.begin(mentions)
     if generate { return }
     let binary = try measured.path()
     let begin = ChildProcess.monotonicSeconds()
-    let watch = ChildProcess.start([binary, "watch", "-q"], in: folder)
+    let process = ChildProcess.start([binary, "watch", "-q"], in: folder)
     var isRunning = true
-    defer { if isRunning { ChildProcess.kill(watch) } }
-    while seen() < stream.latest {
-      guard kill(watch, 0) == 0, ChildProcess.monotonicSeconds() - begin < 3_600 else {
-        return print("the watch did not come to an end of its first build")
-      }
-      usleep(20_000)
+    defer { if isRunning { ChildProcess.kill(process) } }
+    let watch = MeasuredWatch(process: process, output: "\(folder)/out/upto.csv")
+    guard watch.hasSeen(writer.latest, withinSeconds: 3_600) else {
+      return print("the watch did not come to an end of its first build")
     }
-    print("first build: \(Self.rounded(ChildProcess.monotonicSeconds() - begin)) s, \(memory(of: watch)) MiB")
-    let latencies = append(to: file, &stream, watch)
-    print("\(rate) a second for \(seconds) s: latency p50 \(Self.quantile(latencies, 0.5)) s", terminator: ", ")
-    print("p99 \(Self.quantile(latencies, 0.99)) s, worst \(Self.quantile(latencies, 1)) s; \(memory(of: watch)) MiB")
-    ChildProcess.kill(watch)
+    let seconds = ChildProcess.monotonicSeconds() - begin
+    print("first build: \(Self.rounded(seconds)) s, \(watch.memory) MiB")
+    if highest { findHighest(&writer, watch) } else { _ = measure(rate, &writer, watch) }
+    guard watch.hasSeen(writer.latest, withinSeconds: 600) else { return print("the watch has lost something") }
+    // All that is written by then is what nothing else will change.
+    usleep(2_000_000)
+    ChildProcess.kill(process)
     isRunning = false
     compare(binary)
   }
 
-  /// Appends at the rate.
+  /// Appends at a rate, and says what came of it.
   ///
-  /// - Returns: the seconds from each append until it was seen.
-  private func append(to file: UnsafeMutablePointer<FILE>, _ stream: inout MentionStream, _ watch: pid_t) -> [Double] {
+  /// - Returns: the seconds within which 99 of 100 appends were seen.
+  private func measure(_ rate: Int, _ writer: inout MentionWriter, _ watch: MeasuredWatch) -> Double {
+    let cpu = watch.cpuSeconds
+    let begin = ChildProcess.monotonicSeconds()
+    let (latencies, memory) = append(rate, &writer, watch)
+    let share = (watch.cpuSeconds - cpu) / (ChildProcess.monotonicSeconds() - begin)
+    let p99 = Self.quantile(latencies, 0.99)
+    print(
+      "\(rate) a second for \(seconds) s: latency p50 \(Self.quantile(latencies, 0.5)) s, p90 \(Self.quantile(latencies, 0.9)) s, "
+        + "p99 \(p99) s, worst \(Self.quantile(latencies, 1)) s; \(Self.rounded(share)) cores; MiB from first to last: "
+        + memory.map(String.init).joined(separator: " "))
+    fflush(stdout)
+    return p99
+  }
+
+  /// Doubles the rate until it is too high, and goes halfway back until it is known to a tenth.
+  private func findHighest(_ writer: inout MentionWriter, _ watch: MeasuredWatch) {
+    var good = 0
+    var bad: Int?
+    var next = rate
+    while true {
+      if measure(next, &writer, watch) < 1 { good = next } else { bad = next }
+      // What has piled up must not count against the next rate.
+      guard watch.hasSeen(writer.latest, withinSeconds: 3_600) else { break }
+      guard let bad else {
+        next *= 2
+        continue
+      }
+      if bad - good <= max(good / 10, 100) { break }
+      next = (good + bad) / 2
+    }
+    print("the highest rate of which 99 of 100 appends are seen within a second: \(good) a second")
+  }
+
+  /// Appends ten times a second.
+  ///
+  /// - Returns: the seconds from each append until it was seen, and the memory of the watch at eleven times.
+  private func append(
+    _ rate: Int, _ writer: inout MentionWriter, _ watch: MeasuredWatch
+  ) -> (latencies: [Double], memory: [Int]) {
     var waiting: [(at: Int, since: Double)] = []
     var latencies: [Double] = []
+    var memory = [watch.memory]
     let begin = ChildProcess.monotonicSeconds()
+    let batches = seconds * 10
     var batch = 0
-    while batch < seconds * 10 || !waiting.isEmpty {
-      let now = ChildProcess.monotonicSeconds()
-      if batch < seconds * 10, now - begin >= Double(batch) / 10 {
-        for _ in 0..<max(1, rate / 10) { fputs(stream.next(), file) }
-        fflush(file)
-        waiting.append((stream.latest, ChildProcess.monotonicSeconds()))
+    while batch < batches || !waiting.isEmpty {
+      if batch < batches, ChildProcess.monotonicSeconds() - begin >= Double(batch) / 10 {
+        let before = writer.latest
+        writer.append(rate * (batch + 1) / 10 - rate * batch / 10)
+        // One that the clock of the stream does not tell from the one before cannot be told to be seen.
+        if writer.latest > before { waiting.append((writer.latest, ChildProcess.monotonicSeconds())) }
         batch += 1
-        if batch % 600 == 0 { print("after \(batch / 10) s: \(memory(of: watch)) MiB") }
+        if batch * 10 / batches > memory.count - 1 { memory.append(watch.memory) }
       }
-      let seen = seen()
+      let seen = watch.seen
       let end = ChildProcess.monotonicSeconds()
       while let first = waiting.first, first.at <= seen {
         latencies.append(end - first.since)
         waiting.removeFirst()
       }
       // What is not seen by then is not seen at all.
-      if let first = waiting.first, end - first.since > 600 { return latencies + waiting.map { end - $0.since } }
-      usleep(5_000)
+      if let first = waiting.first, end - first.since > 600 {
+        return (latencies + waiting.map { end - $0.since }, memory)
+      }
+      usleep(2_000)
     }
-    return latencies
+    return (latencies, memory)
   }
 
-  /// The latest time that the outputs know of.
-  private func seen() -> Int {
-    guard let file = fopen("\(folder)/out/clock.csv", "r") else { return -1 }
-    defer { fclose(file) }
-    var buffer = [UInt8](repeating: 0, count: 64)
-    let count = fread(&buffer, 1, buffer.count, file)
-    let lines = String(decoding: buffer[..<count], as: UTF8.self).split(separator: "\n")
-    return lines.count == 2 ? Int(lines[1]) ?? -1 : -1
-  }
-
-  private func memory(of process: pid_t) -> Int {
-    let lines = Scratch.read("/proc/\(process)/status").split(separator: "\n")
-    let line = lines.first { $0.hasPrefix("VmRSS:") } ?? ""
-    return (Int(line.filter(\.isNumber)) ?? 0) / 1024
-  }
-
-  /// Builds the same from nothing.
+  /// Builds the same from nothing, and finds the components in another way.
   private func compare(_ binary: String) {
-    let copy = "\(folder)/again"
+    // Not inside: it would be of the same project.
+    let copy = "\(folder)-again"
+    Scratch.removeAll(copy)
     Scratch.makeFolder(copy)
     _ = ChildProcess.run(["cp", "main.rf", "mentions.csv", copy], in: folder)
     let build = ChildProcess.run([binary, "build", "-q"], in: copy)
-    let isSame = ChildProcess.run(["diff", "-r", "out", "again/out"], in: folder).status == 0
+    let isSame = ChildProcess.run(["diff", "-r", "\(folder)/out", "out"], in: copy).status == 0
     print(
-      "from nothing: \(Self.rounded(build.wallSeconds)) s; \(isSame ? "the outputs are equal" : "THE OUTPUTS DIFFER")")
+      "from nothing: \(Self.rounded(build.wallSeconds)) s, \(Self.rounded(build.cpuSeconds)) s of CPU; "
+        + (isSame ? "the outputs are equal" : "THE OUTPUTS DIFFER"))
+    let begin = ChildProcess.monotonicSeconds()
+    let expected = MentionComponents(file: "\(folder)/mentions.csv").text
+    let isRight = Scratch.bytes("\(folder)/out/components.csv") == expected
+    let seconds = Self.rounded(ChildProcess.monotonicSeconds() - begin)
+    Scratch.removeAll(copy)
+    print(
+      "by a depth-first search: \(seconds) s, reading included; "
+        + (isRight ? "the components are equal" : "THE COMPONENTS DIFFER"))
   }
 
   private static func rounded(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
@@ -130,39 +165,43 @@ struct MentionsBenchmark: ParsableCommand {
   }
 }
 
-/// Who mentions whom: the same stream each time.
-struct MentionStream {
-  private var generator = SplitMix64(seed: 11)
-  private let users: Double
-  /// Mentions in a day of the stream's clock.
-  private let aDay: Int
-  private var count = 0
-  /// Whom everybody mentions just now, and how often still.
-  private var burst = (user: 0, left: 0)
-  /// The time of the last mention, in seconds.
-  private(set) var latest = 0
+/// The watch that is measured, seen from outside.
+private struct MeasuredWatch {
+  let process: pid_t
+  /// The file that holds the latest time that it knows of.
+  let output: String
 
-  init(users: Int, aDay: Int) {
-    self.users = Double(max(2, users))
-    self.aDay = max(1, aDay)
+  /// The latest time that the outputs know of; -1 if there is none.
+  var seen: Int {
+    guard let file = fopen(output, "r") else { return -1 }
+    defer { fclose(file) }
+    var buffer = [UInt8](repeating: 0, count: 64)
+    let count = fread(&buffer, 1, buffer.count, file)
+    let lines = String(decoding: buffer[..<count], as: UTF8.self).split(separator: "\n")
+    return lines.count == 2 ? Int(lines[1]) ?? -1 : -1
   }
 
-  /// A user: how often one comes is as one over the number.
-  private mutating func user() -> Int {
-    let unit = Double(generator.next() >> 11) / Double(1 << 53)
-    return Int(pow(users, unit))
-  }
-
-  /// The next mention, as a line of the file.
-  mutating func next() -> String {
-    count += 1
-    latest = Int(Double(count) * 86_400 / Double(aDay))
-    let source = user()
-    if burst.left == 0, generator.below(20_000) == 0 { burst = (user(), 500) }
-    if burst.left > 0, generator.below(2) == 0 {
-      burst.left -= 1
-      return "\(source),\(burst.user),\(latest)\n"
+  /// Waits until a time has been seen; false if it takes too long, or the watch is gone.
+  func hasSeen(_ time: Int, withinSeconds limit: Double) -> Bool {
+    let begin = ChildProcess.monotonicSeconds()
+    while seen < time {
+      guard kill(process, 0) == 0, ChildProcess.monotonicSeconds() - begin < limit else { return false }
+      usleep(20_000)
     }
-    return "\(source),\(user()),\(latest)\n"
+    return true
+  }
+
+  /// What it holds in memory, in MiB.
+  var memory: Int {
+    let lines = Scratch.read("/proc/\(process)/status").split(separator: "\n")
+    let line = lines.first { $0.hasPrefix("VmRSS:") } ?? ""
+    return (Int(line.filter(\.isNumber)) ?? 0) / 1024
+  }
+
+  /// What it has used so far; its name has no blanks.
+  var cpuSeconds: Double {
+    let fields = Scratch.read("/proc/\(process)/stat").split(separator: " ")
+    guard fields.count > 14, let user = Double(fields[13]), let system = Double(fields[14]) else { return 0 }
+    return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
   }
 }
