@@ -35,8 +35,11 @@ struct Lexer {
     return place < text.count ? text[place] : 0
   }
 
-  mutating func report(_ id: Diagnostic.ID, _ message: String, _ lower: Int, _ upper: Int, fixIts: [FixIt] = []) {
-    diagnostics.append(Diagnostic(id, message, at: SourceRange(source, lower, upper), fixIts: fixIts))
+  mutating func report(
+    _ id: Diagnostic.ID, _ message: String, _ lower: Int, _ upper: Int, notes: [Diagnostic.Note] = [],
+    fixIts: [FixIt] = []
+  ) {
+    diagnostics.append(Diagnostic(id, message, at: SourceRange(source, lower, upper), notes: notes, fixIts: fixIts))
   }
 
   /// Goes back to `offset`, and takes back the comments and diagnostics at or after it.
@@ -165,8 +168,21 @@ struct Lexer {
     }
     offset += UTF8.width(scalar)
     let shown = scalar.properties.generalCategory.isVisible ? "'\(scalar)'" : "U+\(hexadecimal(scalar.value, 4))"
-    report("language.invalid-character", "the character \(shown) has no meaning here", lower, offset)
+    report(
+      "language.invalid-character", "the character \(shown) has no meaning here", lower, offset,
+      notes: Self.hint(for: scalar).map { [Diagnostic.Note($0)] } ?? [])
     return .error
+  }
+
+  /// How what other languages write with a character is written here.
+  private static func hint(for scalar: Unicode.Scalar) -> String? {
+    switch scalar {
+    case "?": Parser.conditionHint
+    case "$": "a value stands by its name alone, and in a command as {{name}}"
+    case "\\": "a line goes on after an operator, a comma or an opening bracket; nothing marks it"
+    case "\u{201C}", "\u{201D}", "\u{2018}", "\u{2019}": "strings stand between straight quotes"
+    case _: nil
+    }
   }
 
   private func punctuation(_ byte: UInt8) -> (Token.Kind, Int)? {

@@ -86,7 +86,7 @@ extension Parser {
   }
 
   private mutating func missingBranch(_ first: TokenIndex) -> ExpressionID {
-    reportExpected("'{' and a value")
+    reportExpected("'{' and a value", notes: [Diagnostic.Note(Self.conditionHint)])
     skip(to: [.else, .semicolon, .comma])
     return error(first)
   }
@@ -173,6 +173,7 @@ extension Parser {
       reportExpected("'{' and the cases")
       return add(.switch(subject, cases), from: first)
     }
+    let known = diagnostics.count
     let group = begin(.rightBrace, of: [], trailingComma: false)
     while findsCase() {
       advance()
@@ -181,6 +182,7 @@ extension Parser {
       cases.append(.init(pattern: pattern, body: body))
     }
     end(group)
+    if cases.isEmpty, diagnostics.count > known { return error(first) }
     return add(.switch(subject, cases), from: first)
   }
 
@@ -188,7 +190,7 @@ extension Parser {
   private mutating func findsCase() -> Bool {
     if current.kind == .case { return true }
     if current.kind == .rightBrace || current.kind == .end || isAtBoundary() { return false }
-    reportExpected("'case' or '}'")
+    reportExpected("'case' or '}'", notes: [Diagnostic.Note("a case is written case 1: \"one\"")])
     skip(to: [.case, .rightBrace])
     return current.kind == .case
   }

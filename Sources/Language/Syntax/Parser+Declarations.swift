@@ -35,6 +35,7 @@ extension Parser {
   }
 
   private mutating func strayAtTopLevel() {
+    if takesHashComment() { return }
     if current.kind == .identifier, peek().kind == .assign {
       reportAssignment("a name is defined with ':=', or with 'val' and '='")
       tree.module.declarations.append(definition(at: here))
@@ -48,22 +49,11 @@ extension Parser {
     } else if current.kind == .else {
       report("language.missing-else", "expected a declaration, found 'else' without the 'if' it belongs to")
     } else {
-      reportExpected("a declaration" + foreignHint(spelling(current)))
+      reportExpected("a declaration", notes: beginningHints())
     }
     advance()
     skip(to: [.semicolon])
-  }
-
-  /// How what other languages begin with this word is begun here.
-  private func foreignHint(_ word: String) -> String {
-    switch word {
-    case "let", "var", "const", "set", "export": ": a value is declared with 'val'"
-    case "def", "fn", "fun", "function", "define": ": a function is declared with 'func'"
-    case "rule", "process", "workflow", "task", "target": ": a step is a value, val x = exec() (x file) {\" … \"}"
-    case "from", "use", "require", "load": ": another file is used by val m = make(\"./m.rf\")"
-    case "for", "while": ": a comprehension makes many, as in [f(x) | x <- xs]"
-    case _: ""
-    }
+    skipIndentedLines()
   }
 
   private mutating func lineBeginsWithOperator() {
@@ -79,7 +69,7 @@ extension Parser {
   /// After a declaration of the module: its semicolon, which a line break inserts.
   mutating func endOfDeclaration() {
     recover()
-    if accept(.semicolon) || current.kind == .end { return }
+    if accept(.semicolon) || current.kind == .end || takesHashComment() { return }
     if !isAtBoundary() {
       reportExpected("the end of the declaration")
       skip(to: [.semicolon])
@@ -266,6 +256,7 @@ extension Parser {
     let pattern = self.pattern()
     checkBound(pattern)
     if diagnostics.count > errors, current.kind != .assign, !startsType { skip(to: [.assign, .semicolon]) }
+    takeTypeMark("the type stands right behind the name, as in 'val x int = 3'")
     let type = startsType ? self.type() : nil
     let value = initializer()
     return add(.value(pattern, type: type, value: value, form: .val), from: first)
@@ -290,7 +281,10 @@ extension Parser {
       advance()
       return true
     }
-    reportExpected("'=' and a value")
+    reportExpected(
+      "'=' and a value",
+      notes: current.kind == .leftBrace ? [Diagnostic.Note("a value stands behind '=': func f(x int) int = x + 1")] : []
+    )
     skip(to: [.assign, .semicolon])
     return accept(.assign)
   }
@@ -318,6 +312,7 @@ extension Parser {
     let name = name(at: here)
     advance()
     let parameters = self.parameters()
+    takeTypeMark("the type of the result stands right behind the ')', as in 'func f(x int) int = x + 1'")
     let result = startsType ? type() : nil
     let body = initializer()
     let function = Expression.Function(parameters: parameters, result: result, body: body)
@@ -355,7 +350,7 @@ extension Parser {
       advance()
       return name(at: place + 1)
     case let kind where kind.isKeyword && kind != .reserved && !startsDeclaration():
-      report("language.syntax", "expected \(what), found \(describeCurrent()), which cannot be a name")
+      reportKeyword(asNameFor: what)
       advance()
       return name(at: place)
     case .reserved:
@@ -366,6 +361,14 @@ extension Parser {
       reportExpected(what)
       return nil
     }
+  }
+
+  private mutating func reportKeyword(asNameFor what: String) {
+    let word = spelling(current)
+    let note = "in a table an option gives such a column another name: columns := [\"\(word)_\": \"\(word)\"]"
+    report(
+      "language.syntax", "expected \(what), found \(describeCurrent()), which cannot be a name",
+      notes: what == "the name of a field" ? [Diagnostic.Note(note)] : [])
   }
 
   private var isFollowedImmediately: Bool {

@@ -52,7 +52,9 @@ extension Parser {
     _ what: String, id: Diagnostic.ID = "language.syntax", notes: [Diagnostic.Note] = [], fixIts: [FixIt] = []
   ) {
     if current.kind == .reserved {
-      report("language.reserved-word", "'\(spelling(current))' is reserved: expected \(what)", notes: notes)
+      report(
+        "language.reserved-word", "'\(spelling(current))' is reserved: expected \(what)",
+        notes: notes.isEmpty ? hints() : notes)
     } else if current.kind == .character {
       let inner = spelling(current).dropFirst().dropLast()
       let isValue = what == "an expression" || what == "a pattern"
@@ -61,7 +63,9 @@ extension Parser {
         "language.character-literal", "there are no character literals: write a string in double quotes",
         fixIts: inner.contains("\\") || !isValue ? [] : [fix])
     } else {
-      report(id, "expected \(what), found \(describeCurrent())", notes: notes, fixIts: fixIts)
+      report(
+        id, "expected \(what), found \(describeCurrent())", notes: notes.isEmpty && fixIts.isEmpty ? hints() : notes,
+        fixIts: fixIts)
     }
   }
 

@@ -106,12 +106,24 @@ extension Parser {
     if next == .identifier { return true }
     guard next == .leftBrace else { return false }
     var place = distance + 1
-    while token(at: place).kind == .identifier, token(at: place + 1).kind == .comma { place += 2 }
-    guard token(at: place).kind == .identifier else { return hasOptions }
+    while isColumnName(at: place, isFirst: false), token(at: place + 1).kind == .comma { place += 2 }
+    guard isColumnName(at: place, isFirst: place == distance + 1) else { return hasOptions }
     let type = token(at: place + 1).kind
     let isUnclear = type == .leftParen || type == .leftBracket || type == .leftBrace || type == .hash
     return Self.typeStarts.contains(type) && (!isUnclear || hasOptions || place > distance + 1)
   }
+
+  /// A name, or a keyword that is meant as one, which is reported where the name is taken: columns are often called so.
+  /// As the first thing in braces it could begin a declaration or a value.
+  private mutating func isColumnName(at distance: Int, isFirst: Bool) -> Bool {
+    let kind = token(at: distance).kind
+    if isFirst { return kind == .identifier || Self.plainKeywords.contains(kind) }
+    return kind == .identifier || kind.isKeyword
+  }
+
+  private static let plainKeywords: TokenSet = [
+    .file, .dir, .int, .floatKeyword, .stringKeyword, .bool, .module, .struct, .case, .param,
+  ]
 
   private mutating func token(at distance: Int) -> Token { distance == 0 ? current : peek(distance) }
 }

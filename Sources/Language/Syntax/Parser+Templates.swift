@@ -7,7 +7,7 @@ extension Parser {
     let first = here
     advance()
     let arguments = execArguments()
-    let outputs = type()
+    let outputs = lacksOutputs() ? errorType(here) : type()
     guard findsTemplate() else { return error(first) }
     let templateToken = here
     let parts = template()
@@ -32,7 +32,7 @@ extension Parser {
       joinLines("the template '{\"' stands on the line of the outputs before it")
     }
     if current.kind == .leftBrace, isFollowed(by: UInt8(ascii: "\"")) { return true }
-    reportExpected("the template, '{\"' … '\"}', with nothing between brace and quote")
+    reportExpected("the template, '{\"' … '\"}', with nothing between brace and quote", notes: templateHints())
     if current.kind == .leftBrace { skip(to: [.semicolon, .comma]) }
     return false
   }

@@ -104,6 +104,7 @@ extension Parser {
     let first = here
     advance()
     let parameters = self.parameters()
+    takeTypeMark("the type of the result stands right behind the ')', as in 'func(x int) int => x + 1'")
     let result = startsType ? type() : nil
     let body = findsBody() ? expression() : error(here)
     return add(.function(.init(parameters: parameters, result: result, body: body)), from: first)
@@ -174,7 +175,7 @@ extension Parser {
 
 extension Parser {
   /// A list, a map or a comprehension.
-  private mutating func bracketed() -> ExpressionID {
+  mutating func bracketed() -> ExpressionID {
     let first = here
     let group = begin(
       .rightBracket, of: Self.expressionStarts.union([.ellipsis]), trailingComma: true)
@@ -185,6 +186,7 @@ extension Parser {
     var elements: [ExpressionID] = []
     if current.kind != .ellipsis, current.kind != .rightBracket {
       let head = expression()
+      takeForeignComprehension()
       if current.kind == .bar { return comprehension(head, group) }
       if current.kind == .colon { return map(head, group) }
       elements.append(head)
@@ -270,8 +272,7 @@ extension Parser {
   }
 
   private mutating func findsSource() -> Bool {
-    if accept(.leftArrow) { return true }
-    reportExpected("'<-' and what is enumerated")
+    if accept(.leftArrow) || takesForeignArrow() { return true }
     skip(to: [.leftArrow, .comma, .rightBracket])
     return accept(.leftArrow)
   }
@@ -279,16 +280,23 @@ extension Parser {
   /// A block, if a declaration follows the brace; else a struct.
   mutating func braced() -> ExpressionID {
     if startsDeclaration(at: 1) { return block() }
+    if takesBracesOfMap() { return mapInBraces() }
     let first = here
     let next = peek().kind
     let after = peek(2)
     let isField = next == .identifier || next.isKeyword
-    guard isField, [.colon, .comma, .rightBrace].contains(after.kind) || after.isInserted else { return looseBlock() }
+    guard isField, [.colon, .comma, .rightBrace, .dot].contains(after.kind) || after.isInserted else {
+      return looseBlock()
+    }
     let group = begin(.rightBrace, of: [.identifier], trailingComma: true)
     var fields: [Expression.Field] = []
     repeat {
       guard let name = expectName("the name of a field") else {
         skip(to: [.comma, .rightBrace])
+        continue
+      }
+      if current.kind == .dot {
+        fields.append(namelessField())
         continue
       }
       let value = accept(.colon) ? expression() : nil

@@ -146,7 +146,8 @@ extension Parser {
       }
       untyped.append(name)
       // After a comma the next name shares the type that is still to come.
-      if current.kind == .comma, peek().kind == .identifier { continue }
+      if current.kind == .comma, isNameAfterComma() { continue }
+      takeTypeMark("the type stands right behind the name, as in '\(name.text) int'")
       let wanted = "the type of '\(name.text)', which is written behind it as in '\(name.text) int'"
       let type = startsType ? self.type() : missingType(wanted, here)
       result += untyped.map { TypedName(name: $0, type: type) }
@@ -158,6 +159,13 @@ extension Parser {
       result += untyped.map { TypedName(name: $0, type: type) }
     }
     return result
+  }
+
+  /// Whether a name follows the current comma, or a keyword that is meant as one.
+  private mutating func isNameAfterComma() -> Bool {
+    let kind = peek().kind
+    if kind == .identifier { return true }
+    return kind.isKeyword && (peek(2).kind == .comma || Self.typeStarts.contains(peek(2).kind))
   }
 
   private mutating func tupleType() -> TypeSyntaxID {

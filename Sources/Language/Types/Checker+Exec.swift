@@ -40,6 +40,14 @@ extension Checker {
   }
 
   private mutating func checkOutputs(_ syntax: TypeSyntaxID) -> [Type.Labelled] {
+    if let names = untypedOutputs(syntax) {
+      let wanted = names.map { "\($0.text) file" }.joined(separator: ", ")
+      report(
+        .execOutput, "an output is a name and its type, file or dir", at: range(syntax),
+        notes: [Diagnostic.Note("write (\(wanted))")],
+        fixIts: [FixIt("write the types", [.init(range(syntax), "(\(wanted))")])])
+      return names.map { Type.Labelled($0.text, .file) }
+    }
     let (type, _) = resolve(syntax)
     let outputs: [Type.Labelled]
     if case .error = type { return [] }
@@ -62,6 +70,26 @@ extension Checker {
       }
     }
     return outputs
+  }
+
+  /// The names of outputs that have no types, where nothing else can be meant: none of them is the name of a type.
+  private func untypedOutputs(_ syntax: TypeSyntaxID) -> [Name]? {
+    let parts: [TypeSyntaxID]
+    switch tree[syntax].kind {
+    case .alias: parts = [syntax]
+    case .tuple(let elements) where elements.allSatisfy({ $0.name == nil }): parts = elements.map(\.type)
+    case .tuple, .error, .int, .float, .string, .bool, .file, .dir, .list, .map, .structure, .module, .function, .table,
+      .sum:
+      return nil
+    }
+    var names: [Name] = []
+    for part in parts {
+      guard case .alias(let path) = tree[part].kind, path.count == 1, let name = path.first,
+        scope.aliases[name.text] == nil, !lostNames.contains(name.text), declaredTypes[name.text] == nil
+      else { return nil }
+      names.append(name)
+    }
+    return names.isEmpty ? nil : names
   }
 
   mutating func finishExec(_ id: ExpressionID, _ exec: Expression.Exec) {

@@ -179,24 +179,6 @@ extension Checker {
     return Found()
   }
 
-  /// How what other languages call so is written here.
-  private static func hint(for name: String) -> String? {
-    if SystemModule.names.contains(name) { return "it is a module of the system: val \(name) = make(\"$/\(name)\")" }
-    return switch name {
-    case "not": "negation is written '!'"
-    case "and": "it is written '&&'"
-    case "or": "it is written '||'"
-    case "True", "False": "it is written '\(name.lowercased())'"
-    case "null", "nil", "None", "undefined":
-      "there is no \(name): an empty list will do, or a type of variants such as #None | #Some(int)"
-    case "print", "echo", "println": "trace(x) prints x when it is computed"
-    case "str", "toString": "make(\"$/strings\").FromInt makes a string of an int"
-    case "length", "size", "count": "len(x) is the length of x"
-    case "lambda", "fn", "function": "a function is written func(x int) => x + 1"
-    case _: nil
-    }
-  }
-
   static let preludeNames = ["file", "dir", "KiB", "MiB", "GiB", "TiB"]
 
   static func prelude(_ name: String) -> Type? {
@@ -292,7 +274,10 @@ extension Checker {
         notes: [Diagnostic.Note(noFieldsNote(type(base), name.text))])
     }
     guard let field = fields.last(where: { $0.name == name.text }) else {
-      let suggestion = suggestion(for: name.text, among: fields.map(\.name), at: range(name.token))
+      var suggestion = suggestion(for: name.text, among: fields.map(\.name), at: range(name.token))
+      if case .module = type(base), suggestion.notes.isEmpty, name.text.first?.isLowercase == true {
+        suggestion.notes = [Diagnostic.Note("a module shows only what begins with a capital letter")]
+      }
       return report(
         .unknownField, "field \"\(name.text)\" not found", at: range(name.token),
         notes: [Diagnostic.Note("the value has type \(shortened(type(base)))", at: range(base))] + suggestion.notes,
@@ -312,6 +297,7 @@ extension Checker {
   }
 
   private func noFieldsNote(_ type: Type, _ name: String) -> String {
+    if let hint = Self.hint(for: name, of: type) { return hint }
     if case .map(let key, _) = type, key == .string { return "an entry of a map is written m[\"\(name)\"]" }
     return "only structs and modules have fields such as \"\(name)\""
   }

@@ -128,7 +128,10 @@ extension Checker {
         return (.error, .scalar)
       }
       let known = ["int", "float", "string", "bool", "file", "dir"] + scope.aliases.keys
-      let suggestion = suggestion(for: name.text, among: known, at: range)
+      var suggestion = suggestion(for: name.text, among: known, at: range)
+      if let type = Self.type(ofOtherLanguages: name.text) {
+        suggestion = ([Diagnostic.Note("it is called '\(type)'")], [FixIt("write '\(type)'", [.init(range, type)])])
+      }
       report(
         .unknownType, "type alias \(written) not found", at: range, notes: suggestion.notes,
         fixIts: suggestion.fixIts)

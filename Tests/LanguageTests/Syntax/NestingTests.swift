@@ -77,6 +77,24 @@ import Testing
     #expect(diagnostics.map(\.id) == ["language.nesting-too-deep"])
   }
 
+  /// What other languages have, which is reported and then read as what was meant.
+  static let mistakes = [
+    Shape("braces of maps", "{\"a\": ", "1", "}", in: "val A = "),
+    Shape("fields with =", "{a = ", "1", "}", in: "val A = "),
+    Shape("fields without names", "{a.b(", "1", ")}", in: "val A = "),
+    Shape("comprehensions with for", "[x for x in ", "xs", "]", in: "val A = "),
+    Shape("steps without outputs", "exec() {\"{{", "x", "}}\"}", in: "val A = "),
+    Shape("conditions without braces", "if c: ", "1", " else: 2", in: "val A = "),
+    Shape("arrows of results", "func(x: int) -> int => ", "x", "", in: "val A = "),
+  ]
+
+  @Test("mistakes that nest too deeply are reported, on a small stack", arguments: mistakes, [300, 10_000])
+  func tooDeepMistake(shape: Shape, depth: Int) {
+    let (tree, diagnostics) = parseOnSmallStack(shape.program(depth) + "val B = 1\n")
+    #expect(!diagnostics.isEmpty)
+    #expect(!tree.module.declarations.isEmpty)
+  }
+
   @Test("nesting below the limit is read", arguments: shapes)
   func deep(shape: Shape) {
     #expect(parseOnSmallStack(shape.program(Parser.nestingLimit / 2 - 2)).1 == [])
