@@ -17,6 +17,8 @@ package final class ProgressReport: EventSink {
     package var verb: String
     /// The output tree as people call it, where it should be named when all was made for the first time.
     package var outputs: String?
+    /// Whether a build that failed ends with its counts.
+    package var saysSummary = true
 
     package init(
       style: Style, verbosity: Verbosity, width: Int?, explains: Bool, verb: String, outputs: String? = nil
@@ -227,6 +229,7 @@ package final class ProgressReport: EventSink {
     let counts =
       "\(summary.steps) \(summary.steps == 1 ? "step" : "steps"), \(summary.run) run, \(summary.cached) unchanged, "
       + "\(summary.failed) failed (\(Self.seconds(summary.seconds)))"
+    guard options.saysSummary else { return }
     switch summary.status {
     // What comes of the change is said next.
     case .overtaken: return

@@ -1,6 +1,6 @@
-import BuildGraph
+package import BuildGraph
 import CLinux
-import Diagnostics
+package import Diagnostics
 import Glibc
 
 /// A file descriptor that is closed with its last reference.
@@ -116,6 +116,23 @@ func names(inFolder descriptor: Int32) -> (names: [FolderName], errno: Int32) {
     }
   }
   return (result, failure)
+}
+
+/// The names in a folder, without `.` and `..`, in the order of the file system.
+///
+/// - Throws: where it cannot be read.
+package func names(inFolder path: ByteString) throws(SystemError) -> [ByteString] {
+  let descriptor = path.withCString { open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+  var (failure, found): (Int32, [FolderName]) = (errno, [])
+  if descriptor >= 0 {
+    (found, failure) = names(inFolder: descriptor)
+    close(descriptor)
+  }
+  guard descriptor >= 0, failure == 0 else {
+    throw SystemError(
+      .notPermitted, "cannot read '\(path.display)': \(String(cString: strerror(failure)))", errno: failure)
+  }
+  return found.map(\.name)
 }
 
 /// Removes a file or folder with all that it holds; also folders without permission that are ours. Says whether it is gone.

@@ -112,6 +112,7 @@ struct Session {
           world.question = question
           return world
         }
+        try StateFolder(path: state).make()
         // While the process is small and has one thread: the spawner is a copy of it.
         try LinuxStepRunner.startSpawner()
         Interrupts.watch { _ in interruption.interrupt() }
@@ -239,11 +240,14 @@ struct Session {
     let state = workspace.stateFolder
     let root = workspace.root
     let verbosity: ProgressReport.Verbosity = options.quiet ? .quiet : options.verbose ? .verbose : .normal
+    var progress = ProgressReport.Options(
+      style: Style(isColored: Terminal.hasColor), verbosity: verbosity, width: Terminal.width,
+      explains: options.explain || isDryRun, verb: verb, outputs: isDryRun ? nil : shownOutputFolder)
+    // Who asks a question wants an answer, or why there is none.
+    progress.saysSummary = question == nil
     var sinks: [any EventSink] = [
       ProgressReport(
-        options: .init(
-          style: Style(isColored: Terminal.hasColor), verbosity: verbosity, width: Terminal.width,
-          explains: options.explain || isDryRun, verb: verb, outputs: isDryRun ? nil : shownOutputFolder),
+        options: progress,
         clock: clock, size: { Terminal.size }, history: { Self.durations(in: state) },
         isInput: { HostFile.exists(root + "/" + ByteString($0)) }, write: write, writeResult: Terminal.print)
     ]

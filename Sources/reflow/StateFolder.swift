@@ -1,10 +1,12 @@
 import BuildGraph
 import Diagnostics
+import LinuxSystem
 @preconcurrency import Glibc
 
 /// `.reflow/` as a whole, for those who want it gone.
 struct StateFolder {
   let path: ByteString
+  private static let ignoreList: ByteString = "/.gitignore"
 
   /// Tells a folder from another one that was made in its place.
   struct Identity: Hashable {
@@ -19,9 +21,16 @@ struct StateFolder {
     return Identity(device: UInt(status.st_dev), inode: UInt(status.st_ino))
   }
 
-  /// Makes the folder if it is not there.
+  /// Makes the folder if it is not there, so that version control leaves it alone whatever the project's own list says.
   func make() throws(SystemError) {
-    guard HostFile.withPath(path, { mkdir($0, 0o777) }) != 0, errno != EEXIST else { return }
+    if HostFile.withPath(path, { mkdir($0, 0o777) }) == 0 {
+      // It is a courtesy: a build does not fail for it.
+      try? HostFile.create(
+        path + Self.ignoreList, Array("# Made by reflow; nothing in here belongs to a project.\n*\n".utf8))
+      return
+    }
+    // Folders above it are made with what lies in it.
+    guard errno != EEXIST, errno != ENOENT else { return }
     throw SystemError(
       errno == ENOSPC ? .noSpace : .notPermitted,
       "cannot make '\(path.display)': \(String(cString: strerror(errno)))", errno: errno)
@@ -29,11 +38,13 @@ struct StateFolder {
 
   /// Removes the state: objects, database, logs. What was moved out of the way of outputs belongs to the user and stays.
   func removeAllButDisplaced() throws(SystemError) {
-    for name in try Self.names(in: path) where name != "displaced" && name != "lock" {
+    let names = try names(inFolder: path)
+    for name in names where name != "displaced" && name != "lock" && name != ".gitignore" {
       try Self.removeTree(path + "/" + name)
     }
     // The folder itself, unless something of the user's is in it.
     _ = HostFile.withPath(path + "/lock", unlink)
+    if !names.contains("displaced") { _ = HostFile.withPath(path + Self.ignoreList, unlink) }
     _ = HostFile.withPath(path, rmdir)
   }
 
@@ -50,25 +61,11 @@ struct StateFolder {
         // Materialised folders are read-only.
         _ = HostFile.withPath(path) { chmod($0, 0o700) }
         pending.append((path, true))
-        for name in try names(in: path) { pending.append((path + "/" + name, false)) }
+        for name in try names(inFolder: path) { pending.append((path + "/" + name, false)) }
       } else {
         try check(HostFile.withPath(path, unlink), path)
       }
     }
-  }
-
-  private static func names(in folder: ByteString) throws(SystemError) -> [ByteString] {
-    guard let stream = HostFile.withPath(folder, opendir) else {
-      throw SystemError(
-        .notPermitted, "cannot read '\(folder.display)': \(String(cString: strerror(errno)))", errno: errno)
-    }
-    defer { closedir(stream) }
-    var names: [ByteString] = []
-    while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { ByteString(bytes: Array($0.prefix { $0 != 0 })) }
-      if name != "." && name != ".." { names.append(name) }
-    }
-    return names
   }
 
   private static func check(_ result: Int32, _ path: ByteString) throws(SystemError) {

@@ -65,6 +65,17 @@ import Testing
     #expect(try project.reflow("init").status == 2)
   }
 
+  @Test func `version control leaves the state alone, also of a project that was not made by init`() throws {
+    let project = try Workspace(["main.rf": "val Main = exec() (o file) {\" echo > {{o}} \"}\n"])
+    #expect(try project.build().status == 0)
+    #expect(try project.read(".reflow/.gitignore").hasSuffix("\n*\n"))
+    try project.write(".reflow/.gitignore", "mine\n")
+    #expect(try project.build("--force").status == 0)
+    #expect(try project.read(".reflow/.gitignore") == "mine\n", "it is written with the folder, and then left alone")
+    #expect(try project.reflow("clean", "--all").status == 0)
+    #expect(!project.exists(".reflow"))
+  }
+
   @Test func `a folder that cannot be made is told`() throws {
     let project = try Workspace(["file": ""])
     let refused = try project.reflow("init", "file/below")
