@@ -17,26 +17,50 @@ package final class StatusReport: EventSink {
     }
   }
 
+  /// A job of a cluster that has steps of this workspace, or had.
+  package struct Job: Hashable, Sendable {
+    /// Nil where the cluster has not taken it yet.
+    package var id: String?
+    /// Empty while it waits for the cluster.
+    package var node: String
+    /// Labels of steps.
+    package var running: [String]
+    package var waiting: [String]
+    /// Steps that ended and that no build has committed.
+    package var ended: Int
+
+    package init(id: String?, node: String, running: [String], waiting: [String], ended: Int) {
+      self.id = id
+      self.node = node
+      self.running = running
+      self.waiting = waiting
+      self.ended = ended
+    }
+  }
+
   private let form: Form
   private let style: Style
   private let differing: [Output]
   private let programFiles: [ByteString]
+  private let jobs: [Job]
   private let write: (String) -> Void
   private let writeError: (String) -> Void
   private var stale: [(label: String, reason: String)] = []
 
   /// - Parameters:
   ///   - programFiles: Those of the program's files, and of what shapes it, that are not as the last build read them.
+  ///   - jobs: Of a cluster, the oldest first.
   ///   - write: Gets the answer, for standard output.
   ///   - writeError: Gets what is wrong with the program, for standard error.
   package init(
-    form: Form, style: Style, differing: [Output], programFiles: [ByteString] = [], write: @escaping (String) -> Void,
-    writeError: @escaping (String) -> Void
+    form: Form, style: Style, differing: [Output], programFiles: [ByteString] = [], jobs: [Job] = [],
+    write: @escaping (String) -> Void, writeError: @escaping (String) -> Void
   ) {
     self.form = form
     self.style = style
     self.differing = differing
     self.programFiles = programFiles
+    self.jobs = jobs
     self.write = write
     self.writeError = writeError
   }
@@ -82,7 +106,18 @@ package final class StatusReport: EventSink {
     } else {
       text += "status: up to date (\(steps))\n"
     }
+    for job in jobs {
+      let place = job.node.isEmpty ? "waits for the cluster" : "on \(job.node)"
+      text += "job \(job.id ?? "(not submitted yet)") \(place): \(Self.told(job.running)) running, "
+      text += "\(job.waiting.count) waiting, \(job.ended) ended\n"
+    }
     write(text)
+  }
+
+  /// How many, and which where they are few.
+  private static func told(_ labels: [String]) -> String {
+    let more = labels.count > 4 ? ", …" : ""
+    return labels.isEmpty ? "0" : "\(labels.count) (\(labels.prefix(4).joined(separator: ", "))\(more))"
   }
 
   private func json(_ summary: BuildEvent.Summary) -> String {
@@ -113,7 +148,25 @@ package final class StatusReport: EventSink {
       json.endObject()
     }
     json.endArray()
+    json.key("jobs")
+    json.beginArray()
+    for job in jobs { Self.write(job, &json) }
+    json.endArray()
     json.endObject()
     return json.text + "\n"
+  }
+
+  private static func write(_ job: Job, _ json: inout JSONText) {
+    json.beginObject()
+    if let id = job.id { json.field("id", id) }
+    if !job.node.isEmpty { json.field("node", job.node) }
+    for (key, labels) in [("running", job.running), ("waiting", job.waiting)] {
+      json.key(key)
+      json.beginArray()
+      for label in labels { json.string(label) }
+      json.endArray()
+    }
+    json.field("ended", job.ended)
+    json.endObject()
   }
 }

@@ -431,10 +431,12 @@ final class BuildRun {
     if case .exec(let exec) = graph.steps[Int(launch.step.index)].work {
       command = engine.staging(of: launch.step, exec).script(of: exec)
     }
+    // What was handed to a cluster began when it came to a node, and not when it was handed over.
+    let begun = outcome.node == nil ? startedAt : max(startedAt, world.clock.now - outcome.usage.wallSeconds)
     return RunRecord(
       run: run, build: buildNumber, contentKey: launch.key, label: engine.label(of: launch.step),
       command: command, reason: launch.reason.description, ending: outcome.ending, usage: outcome.usage,
-      startedAt: startedAt)
+      startedAt: begun, node: outcome.node, plan: outcome.plan)
   }
 
   func warnOfSandbox(_ outcome: RunOutcome) {

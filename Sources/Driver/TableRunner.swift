@@ -56,12 +56,15 @@ package final class TableRunner: StepRunner {
     case .failure(let failure): ending = .refused(message: failure.message)
     }
     let seconds = clock.monotonic - begin
+    var plan: String?
+    if case .success(let table) = result { plan = table.plan }
     var outcome = RunOutcome(
       ending: ending,
       usage: RunOutcome.Usage(
         wallSeconds: seconds, cpuSeconds: seconds, peakMemoryBytes: Int64(heldBytes), memoryMeasure: .counted),
       outputs: outputs, isSandboxed: true)
     outcome.remarks = remarks
+    outcome.plan = plan
     return outcome
   }
 
@@ -105,6 +108,8 @@ package final class TableRunner: StepRunner {
     var dropped: Int
     /// What there is to say of how it was made.
     var notes: [String] = []
+    /// What went through its plan.
+    var plan: String?
     /// The memory that was held for it alone, in bytes: files, rows, strings and the output. What a watch keeps of tables is not
     /// counted; it is there whether the step runs or not.
     var heldBytes = 0
@@ -134,7 +139,7 @@ package final class TableRunner: StepRunner {
       let evaluation = Evaluation(source)
       let output = try evaluation.output(of: relation, step.form)
       return Made(
-        output: output, dropped: evaluation.dropped,
+        output: output, dropped: evaluation.dropped, plan: evaluation.counts.text(of: relation),
         heldBytes: evaluation.heldBytes + largestPart + output.byteCount)
     }
     var parts: [Relation.Input: [InputFile]] = [:]
@@ -148,6 +153,7 @@ package final class TableRunner: StepRunner {
         let refusal = output == nil ? nil : table.keep()
         return Made(
           output: output, dropped: table.dropped, notes: shelf.map { table.notes(on: $0, refusal) } ?? [],
+          plan: table.plan,
           heldBytes: bytes + table.heldBytes + (output?.byteCount ?? 0))
       }
     }
@@ -281,7 +287,8 @@ package final class KeptTables: @unchecked Sendable {
         let before = tables.work
         let output = try tables.output(of: relation, form, with: companions, while: mayContinue, source)
         return TableRunner.Made(
-          output: output, dropped: tables.dropped, notes: tables.hasResumed ? [(tables.work - before).text] : [])
+          output: output, dropped: tables.dropped, notes: tables.hasResumed ? [(tables.work - before).text] : [],
+          plan: tables.plan)
       }
     }
     return try result.get()

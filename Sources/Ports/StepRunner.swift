@@ -181,6 +181,10 @@ package struct RunOutcome: Hashable, Sendable {
   package var logTail: ByteString
   /// What people should know though the step succeeded; said once a build, however many steps remark it.
   package var remarks: [Diagnostic] = []
+  /// The node of a cluster that it ran on; nil on this machine.
+  package var node: String?
+  /// What went through the plan of a table, for people; nil for other steps.
+  package var plan: String?
 
   package init(
     ending: Ending, usage: Usage, outputs: [Artifact] = [], isSandboxed: Bool, undeclaredOutputs: [ByteString] = [],

@@ -47,11 +47,16 @@ package struct RunRecord: Hashable, Sendable {
   package var usage: RunOutcome.Usage
   /// Seconds since 1970.
   package var startedAt: Double
+  /// As in ``RunOutcome``.
+  package var node: String?
+  package var plan: String?
 
   package init(
     run: RunID, build: Int64, contentKey: Digest, label: String, command: ByteString, reason: String,
-    ending: RunOutcome.Ending, usage: RunOutcome.Usage, startedAt: Double
+    ending: RunOutcome.Ending, usage: RunOutcome.Usage, startedAt: Double, node: String? = nil, plan: String? = nil
   ) {
+    self.node = node
+    self.plan = plan
     self.run = run
     self.build = build
     self.contentKey = contentKey

@@ -22,6 +22,10 @@ package struct Provenance: Hashable, Sendable {
     package var peakMemoryBytes: Int64
     package var isSandboxed: Bool
     package var reason: String
+    /// The node of a cluster; nil for this machine.
+    package var node: String?
+    /// What went through a table's plan.
+    package var plan: String?
   }
 
   package enum Maker: Hashable, Sendable {
@@ -114,6 +118,9 @@ package struct ProvenanceQuery {
     case .made(let made):
       result.key = String(made.contentKey.description.prefix(12))
       result.run = try run(of: made.contentKey, label: frame.label)
+      if case .table(let table) = step.work, let plan = result.run?.plan {
+        result.command = "table, as \(table.form.label), of these; with the records of its last run\n\(plan)"
+      }
     case .unwanted, .known, .keyed: break
     }
     return result
@@ -197,6 +204,8 @@ package struct ProvenanceQuery {
       run.build = record.build
       run.startedAt = record.startedAt
       run.reason = record.reason
+      run.node = record.node
+      run.plan = record.plan
     }
     return run
   }

@@ -34,7 +34,8 @@ extension Report {
           label: record.label, start: max(0, record.startedAt - origin), seconds: record.usage.wallSeconds,
           cpuSeconds: record.usage.cpuSeconds, peakBytes: record.usage.peakMemoryBytes,
           askedBytes: resources?.memory, askedCPU: resources?.cpu, hasFailed: record.ending != .exited(0),
-          ending: record.ending == .exited(0) ? nil : record.ending.description, reason: record.reason)
+          ending: record.ending == .exited(0) ? nil : record.ending.description, reason: record.reason,
+          node: record.node ?? "")
       }, history: builds.prefix(100).reversed().map(Past.init), tables: [])
     markCritical(steps)
     tables = try Self.tables(graph, store: store, steps, all, read)
@@ -58,8 +59,8 @@ extension Report {
   private static func tables(
     _ graph: PersistedGraph, store: any Store, _ steps: Steps, _ runs: [RunRecord], _ read: (Artifact) -> [UInt8]?
   ) throws(SystemError) -> [Table] {
-    var seconds: [String: Double] = [:]
-    for run in runs where seconds[run.label] == nil { seconds[run.label] = run.usage.wallSeconds }
+    var last: [String: RunRecord] = [:]
+    for run in runs where last[run.label] == nil { last[run.label] = run }
     let query = ProvenanceQuery(graph: graph, store: store)
     var tables: [Table] = []
     for node in steps.tables {
@@ -73,7 +74,7 @@ extension Report {
         Table(
           label: frame.label, form: table.form.name, inputs: names,
           records: output.flatMap(read).flatMap { table.form.records(in: $0) }, bytes: output?.size,
-          seconds: seconds[frame.label]))
+          seconds: last[frame.label]?.usage.wallSeconds, plan: last[frame.label]?.plan))
     }
     return tables
   }

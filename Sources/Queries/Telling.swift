@@ -49,6 +49,7 @@ extension Provenance {
       lines.append(("because", run.reason))
     }
     let sandbox = run.isSandboxed ? "in the sandbox" : "without a sandbox"
+    if let node = run.node { lines.append(("on", node)) }
     lines.append(
       (
         "took",

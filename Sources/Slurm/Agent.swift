@@ -106,16 +106,21 @@ package final class Agent: @unchecked Sendable {
   /// Gives a sign of life, and waits a second.
   private func beat() {
     beats += 1
-    var name = [CChar](repeating: 0, count: 256)
-    gethostname(&name, name.count - 1)
-    let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     // It is only a sign of life.
-    try? folder.write(Array("\(beats)\n\(host)\n".utf8), to: JobFolder.beat)
+    try? folder.write(Array("\(beats)\n\(Self.nodeName)\n".utf8), to: JobFolder.beat)
     let end = clock.monotonic + 1
     monitor.withLock {
       // Whoever ends a step wakes all.
       while !hasLeft, clock.monotonic < end { monitor.wait(atMostSeconds: end - clock.monotonic) }
     }
+  }
+
+  /// As Slurm calls this node; where it does not say, as the machine calls itself.
+  private static var nodeName: String {
+    if let name = getenv("SLURMD_NODENAME") { return String(cString: name) }
+    var name = [CChar](repeating: 0, count: 256)
+    gethostname(&name, name.count - 1)
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   private func takeWork() throws(SystemError) -> Bool {

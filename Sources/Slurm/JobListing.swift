@@ -1,4 +1,5 @@
 package import BuildGraph
+import Ports
 
 /// A job of this workspace, as its folder tells: for who asks how things are without asking the controller.
 package struct JobListing: Hashable, Sendable {
@@ -6,9 +7,9 @@ package struct JobListing: Hashable, Sendable {
   package var id: String?
   /// Empty while it waits for the cluster.
   package var node: String
-  /// Steps that were handed to it and not begun.
-  package var waiting: Int
-  package var running: Int
+  /// Steps that were handed to it and not begun, by their labels.
+  package var waiting: [String]
+  package var running: [String]
   /// Steps that ended and that no build has committed.
   package var ended: Int
   package var log: ByteString
@@ -21,9 +22,16 @@ package struct JobListing: Hashable, Sendable {
       return JobListing(
         id: Files.read(folder.path + "/" + JobFolder.job).flatMap(JobDescription.init(text:))?.id,
         node: beat.count > 1 ? String(decoding: beat[1], as: UTF8.self) : "",
-        waiting: folder.runs(in: JobFolder.todo).count, running: folder.runs(in: JobFolder.taken).count,
+        waiting: labels(folder, JobFolder.todo), running: labels(folder, JobFolder.taken),
         ended: folder.runs(in: JobFolder.done).count + folder.runs(in: JobFolder.kept).count,
         log: folder.path + "/log")
+    }
+  }
+
+  /// Of the requests in one of its folders; those that are gone meanwhile are left out.
+  private static func labels(_ folder: JobFolder, _ place: ByteString) -> [String] {
+    folder.runs(in: place).compactMap { run in
+      Files.read(folder.place(place, run)).flatMap { StepMessage(encoded: $0) }?.request.label
     }
   }
 }

@@ -108,6 +108,8 @@ extension SlurmRunner {
     monitor.withLock {
       if let id { state.fleet.finished(file, in: id) }
       if let run = state.claims.removeValue(forKey: file), state.waiting[run]?.outcome == nil {
+        var outcome = outcome
+        if let job = id.flatMap({ state.jobs[$0] }) { outcome.node = job.slurmNode.isEmpty ? job.node : job.slurmNode }
         state.waiting[run]?.outcome = outcome
       }
       monitor.signalAll()

@@ -173,12 +173,16 @@ struct RunDetails: RowValue {
   var reason: String
   var ending: RunOutcome.Ending
   var usage: RunOutcome.Usage
+  var node: String?
+  var plan: String?
 
   init(_ record: RunRecord) {
     command = record.command
     reason = record.reason
     ending = record.ending
     usage = record.usage
+    node = record.node
+    plan = record.plan
   }
 
   func encode(into writer: inout BinaryWriter) {
@@ -186,12 +190,21 @@ struct RunDetails: RowValue {
     writer.write(reason)
     ending.encode(into: &writer)
     usage.encode(into: &writer)
+    // Most have neither, and are written as they were before there was either.
+    guard node != nil || plan != nil else { return }
+    writer.write(node ?? "")
+    writer.write(plan ?? "")
   }
 
   init?(decoding reader: inout BinaryReader) {
     guard let command = reader.readByteString(), let reason = reader.readString(),
       let ending = RunOutcome.Ending(decoding: &reader), let usage = RunOutcome.Usage(decoding: &reader)
     else { return nil }
+    if !reader.isAtEnd {
+      guard let node = reader.readString(), let plan = reader.readString() else { return nil }
+      self.node = node.isEmpty ? nil : node
+      self.plan = plan.isEmpty ? nil : plan
+    }
     self.command = command
     self.reason = reason
     self.ending = ending

@@ -236,7 +236,7 @@ extension SQLiteStore {
           RunRecord(
             run: RunID(number: row.integer(0)), build: row.integer(1), contentKey: key, label: label,
             command: details.command, reason: details.reason, ending: details.ending, usage: details.usage,
-            startedAt: row.double(4)))
+            startedAt: row.double(4), node: details.node, plan: details.plan))
       }
       return result
     }

@@ -57,6 +57,7 @@ import Testing
     #expect(page.contains("because: input data/p0&lt;&amp;&gt;.txt changed"))
     #expect(page.contains("of 64.0 MiB asked"))
     #expect(page.contains("<td>csv</td><td class=\"number\">2</td>"), "the table has two records")
+    #expect(page.contains("in  out  held  operator"), "what went through the table's plan")
     #expect(page.contains("5 of 14 steps"), "of seven steps five were unchanged in the second build")
     let row = "<td>Upper</td><td class=\"number\">6</td>"
     #expect(page.contains("<section id=\"requests\">") && page.contains(row), "five runs, and one more")

@@ -70,12 +70,20 @@ struct SlurmClusterTests {
     let job = try cluster.jobs("R").first ?? "none"
     let status = try project.reflow("status", environment: cluster.environment)
     #expect(status.output.contains("job \(job)"), "\(status.output)\(status.errors)")
+    let json = try project.reflow("status", "--json", environment: cluster.environment).output
+    let object = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any]
+    let jobs = try #require(object?["jobs"] as? [[String: Any]])
+    let node = try #require(jobs.first { $0["id"] as? String == job }?["node"] as? String)
+    #expect(["n1", "n2"].contains(node), "as Slurm calls it")
+    #expect(jobs.flatMap { $0["running"] as? [String] ?? [] }.count == 2, "\(json)")
     _ = try cluster.ask("scancel", job)
     #expect(build.wait { count(project, 1) > 1 && count(project, 2) > 1 })
     letGo(project)
     let ended = build.wait()
     #expect(ended.status == 0, "\(ended.errors)")
     #expect(ended.errors.contains("job \(job)") && ended.errors.contains("was lost"))
+    let page = try project.reflow("report", environment: cluster.environment).output
+    #expect(page.contains(">n1 1</text>") || page.contains(">n2 1</text>"), "the timeline is by node")
     #expect(try project.texts() == ["1": "1\n", "2": "2\n"])
   }
 

@@ -103,7 +103,25 @@ import Testing
   }
 
   @Test func `runs at the same time have lanes of their own and a free lane is used again`() {
-    #expect(Self.report().lanes == [0, 1, 1, 0])
+    #expect(Self.report().lanes.ofRuns == [0, 1, 1, 0])
+    #expect(Self.report().lanes.all.map(\.number) == [0, 1])
+  }
+
+  @Test func `runs on nodes have lanes by node, those of this machine first`() {
+    var report = Self.report()
+    for (index, node) in ["n<2>", "", "n1", "n<2>"].enumerated() { report.runs[index].node = node }
+    #expect(
+      report.lanes.all == [.init(node: "", number: 0), .init(node: "n1", number: 0), .init(node: "n<2>", number: 0)])
+    #expect(report.lanes.ofRuns == [2, 0, 1, 2])
+    let page = ReportView(report).page
+    #expect(page.contains(">n1 1</text>") && page.contains(">n&lt;2&gt; 1</text>") && page.contains("<th>On</th>"))
+    #expect(!ReportView(Self.report()).page.contains("<th>On</th>"))
+  }
+
+  @Test func `a table's plan is on the page, as it was told`() {
+    var report = Self.report()
+    report.tables[0].plan = "in  out  held  operator\n 1    2     3  join <by> key"
+    #expect(ReportView(report).page.contains("<pre>in  out  held  operator\n 1    2     3  join &lt;by&gt; key</pre>"))
   }
 
   @Test func `the critical path is the longest chain`() {

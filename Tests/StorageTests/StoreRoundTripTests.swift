@@ -89,13 +89,16 @@ struct StoreRoundTripTests {
     let endings: [RunOutcome.Ending] = [
       .exited(-1), .signaled(9), .timedOut, .cancelled, .refused(message: "no such command 'ü'"),
     ]
-    let records = endings.enumerated().map { index, ending in
+    var records = endings.enumerated().map { index, ending in
       RunRecord(
         run: RunID(number: Int64(index) + 1), build: 4, contentKey: digest(index),
         label: index % 2 == 0 ? "even" : "odd",
         command: ByteString(bytes: [0xFF, 0x20]), reason: "input changed", ending: ending, usage: Self.usage,
         startedAt: 1_700_000_000.25)
     }
+    records[1].node = "n1"
+    records[2].plan = "in  out\n"
+    (records[3].node, records[3].plan) = ("ü", "2")
     let store = try reopened(after: records.map { .addRun($0) })
     #expect(try store.runs(labelled: nil, limit: 10) == records.reversed())
     #expect(try store.runs(labelled: "even", limit: 2) == [records[4], records[2]])

@@ -44,6 +44,8 @@ import Testing
     var bytesRead: Int
     /// Why nothing is left for the next process.
     var refusal: String?
+    /// What went through its plan.
+    var plan: String?
   }
 
   private static func files(_ plan: Plan, _ tables: [Rows]) -> [Relation.Input: [InputFile]] {
@@ -77,7 +79,7 @@ import Testing
     let refusal: String?
     if case .success = result { refusal = table.keep() } else { refusal = nil }
     return Run(
-      result: result, way: table.way, work: table.work, bytesRead: store.bytesRead, refusal: refusal)
+      result: result, way: table.way, work: table.work, bytesRead: store.bytesRead, refusal: refusal, plan: table.plan)
   }
 
   private static func edit(_ tables: inout [Rows], _ generator: inout QueryGenerator) {
@@ -226,6 +228,31 @@ import Testing
       #expect(quiet.work == ResidentTables.Work())
     }
     #expect(touched[1] <= touched[0] + 4)
+  }
+
+  /// `in out held` of the lines of a plan.
+  private static func counts(_ plan: String?) -> [[String]] {
+    (plan ?? "").split(separator: "\n").dropFirst().map { line in
+      line.split(separator: " ").prefix(3).prefix { Int($0) != nil }.map(String.init)
+    }
+  }
+
+  @Test func thePlanCountsWhatWentThroughItInTheLastRunAndWhatIsHeldNow() throws {
+    let plan = try #require(SQLiteTests.relations(Self.fixed)["out0.csv"])
+    let folder = StateFolder()
+    // Eight rows, of which four pass the condition.
+    var tables: [Rows] = [(0..<8).map { ($0, $0, "s") }, [], []]
+    let first = try Self.run(plan, tables, in: folder)
+    #expect(Self.counts(first.plan) == [["8", "4", "4"], ["8", "8"]], "\(first.plan ?? "")")
+    tables[0].append((9, 9, "s"))
+    let second = try Self.run(plan, tables, in: folder)
+    #expect(second.way == .resumed)
+    #expect(Self.counts(second.plan) == [["1", "1", "5"], ["1", "9"]], "\(second.plan ?? "")")
+    // Another evaluation from nothing says the same of what there is.
+    let files = Self.files(plan, tables)
+    let evaluation = Tables.Evaluation { files[$0] ?? [] }
+    _ = try evaluation.output(of: plan.relation, .csv)
+    #expect(Self.counts(evaluation.counts.text(of: plan.relation)) == [["9", "5", "5"], ["9", "9"]])
   }
 
   @Test func manyProcessesLeaveFewFiles() throws {

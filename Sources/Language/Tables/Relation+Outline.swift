@@ -8,24 +8,29 @@ extension Relation {
   /// time, and not drawn; a long outline is cut.
   ///
   /// - Complexity: O(nodes).
-  package var outline: String {
-    var lines: [String] = []
-    var numbers: [ObjectIdentifier: Int] = [:]
+  package var outline: String { outlineLines.map(\.text).joined(separator: "\n") }
+
+  /// The lines of ``outline``, each with the node that it is about; nil where it only refers to another.
+  ///
+  /// - Complexity: O(nodes).
+  package var outlineLines: [(text: String, node: Relation?)] {
+    var lines: [(text: String, node: Relation?)] = []
+    var drawn: Set<ObjectIdentifier> = []
     func add(_ relation: Relation, _ depth: Int) {
       guard lines.count <= Self.outlineLimit else { return }
       let margin = String(repeating: "  ", count: depth)
-      if let number = numbers[ObjectIdentifier(relation)] {
-        return lines.append("\(margin)as in line \(number)")
-      }
       let place = relation.location.map { " (\($0.file):\($0.line))" } ?? ""
-      lines.append(margin + relation.summary + place)
+      if drawn.contains(ObjectIdentifier(relation)) {
+        return lines.append(("\(margin)as above: \(relation.summary)\(place)", nil))
+      }
+      lines.append((margin + relation.summary + place, relation))
       if relation.operation.children.isEmpty { return }
-      numbers[ObjectIdentifier(relation)] = lines.count
+      drawn.insert(ObjectIdentifier(relation))
       for child in relation.operation.children { add(child, depth + 1) }
     }
     add(self, 0)
-    if lines.count > Self.outlineLimit { lines[Self.outlineLimit] = "…" }
-    return lines.prefix(Self.outlineLimit + 1).joined(separator: "\n")
+    if lines.count > Self.outlineLimit { lines[Self.outlineLimit] = ("…", nil) }
+    return Array(lines.prefix(Self.outlineLimit + 1))
   }
 
   private var summary: String {

@@ -15,13 +15,15 @@ package struct Report: Hashable, Sendable {
     /// `exit 1`, `timed out`; nil where it went well.
     package var ending: String?
     package var reason: String
+    /// The node of a cluster that it ran on; empty on this machine.
+    package var node: String
     /// It lies on the chain of steps that no number of cores would have made shorter.
     package var isCritical: Bool
 
     package init(
       label: String, start: Double, seconds: Double, cpuSeconds: Double, peakBytes: Int64, askedBytes: Int64? = nil,
       askedCPU: Double? = nil, hasFailed: Bool = false, ending: String? = nil, reason: String = "",
-      isCritical: Bool = false
+      node: String = "", isCritical: Bool = false
     ) {
       self.label = label
       self.start = start
@@ -33,6 +35,7 @@ package struct Report: Hashable, Sendable {
       self.hasFailed = hasFailed
       self.ending = ending
       self.reason = reason
+      self.node = node
       self.isCritical = isCritical
     }
   }
@@ -101,10 +104,14 @@ package struct Report: Hashable, Sendable {
     package var bytes: Int64?
     /// Of its last run on record.
     package var seconds: Double?
+    /// What went through its plan then, as text in columns; nil where that is not known.
+    package var plan: String?
 
     package init(
-      label: String, form: String, inputs: [String], records: Int64?, bytes: Int64?, seconds: Double?
+      label: String, form: String, inputs: [String], records: Int64?, bytes: Int64?, seconds: Double?,
+      plan: String? = nil
     ) {
+      self.plan = plan
       self.label = label
       self.form = form
       self.inputs = inputs
@@ -138,18 +145,35 @@ package struct Report: Hashable, Sendable {
 }
 
 extension Report {
-  /// A lane for each run so that runs at the same time have different ones, the lowest that is free.
+  /// A row of the timeline: of this machine or of a node.
+  package struct Lane: Hashable, Sendable {
+    package var node: String
+    /// From 0, of its node.
+    package var number: Int
+  }
+
+  /// The rows of the timeline, node by node, this machine first; and for each run the index of its own, so that runs at the same
+  /// time have different ones: the lowest of its node that is free.
   ///
   /// - Complexity: O(runs · lanes).
-  package var lanes: [Int] {
-    var ends: [Double] = []
-    return runs.map { run in
+  package var lanes: (all: [Lane], ofRuns: [Int]) {
+    var ends: [String: [Double]] = [:]
+    let numbers = runs.map { run in
+      var its = ends[run.node] ?? []
       // Clocks are read a little after the fact: touching is not overlapping.
-      let lane = ends.firstIndex { $0 <= run.start + 1e-4 } ?? ends.count
-      if lane == ends.count { ends.append(0) }
-      ends[lane] = run.start + run.seconds
+      let lane = its.firstIndex { $0 <= run.start + 1e-4 } ?? its.count
+      if lane == its.count { its.append(0) }
+      its[lane] = run.start + run.seconds
+      ends[run.node] = its
       return lane
     }
+    var all: [Lane] = []
+    var firsts: [String: Int] = [:]
+    for (node, its) in ends.sorted(by: { $0.key < $1.key }) {
+      firsts[node] = all.count
+      all += its.indices.map { Lane(node: node, number: $0) }
+    }
+    return (all, zip(runs, numbers).map { (firsts[$0.node] ?? 0) + $1 })
   }
 
   /// From the first start to the last end.

@@ -3,7 +3,7 @@ import Diagnostics
 /// A report as one page of HTML that needs nothing else.
 package struct ReportView {
   private let report: Report
-  private let lanes: [Int]
+  private let lanes: (all: [Report.Lane], ofRuns: [Int])
 
   package init(_ report: Report) {
     self.report = report
@@ -64,24 +64,30 @@ package struct ReportView {
   private var timeline: String {
     guard !report.runs.isEmpty else { return "<p class=\"quiet\">No step ran.</p>\n" }
     let span = max(report.span, 1e-3)
-    let scale = (Self.chartWidth - 60) / span
-    let laneCount = (lanes.max() ?? 0) + 1
-    let height = Double(laneCount) * Self.laneHeight + 26
+    // The names of nodes are long or short.
+    let left = Double(max(0, lanes.all.map(\.node.count).max() ?? 0)) * 6.7 + 50
+    let scale = (Self.chartWidth - left - 10) / span
+    let height = Double(lanes.all.count) * Self.laneHeight + 26
     var text =
       "<div class=\"chart\"><svg width=\"\(number(Self.chartWidth))\" height=\"\(number(height))\" role=\"img\" "
     text += "aria-label=\"What ran when\">\n"
     for tick in Self.ticks(upTo: span) {
-      let x = number(50 + tick * scale)
+      let x = number(left + tick * scale)
       text += "<line class=\"grid\" x1=\"\(x)\" y1=\"0\" x2=\"\(x)\" y2=\"\(number(height - 18))\"/>"
-      let isLast = 50 + tick * scale > Self.chartWidth - 70
+      let isLast = left + tick * scale > Self.chartWidth - 70
       text += "<text class=\"quiet\" x=\"\(x)\" y=\"\(number(height - 5))\"\(isLast ? " text-anchor=\"end\"" : "")>"
       text += "\(Self.label(ofTick: tick))</text>\n"
     }
-    for lane in 0..<laneCount {
-      text += "<text class=\"quiet\" x=\"2\" y=\"\(number(Double(lane) * Self.laneHeight + 14))\">\(lane + 1)</text>\n"
+    for (index, lane) in lanes.all.enumerated() {
+      let y = Double(index) * Self.laneHeight
+      let name = (lane.node.isEmpty ? "" : lane.node + " ") + "\(lane.number + 1)"
+      text += "<text class=\"quiet\" x=\"2\" y=\"\(number(y + 14))\">\(escaped(name))</text>\n"
+      guard index > 0, lane.number == 0 else { continue }
+      let width = number(Self.chartWidth)
+      text += "<line class=\"grid\" x1=\"0\" y1=\"\(number(y - 1.5))\" x2=\"\(width)\" y2=\"\(number(y - 1.5))\"/>\n"
     }
-    for (run, lane) in zip(report.runs, lanes) {
-      let (x, width) = (50 + run.start * scale, max(0.7, run.seconds * scale))
+    for (run, lane) in zip(report.runs, lanes.ofRuns) {
+      let (x, width) = (left + run.start * scale, max(0.7, run.seconds * scale))
       let kind =
         (run.hasFailed ? "failed" : "run") + (run.isCritical ? " critical" : "") + (width < 4 ? " thin" : "")
       text += "<g class=\"bar\" transform=\"translate(\(number(x)) \(number(Double(lane) * Self.laneHeight)))\">"
@@ -91,12 +97,18 @@ package struct ReportView {
       if letters >= 4 { text += "<text x=\"4\" y=\"13\">\(escaped(String(run.label.prefix(letters))))</text>" }
       text += "</g>\n"
     }
-    return text + "</svg></div>\n<p class=\"quiet\">One row for each step that ran at the same time as others; "
+    let place = hasNodes ? " on its node" : ""
+    return text + "</svg></div>\n<p class=\"quiet\">One row for each step that ran at the same time as others\(place); "
       + "outlined: the critical path.</p>\n"
   }
 
+  private var hasNodes: Bool { report.runs.contains { !$0.node.isEmpty } }
+
   private func told(_ run: Report.Run) -> String {
-    var lines = [run.label, "\(Measure.seconds(run.seconds)), \(Measure.seconds(run.cpuSeconds)) of CPU"]
+    var lines = [
+      run.label + (run.node.isEmpty ? "" : " on \(run.node)"),
+      "\(Measure.seconds(run.seconds)), \(Measure.seconds(run.cpuSeconds)) of CPU",
+    ]
     lines.append(
       "\(Measure.bytes(run.peakBytes)) of memory" + (run.askedBytes.map { ", \(Measure.bytes($0)) asked" } ?? ""))
     if let ending = run.ending { lines.append(ending) }
@@ -137,12 +149,12 @@ package struct ReportView {
     guard !report.runs.isEmpty else { return "" }
     let runs = report.runs.sorted { ($1.seconds, $0.start) < ($0.seconds, $1.start) }.prefix(25)
     return table(
-      ["Step", "Took", "CPU", "Memory", "Ended", "Because"], numbers: [1, 2, 3],
+      ["Step", "Took", "CPU", "Memory", "Ended", "Because"] + (hasNodes ? ["On"] : []), numbers: [1, 2, 3],
       runs.map {
         [
           $0.label, Measure.seconds($0.seconds), Measure.seconds($0.cpuSeconds), Measure.bytes($0.peakBytes),
           $0.ending ?? "ok", $0.reason,
-        ]
+        ] + (hasNodes ? [$0.node] : [])
       })
   }
 
@@ -255,8 +267,20 @@ package struct ReportView {
           $0.label, $0.form, $0.records.map { "\($0)" } ?? "", $0.bytes.map(Measure.bytes) ?? "",
           $0.seconds.map(Measure.seconds) ?? "", $0.inputs.joined(separator: ", "),
         ]
-      })
+      }) + plans
   }
+
+  private var plans: String {
+    report.tables.map { table in
+      guard let plan = table.plan else { return "" }
+      return "<details\(report.tables.count <= 3 ? " open" : "")><summary>The plan of \(escaped(table.label))</summary>"
+        + "<pre>\(escaped(plan))</pre></details>\n"
+    }.joined() + (report.tables.contains { $0.plan != nil } ? Self.planWords : "")
+  }
+
+  private static let planWords =
+    "<p class=\"quiet\">In and out: records that came into an operator and that it handed on in the last run, those that go "
+    + "among them; held: the records of its table now. Operators in loops are counted in all rounds.</p>\n"
 
   private func table(_ heads: [String], numbers: Set<Int>, _ rows: [[String]]) -> String {
     func cells(_ row: [String], _ tag: String) -> String {

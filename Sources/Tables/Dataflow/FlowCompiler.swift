@@ -35,6 +35,9 @@ final class FlowCompiler {
   /// Complaints of rows, each with the rounds in which it is made, by the node that makes them.
   private(set) var complaints: [NodeKey: [Multiset<Words, UInt32, Int>]] = [:]
 
+  /// What each node hands on, in the order of making.
+  private(set) var tallies: [(node: NodeKey, tally: NodeTally)] = []
+
   private var known: [NodeKey: PlacedRows] = [:]
   /// The nodes that are being compiled, from the outermost.
   private var open: [NodeKey] = []
@@ -116,7 +119,26 @@ final class FlowCompiler {
     }
     let rows = try compile(relation.operation, relation)
     known[key] = rows
+    count(rows, of: key)
     return rows
+  }
+
+  /// Counts what a node hands on: a run of updates at a time, on their way, so that nothing is kept for it.
+  private func count(_ rows: PlacedRows, of node: NodeKey) {
+    switch rows {
+    case .root(let rows):
+      let tally = NodeTally(isInLoop: false)
+      tallies.append((node, tally))
+      _ = rows.inspectRuns { updates in
+        var sum = 0
+        for index in 0..<updates.count { sum += updates[index].difference }
+        tally.see(updates.count, sum: sum)
+      }
+    case .loop(let rows, _):
+      let tally = NodeTally(isInLoop: true)
+      tallies.append((node, tally))
+      _ = rows.inspectRuns { tally.see($0.count, sum: 0) }
+    }
   }
 
   private func compile(_ operation: RelationalOperation, _ relation: Relation) throws(Unsupported) -> PlacedRows {

@@ -31,6 +31,7 @@ final class RelationFlow {
   let tables: [FileTable]
   /// By relation.
   private let collected: [Collected]
+  private let tallies: [(node: NodeKey, tally: NodeTally)]
   private var epoch: UInt32 = 0
 
   /// What has come out of a relation and was not taken.
@@ -73,6 +74,7 @@ final class RelationFlow {
     inputs = compiler.sources
     tables = compiler.tables
     literals = compiler.literals
+    tallies = compiler.tallies
     strings = evaluator.strings
   }
 
@@ -96,6 +98,8 @@ final class RelationFlow {
     var checkpoint: [UInt8]
     /// Of each loop; see ``LoopGuard/words``.
     var loops: [[UInt64]]
+    /// How many rows each node has, in the order of making.
+    var held: [Int]
     /// The batches that it rests on.
     var blobs: [UInt64]
   }
@@ -107,7 +111,9 @@ final class RelationFlow {
   func keep(on shelf: TraceShelf) throws -> Kept {
     var sink = shelf
     let checkpoint = try flow.checkpoint(into: &sink, finishesMerges: true)
-    return Kept(checkpoint: checkpoint.bytes, loops: guards.map(\.words), blobs: checkpoint.batches)
+    return Kept(
+      checkpoint: checkpoint.bytes, loops: guards.map(\.words), held: tallies.map(\.tally.held),
+      blobs: checkpoint.batches)
   }
 
   /// Takes up what another process has kept; before the first update.
@@ -116,13 +122,26 @@ final class RelationFlow {
   /// - Complexity: O(batches), whatever their size.
   func resume(_ kept: Kept, from shelf: TraceShelf) throws {
     guard let checkpoint = Checkpoint(bytes: kept.checkpoint), kept.loops.count == guards.count,
+      kept.held.count == tallies.count,
       let epoch = UInt32(exactly: checkpoint.epoch)
     else { throw TraceShelf.damaged }
     for (loop, words) in zip(guards, kept.loops) where !loop.adopt(words) { throw TraceShelf.damaged }
     let unknown = try flow.resume(checkpoint, from: shelf)
     guard unknown.isEmpty else { throw TraceShelf.damaged }
     self.epoch = epoch
+    for ((_, tally), held) in zip(tallies, kept.held) { tally.held = held }
     hasBegun = true
+  }
+
+  /// What the nodes have handed on in this process, and what they hold.
+  ///
+  /// - Complexity: O(nodes).
+  var counts: PlanCounts {
+    var result = PlanCounts()
+    for (node, tally) in tallies {
+      result.counts[node] = PlanCounts.Count(out: tally.out, held: tally.isInLoop ? nil : tally.held)
+    }
+    return result
   }
 
   /// Records that operators have touched in this process.

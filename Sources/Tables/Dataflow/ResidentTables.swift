@@ -42,6 +42,8 @@ package final class ResidentTables {
   package private(set) var dropped = 0
   /// Whether the table that was asked for last went on from what an earlier process has left.
   package private(set) var hasResumed = false
+  /// What went through the plan of the table that was asked for last, for people.
+  package private(set) var plan: String?
   private let roundLimit: Int
   private let shelf: (Relation) -> TraceShelf?
   /// By the key of each of their relations.
@@ -88,6 +90,7 @@ package final class ResidentTables {
         switch try kept.update(relation, form, files, while: mayContinue) {
         case .output(let output):
           dropped = kept.dropped
+          plan = kept.takePlan(of: relation)
           return output
         case .stopped:
           forget(relation)
@@ -116,7 +119,10 @@ package final class ResidentTables {
     work.evaluations += 1
     let known = files
     let evaluation = Evaluation(roundLimit: roundLimit) { known[$0] ?? [] }
-    defer { dropped = evaluation.dropped }
+    defer {
+      dropped = evaluation.dropped
+      plan = evaluation.counts.text(of: relation)
+    }
     return try evaluation.output(of: relation, form)
   }
 

@@ -18,6 +18,19 @@ package final class Evaluation {
     known.values.reduce(strings.heldBytes) { $0 + $1.rows.words.count * MemoryLayout<UInt64>.stride }
   }
 
+  /// The rows of each node; of those in a loop what they are in the last round.
+  ///
+  /// - Complexity: O(relations).
+  package var counts: PlanCounts {
+    var result = PlanCounts()
+    for entry in known.values {
+      let isInLoop = !entry.relation.loops.isEmpty
+      result.counts[NodeKey(entry.relation)] = PlanCounts.Count(
+        out: entry.rows.count, held: isInLoop ? nil : entry.rows.count)
+    }
+    return result
+  }
+
   let evaluator: RowEvaluator
   private let source: Source
   private let roundLimit: Int

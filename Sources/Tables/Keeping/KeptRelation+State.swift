@@ -6,7 +6,7 @@ import Ports
 // The root of what a relation keeps: which blobs are what. Written by `BinaryWriter`:
 //
 //     format 4 · strings at first, compact · layers: count, names of 8 bytes each
-//     checkpoint: length and bytes · loops: count, then for each its words
+//     checkpoint: length and bytes · loops: count, then for each its words · nodes: count, for each its rows
 //     tables: count; for each the files: count, ascending by name; for each name, path, chunks, end
 //     chunk: length, digest, exit, rows; its entry is the exit of the one before
 //     pieces of the output: count; for each rows, the words of the first, texts
@@ -14,7 +14,7 @@ import Ports
 // Another layout of what is kept, another hash of strings or another order of a dataflow's operators is another format.
 
 extension KeptRelation {
-  private static let format: UInt32 = 2
+  private static let format: UInt32 = 3
 
   /// Strings that no row has any more are never removed; when they are so many more than at first, all begins anew.
   private static let stringGrowth = 4
@@ -46,6 +46,8 @@ extension KeptRelation {
       writer.write(compact: words.count)
       for word in words { writer.write(word) }
     }
+    writer.write(compact: kept.held.count)
+    for held in kept.held { writer.write(UInt64(bitPattern: Int64(held))) }
 
     writer.write(compact: files.count)
     for files in files {
@@ -178,7 +180,7 @@ extension KeptRelation {
 
   private static func readFlow(_ reader: inout BinaryReader) throws(SystemError) -> RelationFlow.Kept {
     guard let length = reader.readCount() else { throw TraceShelf.damaged }
-    var kept = RelationFlow.Kept(checkpoint: [], loops: [], blobs: [])
+    var kept = RelationFlow.Kept(checkpoint: [], loops: [], held: [], blobs: [])
     kept.checkpoint.reserveCapacity(length)
     for _ in 0..<length {
       guard let byte = reader.readUInt8() else { throw TraceShelf.damaged }
@@ -189,6 +191,8 @@ extension KeptRelation {
       guard let count = reader.readCount() else { throw TraceShelf.damaged }
       kept.loops.append(try readWords(count, &reader))
     }
+    guard let nodes = reader.readCount() else { throw TraceShelf.damaged }
+    kept.held = try readWords(nodes, &reader).map { Int(truncatingIfNeeded: $0) }
     return kept
   }
 

@@ -20,6 +20,8 @@ final class KeptRelation {
   let strings = StringDictionary()
   let flow: RelationFlow
   private let outputs: [SortedOutput]
+  /// What had gone through the dataflow when each relation was asked for last.
+  private var countsBefore: [PlanCounts]
   /// By table of the flow: each file by the number of its part and its path.
   private(set) var files: [[ByteString: ChunkedFile]]
   /// The same, of those that only grow and are not read whole.
@@ -51,6 +53,7 @@ final class KeptRelation {
     flow = try RelationFlow(relations, RowEvaluator(strings: strings), roundLimit: roundLimit, forgets: forgets)
     let strings = strings
     outputs = relations.map { SortedOutput($0.columns, strings) }
+    countsBefore = relations.map { _ in PlanCounts() }
     files = Array(repeating: [:], count: flow.tables.count)
     tails = Array(repeating: [:], count: flow.tables.count)
   }
@@ -65,6 +68,7 @@ final class KeptRelation {
     strings.adopt(layers)
     flow = try RelationFlow([relation], RowEvaluator(strings: strings), roundLimit: roundLimit)
     outputs = [SortedOutput(relation.columns, strings)]
+    countsBefore = [PlanCounts()]
     outputs[0].shelf = shelf
     files = Array(repeating: [:], count: flow.tables.count)
     tails = Array(repeating: [:], count: flow.tables.count)
@@ -113,6 +117,18 @@ final class KeptRelation {
     case .stopped: return .stopped
     case .undecided: return .undecided
     }
+  }
+
+  /// What has gone through a relation's plan since this was asked for it last.
+  ///
+  /// - Complexity: O(nodes).
+  func takePlan(of current: Relation) -> String? {
+    guard let index = relations.firstIndex(where: { $0.key == current.key }) else { return nil }
+    let counts = flow.counts
+    var difference = counts
+    for (node, before) in countsBefore[index].counts { difference.counts[node]?.out -= before.out }
+    countsBefore[index] = counts
+    return difference.text(of: relations[index])
   }
 
   /// The tables of a relation that is the same but may be of another graph, in the order of the flow's.

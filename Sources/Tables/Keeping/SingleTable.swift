@@ -24,6 +24,8 @@ package final class SingleTable {
   package private(set) var dropped = 0
   /// The memory that was taken for it beside its files, in bytes: strings and rows. Of a dataflow rows are counted as what was parsed for them.
   package private(set) var heldBytes = 0
+  /// What went through its plan, for people.
+  package private(set) var plan: String?
   private let relation: Relation
   private let roundLimit: Int
   private let chunking: Chunking
@@ -101,6 +103,7 @@ package final class SingleTable {
       case .output(let output):
         kept = relation
         dropped = relation.dropped
+        plan = relation.takePlan(of: self.relation)
         return .output(output)
       case .stopped: return .stopped
       case .undecided: return .undecided
@@ -120,7 +123,10 @@ package final class SingleTable {
     way = .evaluated
     work.evaluations += 1
     let evaluation = Evaluation(roundLimit: roundLimit) { files[$0] ?? [] }
-    defer { (dropped, heldBytes) = (evaluation.dropped, evaluation.heldBytes) }
+    defer {
+      (dropped, heldBytes) = (evaluation.dropped, evaluation.heldBytes)
+      plan = evaluation.counts.text(of: relation)
+    }
     return try evaluation.output(of: relation, form)
   }
 

@@ -51,20 +51,17 @@ struct StatusCommand: ProgramCommand {
     let (outputs, programFiles) = try differences(session, request)
     let report = StatusReport(
       form: json ? .json : .text, style: Style(isColored: Terminal.hasColor), differing: outputs,
-      programFiles: programFiles, write: Terminal.print, writeError: Terminal.printError)
+      programFiles: programFiles, jobs: Self.jobs(workspace), write: Terminal.print, writeError: Terminal.printError)
     session.report = report
     let status = session.status(of: request)
-    if !json { printJobs(workspace) }
     guard status == .done else { throw status.exitCode }
     if check, report.isStale { throw ExitStatus.stepFailed.exitCode }
   }
 
   /// The jobs of a build that runs, or of one that was killed.
-  private func printJobs(_ workspace: Workspace) {
-    for job in JobListing.all(in: workspace.stateFolder) {
-      guard let id = job.id else { continue }
-      let place = job.node.isEmpty ? "waits for the cluster" : "on \(job.node)"
-      Terminal.print("job \(id) \(place): \(job.running) running, \(job.waiting) waiting, \(job.ended) ended\n")
+  private static func jobs(_ workspace: Workspace) -> [StatusReport.Job] {
+    JobListing.all(in: workspace.stateFolder).map { job in
+      StatusReport.Job(id: job.id, node: job.node, running: job.running, waiting: job.waiting, ended: job.ended)
     }
   }
 
