@@ -108,16 +108,16 @@ package final class StatusReport: EventSink {
     }
     for job in jobs {
       let place = job.node.isEmpty ? "waits for the cluster" : "on \(job.node)"
-      text += "job \(job.id ?? "(not submitted yet)") \(place): \(Self.told(job.running)) running, "
-      text += "\(job.waiting.count) waiting, \(job.ended) ended\n"
+      text += "job \(job.id ?? "(not submitted yet)") \(place): \(job.running.count) running, "
+      text += "\(job.waiting.count) waiting, \(job.ended) ended\(Self.told(job.running))\n"
     }
     write(text)
   }
 
-  /// How many, and which where they are few.
+  /// Those that run, where there are any; the first few.
   private static func told(_ labels: [String]) -> String {
     let more = labels.count > 4 ? ", …" : ""
-    return labels.isEmpty ? "0" : "\(labels.count) (\(labels.prefix(4).joined(separator: ", "))\(more))"
+    return labels.isEmpty ? "" : " (runs \(labels.prefix(4).joined(separator: ", "))\(more))"
   }
 
   private func json(_ summary: BuildEvent.Summary) -> String {
