@@ -566,6 +566,8 @@ final class BuildRun {
             status: status, steps: tally.steps, run: tally.run, cached: tally.cached, failed: tally.failed,
             seconds: world.clock.monotonic - startedAt)))
       let isUseful = isPublished && !hasFailedAnswers && !hasUnfitInput && (status == .succeeded || status == .failed)
+      let superseded = isUseful ? try supersededTables() : []
+      for made in superseded { note(.removeResult(contentKey: made.contentKey)) }
       var header = isUseful ? plan.flatMap(recordStates) : nil
       try flush()
       if isUseful, let plan, let renewed = plan.renewed {
@@ -576,6 +578,7 @@ final class BuildRun {
         engine = BuildEngine()
       }
       writeSnapshot(header, isComplete: status == .succeeded, steps: tally.steps)
+      removeObjects(of: superseded)
     }
     if options.isDryRun, isEvaluated, !wasInterrupted, let question = world.question { answer(question) }
     // What was made is as good as any: it is kept, and only the ending tells.

@@ -96,9 +96,7 @@ package final class LinuxFileSystem: FileSystem {
     let descriptor = try openFile(path)
     defer { close(descriptor) }
     for _ in 0..<8 {
-      var figures = reflow_stat()
-      let failure = reflow_stat_fd(descriptor, &figures)
-      if failure != 0 { throw systemError(failure, "read", ByteString(roots.display(path))) }
+      let figures = try restingFigures(of: descriptor, path)
       let hint = FileHint(figures)
       let clock = clocks.now(on: figures.device, descriptor: descriptor)
       switch grown.digest(of: path, descriptor, hint) {
@@ -112,6 +110,23 @@ package final class LinuxFileSystem: FileSystem {
     }
     throw SystemError(
       .other, "'\(roots.display(path))' becomes shorter while it is read; build again when nothing writes to it")
+  }
+
+  /// The figures of a file that others add to. Where it ends within a line, somebody is likely to be in the middle of writing it: even one
+  /// call that appends is seen in parts. It is given a moment, for as long as it grows.
+  private func restingFigures(of descriptor: Int32, _ path: Path) throws(SystemError) -> reflow_stat {
+    var figures = reflow_stat()
+    var lastSize: Int64 = -1
+    for _ in 0..<64 {
+      let failure = reflow_stat_fd(descriptor, &figures)
+      if failure != 0 { throw systemError(failure, "read", ByteString(roots.display(path))) }
+      let size = Int64(figures.size)
+      if size == 0 || size == lastSize { return figures }
+      if case .success([UInt8(ascii: "\n")]) = readBytes(descriptor, at: Int(size) - 1, count: 1) { return figures }
+      lastSize = size
+      usleep(500)
+    }
+    return figures
   }
 
   package func generation(of path: Path) -> Int? { grown.generation(of: path) }

@@ -47,6 +47,9 @@ package protocol ObjectStore: Sendable {
   /// Forgets what was seen to be there: another process may have removed some.
   func forget()
 
+  /// Removes objects that nothing names any more.
+  func remove(_ objects: [ObjectID]) throws(SystemError)
+
   /// Makes all objects so far durable (`syncfs`).
   func sync() throws(SystemError)
 }
@@ -58,5 +61,6 @@ extension ObjectStore {
   }
 
   package func forget() {}
+  package func remove(_ objects: [ObjectID]) throws(SystemError) {}
   package func contains(_ artifacts: [Artifact]) -> [Bool] { artifacts.map { contains($0) } }
 }
