@@ -21,16 +21,28 @@ extension Checker {
     let outputs = checkOutputs(exec.outputs)
     openOutputs.append(outputs)
     var parts = exec.arguments.compactMap { argument($0)?.value }
+    var unnamed = Set(outputs.indices)
     for part in exec.template {
       guard case .interpolation(let value) = part else { continue }
       if let index = output(value, of: outputs) {
         resolutions[value] = .output(index)
+        unnamed.remove(index)
         types[Int(value.index)] = outputs[index].type
       } else {
         parts.append(value)
       }
     }
+    for index in unnamed.sorted() { warn(ofUnnamed: outputs[index], at: range(exec.outputs)) }
     visit(id, parts: parts)
+  }
+
+  /// For the original that is no error: the output is empty. It is hardly ever meant.
+  private mutating func warn(ofUnnamed output: Type.Labelled, at range: SourceRange) {
+    let label = output.label ?? ""
+    warnings.append(
+      Diagnostic(
+        CheckerMessage.unusedOutput.id, .warning, "output \(label) is not named in the command, and will be empty",
+        at: range, notes: [Diagnostic.Note("the command is told where to make it by {{\(label)}}")]))
   }
 
   /// Which output an interpolation names: only an identifier by itself does.

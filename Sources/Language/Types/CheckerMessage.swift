@@ -64,6 +64,7 @@ package enum CheckerMessage: String, CaseIterable, Sendable {
   case parameterType = "language.parameter-type"
 
   case unusedName = "language.unused-name"
+  case unusedOutput = "language.unused-output"
 
   package var id: Diagnostic.ID { Diagnostic.ID(rawValue) }
 }
