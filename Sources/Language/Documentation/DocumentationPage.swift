@@ -60,12 +60,15 @@ package struct DocumentationPage: Sendable {
   private func section(_ place: Int, _ name: String, _ documentation: ModuleDocumentation) -> String {
     var text = "<section id=\"m\(place)\">\n<h1>\(escaped(name))</h1>\n"
     if documentation.items.isEmpty { text += "<p>It exports nothing.</p>\n" }
-    var last: ModuleDocumentation.Item.Kind?
-    for item in documentation.items {
-      if item.kind != last { text += "<h2>\(Self.heading(item.kind))</h2>\n" }
-      last = item.kind
-      text += "<article id=\"\(Self.anchor(place, item))\">\n<pre><code>\(escaped(item.signature))</code></pre>\n"
-      text += Self.paragraphs(item.documentation) + "</article>\n"
+    // Each kind where the first of it stands, with all of it.
+    var kinds: [ModuleDocumentation.Item.Kind] = []
+    for item in documentation.items where !kinds.contains(item.kind) { kinds.append(item.kind) }
+    for kind in kinds {
+      text += "<h2>\(Self.heading(kind))</h2>\n"
+      for item in documentation.items where item.kind == kind {
+        text += "<article id=\"\(Self.anchor(place, item))\">\n<pre><code>\(escaped(item.signature))</code></pre>\n"
+        text += Self.paragraphs(item.documentation) + "</article>\n"
+      }
     }
     return text + "</section>\n"
   }
