@@ -230,11 +230,15 @@ package final class ProgressReport: EventSink {
       "\(summary.steps) \(summary.steps == 1 ? "step" : "steps"), \(summary.run) run, \(summary.cached) unchanged, "
       + "\(summary.failed) failed (\(Self.seconds(summary.seconds)))"
     guard options.saysSummary else { return }
+    // It ended before anything was known of its steps.
+    let hasCounts = summary.steps > 0 || summary.status == .succeeded
     switch summary.status {
     // What comes of the change is said next.
     case .overtaken: return
     case .succeeded: line("\(options.verb): \(counts)")
-    case .failed, .invalid, .refused: line("\(style.bad("\(options.verb) failed:")) \(counts)", atAnyVerbosity: true)
+    case .failed, .invalid, .refused:
+      let text = hasCounts ? ": \(counts)" : " (\(Self.seconds(summary.seconds)))"
+      line(style.bad("\(options.verb) failed") + text, atAnyVerbosity: true)
     case .interrupted: line("\(style.notable("\(options.verb) interrupted:")) \(counts)", atAnyVerbosity: true)
     }
     for hint in hints(summary) { line(style.quiet("  = \(hint)"), atAnyVerbosity: summary.status != .succeeded) }

@@ -7,9 +7,9 @@ import Synchronization
 
 extension FileOutputTree {
   package func displace(_ path: ByteString) throws(SystemError) -> ByteString {
-    guard let root = try openRoot() else { throw SystemError(errno: ENOENT, cannot: "move away", path) }
+    guard let root = try openRoot() else { throw SystemError(errno: ENOENT, cannot: "move away", shown(path)) }
     switch try root.parent(of: path, making: false) {
-    case .missing: throw SystemError(errno: ENOENT, cannot: "move away", path)
+    case .missing: throw SystemError(errno: ENOENT, cannot: "move away", shown(path))
     case .blocked(let other): return try displace(other)
     case .folder(let folder, let name):
       for isFresh in [false, true] {
@@ -25,12 +25,12 @@ extension FileOutputTree {
           guard error.code == .wrongKind, !isFresh else { throw error }
           continue
         }
-        try move(name, from: folder, to: target, path)
+        try move(name, from: folder, to: target, shown(path))
         try removeEmptyParents(of: path, below: root)
         let prefix = objects.folder.count
         return ".reflow" + ByteString(bytes: Array(target.bytes[prefix...]))
       }
-      throw SystemError(errno: EEXIST, cannot: "move away", path)
+      throw SystemError(errno: EEXIST, cannot: "move away", shown(path))
     }
   }
 

@@ -46,15 +46,19 @@ package final class FileOutputTree: OutputTree {
     return OpenFolder(owning: dup(made.number))
   }
 
+  /// A path in the tree as people find it.
+  func shown(_ path: ByteString) -> ByteString { Path(root).baseName + "/" + path }
+
   /// The folder that is to hold a path, made where it is missing.
   private func place(of path: ByteString) throws(SystemError) -> (folder: OpenFolder, name: ByteString) {
     guard let root = try openRoot(making: true) else { throw SystemError(errno: ENOENT, cannot: "open", root) }
     switch try root.parent(of: path, making: true) {
     case .folder(let folder, let name): return (folder, name)
-    case .missing: throw SystemError(errno: ENOENT, cannot: "write", path)
+    case .missing: throw SystemError(errno: ENOENT, cannot: "write", shown(path))
     case .blocked(let other):
       throw SystemError(
-        .wrongKind, "cannot write '\(path.display)': '\(other.display)' is there and no folder; move it away",
+        .wrongKind,
+        "cannot write '\(shown(path).display)': '\(shown(other).display)' is there and no folder; move it away",
         errno: ENOTDIR)
     }
   }
@@ -64,6 +68,7 @@ package final class FileOutputTree: OutputTree {
   package func write(_ artifact: Artifact, to path: ByteString) throws(SystemError) -> FileHint {
     precondition(artifact.kind == .file, "a folder reaches the output tree file by file")
     let (folder, name) = try place(of: path)
+    let path = shown(path)
     let object = try objects.openVerified(artifact)
     switch linkMode {
     case .auto where artifact.size >= Self.smallestHardLink, .hard:
@@ -130,9 +135,12 @@ package final class FileOutputTree: OutputTree {
     _ fill: (borrowing Descriptor) throws(SystemError) -> Void
   ) throws(SystemError) -> FileHint {
     let temporary = nextTemporaryName()
-    let target = try Descriptor(
-      opening: temporary, in: folder.number, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
-      mode: artifact.isExecutable ? 0o777 : 0o666)
+    let opened = withCString(temporary) {
+      reflow_open_at(
+        folder.number, $0, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, artifact.isExecutable ? 0o777 : 0o666)
+    }
+    guard opened >= 0 else { throw SystemError(errno: -opened, cannot: "write", path) }
+    let target = Descriptor(owning: opened)
     do throws(SystemError) {
       try fill(target)
       try setBack(target, path)
@@ -173,15 +181,16 @@ package final class FileOutputTree: OutputTree {
   package func writeLink(target: ByteString, to path: ByteString) throws(SystemError) {
     guard FolderManifest.staysInside(target, from: path) else {
       throw SystemError(
-        .wrongKind, "cannot write the link '\(path.display)': it leads to '\(target.display)', out of the output tree")
+        .wrongKind,
+        "cannot write the link '\(shown(path).display)': it leads to '\(target.display)', out of the output tree")
     }
     let (folder, name) = try place(of: path)
     let temporary = nextTemporaryName()
     let code = withCString(target) { target in
       withCString(temporary) { symlinkat(target, folder.number, $0) == 0 ? 0 : errno }
     }
-    guard code == 0 else { throw SystemError(errno: code, cannot: "write the link", path) }
-    try rename(temporary, to: name, in: folder, path)
+    guard code == 0 else { throw SystemError(errno: code, cannot: "write the link", shown(path)) }
+    try rename(temporary, to: name, in: folder, shown(path))
   }
 
   package func makeFolder(_ path: ByteString) throws(SystemError) {
@@ -189,7 +198,7 @@ package final class FileOutputTree: OutputTree {
     guard withCString(name, { mkdirat(folder.number, $0, 0o777) }) != 0 else { return }
     let code = errno
     if code == EEXIST, let status = try FileStatus.of(name, in: folder.number), status.kind == .folder { return }
-    throw SystemError(errno: code == EEXIST ? ENOTDIR : code, cannot: "make the folder", path)
+    throw SystemError(errno: code == EEXIST ? ENOTDIR : code, cannot: "make the folder", shown(path))
   }
 
   // MARK: - Removing
@@ -201,7 +210,7 @@ package final class FileOutputTree: OutputTree {
     if code == EISDIR || code == EPERM {
       code = withCString(name) { unlinkat(folder.number, $0, AT_REMOVEDIR) == 0 ? 0 : errno }
     }
-    guard code == 0 || code == ENOENT else { throw SystemError(errno: code, cannot: "remove", path) }
+    guard code == 0 || code == ENOENT else { throw SystemError(errno: code, cannot: "remove", shown(path)) }
     try removeEmptyParents(of: path, below: root)
   }
 

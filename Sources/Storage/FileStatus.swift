@@ -113,7 +113,8 @@ func makeFolders(_ path: ByteString) throws(SystemError) {
     }
     try makeFolders(ByteString(bytes: Array(path.bytes[..<slash])))
     if withCString(path, { mkdir($0, 0o777) }) != 0, errno != EEXIST {
-      throw SystemError(errno: errno, cannot: "make the folder", path)
+      // What is above it is there: no file is missing, but this file system takes no folder.
+      throw SystemError(errno: errno == ENOENT ? EPERM : errno, cannot: "make the folder", path)
     }
   case let code: throw SystemError(errno: code, cannot: "make the folder", path)
   }

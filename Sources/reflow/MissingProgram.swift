@@ -19,7 +19,15 @@ extension Workspace {
   /// What to say where there is no program of this name; nil where there is something.
   func absence(of program: String) -> Diagnostic? {
     let path = relative(program) ?? ByteString(program)
-    guard !HostFile.exists(path.bytes.first == UInt8(ascii: "/") ? path : root + "/" + path) else { return nil }
+    let place = path.bytes.first == UInt8(ascii: "/") ? path : root + "/" + path
+    if HostFile.isFolder(place) {
+      let inside = HostFile.exists(place + "/main.rf")
+      let note = inside ? "the program in it is built by: reflow build --root \(program)" : "it holds no main.rf"
+      return Diagnostic(
+        CheckerMessage.moduleNotFound.id, .error, "'\(program)' is a folder, and no program",
+        notes: [Diagnostic.Note(note)])
+    }
+    guard !HostFile.exists(place) else { return nil }
     return Diagnostic(
       CheckerMessage.moduleNotFound.id, .error, "there is no program '\(program)' here",
       notes: [Diagnostic.Note(hint(for: program))])

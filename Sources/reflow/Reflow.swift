@@ -62,7 +62,9 @@ enum Main {
     words.removeFirst()
     let arguments = ProgramArguments(words, options: type.programOptions, shortOptionsWithValue: ["j"])
     if let incomplete = arguments.incomplete {
-      refuse(incomplete, type, "missing value behind '\(incomplete)': a parameter is written -NAME=VALUE")
+      let name = incomplete.drop { $0 == "-" }
+      let what = incomplete.hasPrefix("--") ? "there is no option '\(incomplete)'" : "'\(incomplete)' lacks a value"
+      refuse(incomplete, type, "\(what); a parameter of the program is written -\(name)=VALUE")
     }
     var command = try Reflow.parseAsRoot([name] + arguments.own)
     if let command = command as? any ProgramCommand {

@@ -33,7 +33,8 @@ struct StateFolder {
     guard errno != EEXIST, errno != ENOENT else { return }
     throw SystemError(
       errno == ENOSPC ? .noSpace : .notPermitted,
-      "cannot make '\(path.display)': \(String(cString: strerror(errno)))", errno: errno)
+      "cannot make '\(path.display)': \(String(cString: strerror(errno))); what reflow knows of a project is kept there: "
+        + "change the permissions of its folder, or copy the project to where you may write", errno: errno)
   }
 
   /// Removes the state: objects, database, logs. What was moved out of the way of outputs belongs to the user and stays.

@@ -52,6 +52,27 @@ struct BadInputTests {
     #expect(errors.contains("dir("))
   }
 
+  @Test func `a folder where a program is meant is named, with what to type`() throws {
+    let project = try Workspace(["sub/main.rf": "val Main = 1\n", "data/a.txt": ""])
+    for (command, status) in [("build", 2), ("check", 2), ("status", 2), ("test", 2)] {
+      let answer = try project.reflow(command, "sub")
+      #expect(
+        answer.status == Int32(status) && answer.errors.contains("'sub' is a folder, and no program"), "\(command)")
+      #expect(
+        answer.errors.contains("reflow build --root sub") && answer.output.isEmpty, "\(command): \(answer.output)")
+    }
+    #expect(try project.reflow("build", "data").errors.contains("it holds no main.rf"))
+    let taken = try project.reflow("init", "data/a.txt")
+    #expect(taken.status == 2 && taken.errors.contains("'data/a.txt' is a file"), "\(taken.errors)")
+  }
+
+  @Test func `an output folder that cannot be made is refused at once`() throws {
+    let project = try Workspace(["main.rf": "val Main = exec() (o file) {\" echo > {{o}} \"}\n"])
+    let build = try project.reflow("build", "--out", "/proc/reflow-out")
+    #expect(build.status == 3 && build.errors.contains("cannot make the folder '/proc/reflow-out'"), "\(build.errors)")
+    #expect(!build.errors.contains("making it again"))
+  }
+
   @Test func `a file where a folder is meant is named`() throws {
     let project = try Workspace(["main.rf": "val Main = dir(\"in.txt\")\n", "in.txt": "x\n"])
     let build = try project.build()

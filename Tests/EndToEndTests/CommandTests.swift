@@ -108,7 +108,12 @@ struct CommandTests {
       #expect(execution.errors != "")
     }
     for (arguments, hint) in [
-      (["build", "--jbos", "3"], "did you mean '--jobs'?"), (["status", "--jsn"], "did you mean '--json'?"),
+      (["build", "--jbos", "3"], "did you mean '--jobs'?"),
+      (
+        ["build", "--nonsense"],
+        "there is no option '--nonsense'; a parameter of the program is written -nonsense=VALUE"
+      ),
+      (["build", "-nonsense"], "'-nonsense' lacks a value"), (["status", "--jsn"], "did you mean '--json'?"),
       (["build", "main.rf", "Sorted"], "its exported values are chosen by --target NAME"),
       (["build", "--target", "Mian"], "did you mean Main?"),
       (["eval", "main.rf", "sorted"], "begins with an upper-case"),

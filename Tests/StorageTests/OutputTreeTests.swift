@@ -77,7 +77,7 @@ struct OutputTreeTests {
   @Test func aFileInTheWayOfAFolderIsRefusedAndStays() throws {
     try folder.write("out/a", "x")
     let error = failure { try tree.write(object("new"), to: "a/b/c") }
-    #expect(error?.code == .wrongKind && error?.message.contains("'a'") == true)
+    #expect(error?.code == .wrongKind && error?.message.contains("/a'") == true)
     #expect(failure { try tree.makeFolder("a") }?.code == .wrongKind)
     #expect(try folder.text("out/a") == "x")
   }

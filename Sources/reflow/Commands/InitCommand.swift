@@ -24,6 +24,9 @@ struct InitCommand: ParsableCommand {
 
   private func make() throws(SystemError) {
     let base = ByteString(folder)
+    if HostFile.exists(base), !HostFile.isFolder(base) {
+      throw SystemError(.wrongKind, "'\(folder)' is a file; name a folder for the project: reflow init DIR")
+    }
     let ignored = Template.File(path: ".gitignore", text: "/.reflow/\n/out/\n")
     var files = template.files
     // Of a project under version control the list is there already, and stays.

@@ -35,7 +35,10 @@ struct TestCommand: ProgramCommand {
         if status == .interrupted { throw status.exitCode }
       }
     }
-    Terminal.print("\(counts.passed) passed, \(counts.failed) failed\n")
+    // Of a program that is wrong there is nothing to count.
+    if worst != .badInput || counts.passed + counts.failed > 0 {
+      Terminal.print("\(counts.passed) passed, \(counts.failed) failed\n")
+    }
     guard worst == .done else { throw worst.exitCode }
   }
 
