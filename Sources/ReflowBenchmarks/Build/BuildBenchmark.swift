@@ -1,10 +1,12 @@
 import ArgumentParser
+import Dispatch
 @preconcurrency import Glibc
 
-/// Builds of projects of many short steps, beside ninja and make in the same minutes.
+/// Builds of projects of many short steps, beside ninja, make and tup in the same minutes.
 struct BuildBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "build", abstract: "Many short steps: full, nothing changed, and after edits; beside ninja and make.",
+    commandName: "build",
+    abstract: "Many short steps: full, nothing changed, and after edits; beside ninja, make and tup.",
     discussion: """
       Cases: full; null (nothing changed); leaf (one source edited); touch (one source written again with its content); header (a file \
       that half the steps of 'wide' read); comment (a comment added to the program); edit (one step's command); touchall (all sources written \
@@ -21,8 +23,8 @@ struct BuildBenchmark: ParsableCommand {
   var shape: [BuildShape] = [.wide]
   @Option(help: "What to measure besides full; repeat for several.")
   var only: [Case] = Case.allCases
-  @Option(help: "reflow, reflow-sandbox, ninja, make; repeat for several.")
-  var tool: [String] = ["ninja", "reflow", "reflow-sandbox", "make"]
+  @Option(help: "reflow, reflow-sandbox, ninja, make, tup; repeat for several.")
+  var tool: [String] = ["ninja", "reflow", "reflow-sandbox", "make", "tup"]
   @Option(help: "Counted rounds; each runs every tool once, in turn.")
   var rounds = 3
   @Option(help: "Steps at once.")
@@ -43,6 +45,10 @@ struct BuildBenchmark: ParsableCommand {
     let command: [String]
     /// What is removed so that the next build starts from nothing.
     let state: [String]
+    /// The folder of its outputs, where it does not make that itself.
+    var outputs: String?
+    /// A command that must run before the first build.
+    var preparation: [String]?
   }
 
   func run() throws {
@@ -55,11 +61,16 @@ struct BuildBenchmark: ParsableCommand {
   private func tools(_ binary: String) -> [Tool] {
     let all = [
       Tool(
-        name: "ninja", command: ["ninja", "-j", "\(jobs)", "--quiet"], state: ["nout", ".ninja_log", ".ninja_deps"]),
+        name: "ninja", command: ["ninja", "-j", "\(jobs)", "--quiet"], state: ["nout", ".ninja_log", ".ninja_deps"],
+        outputs: "nout"),
       Tool(
         name: "reflow", command: [binary, "build", "-j", "\(jobs)", "--sandbox=off", "-q"], state: ["out", ".reflow"]),
       Tool(name: "reflow-sandbox", command: [binary, "build", "-j", "\(jobs)", "-q"], state: ["out", ".reflow"]),
-      Tool(name: "make", command: ["make", "-s", "-j", "\(jobs)"], state: ["mout"]),
+      Tool(name: "make", command: ["make", "-s", "-j", "\(jobs)"], state: ["mout"], outputs: "mout"),
+      // It looks at each file of the tree and runs its steps under FUSE.
+      Tool(
+        name: "tup", command: ["tup", "upd", "-j\(jobs)", "--quiet"], state: ["tout", ".tup"], outputs: "tout",
+        preparation: ["tup", "init", "--no-sync"]),
     ]
     return all.filter { wanted in
       tool.contains(wanted.name) && (wanted.command[0] == binary || Scratch.has(wanted.command[0]))
@@ -72,10 +83,12 @@ struct BuildBenchmark: ParsableCommand {
     let project = BuildProject(in: folder, shape, steps: count)
     if syscalls { return countCalls(project, tools) }
     var figures: [String: [Case: [ChildRun]]] = [:]
+    var looks: [Double] = []
     for _ in 0..<rounds {
       for tool in tools {
-        for name in tool.state { Scratch.removeAll("\(folder)/\(name)") }
-        for name in ["nout", "mout"] { Scratch.makeFolder("\(folder)/\(name)") }
+        // Nobody is to look at what another made.
+        for name in tools.flatMap(\.state) { Scratch.removeAll("\(folder)/\(name)") }
+        prepare(tool)
         sleep(UInt32(rest))
         if cold { dropCaches() }
         for phase in Case.allCases where phase == .full || only.contains(phase) {
@@ -85,10 +98,34 @@ struct BuildBenchmark: ParsableCommand {
           let run = ChildProcess.run(tool.command, in: folder)
           guard run.status == 0 else { return print("\(tool.name) failed in phase \(phase.rawValue)") }
           figures[tool.name, default: [:]][phase, default: []].append(run)
+          if phase == .null && tool.name == "reflow" { looks.append(Self.secondsOfLooks(at: project.lookedAt)) }
         }
       }
     }
     report(shape, count, tools: tools.map(\.name), figures)
+    guard !looks.isEmpty else { return }
+    print(
+      "one lstat of each of \(project.lookedAt.count) files, on two threads: \(Self.rounded(looks.sorted()[looks.count / 2] * 1000)) ms"
+    )
+  }
+
+  /// Makes what a tool wants to find before its first build.
+  private func prepare(_ tool: Tool) {
+    if let outputs = tool.outputs { Scratch.makeFolder("\(folder)/\(outputs)") }
+    guard let preparation = tool.preparation else { return }
+    let run = ChildProcess.run(preparation, in: folder)
+    precondition(run.status == 0, "\(preparation.joined(separator: " ")) failed")
+  }
+
+  /// What the machine needs to look at each of these files once, with both of its cores.
+  private static func secondsOfLooks(at paths: [String]) -> Double {
+    let halves = [paths[..<(paths.count / 2)], paths[(paths.count / 2)...]]
+    let start = ChildProcess.monotonicSeconds()
+    DispatchQueue.concurrentPerform(iterations: halves.count) { half in
+      var status = stat()
+      for path in halves[half] { precondition(lstat(path, &status) == 0, "\(path) is not there") }
+    }
+    return ChildProcess.monotonicSeconds() - start
   }
 
   private func apply(_ phase: Case, to project: BuildProject) {
@@ -144,7 +181,7 @@ struct BuildBenchmark: ParsableCommand {
   private func countCalls(_ project: BuildProject, _ tools: [Tool]) {
     let summary = "\(folder)/calls"
     for tool in tools {
-      for name in ["nout", "mout"] { Scratch.makeFolder("\(folder)/\(name)") }
+      prepare(tool)
       for _ in 0..<2 { _ = ChildProcess.run(tool.command, in: folder) }
       sleep(1)
       _ = ChildProcess.run(tool.command, in: folder)

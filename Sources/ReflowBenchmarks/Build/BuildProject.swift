@@ -10,7 +10,7 @@ enum BuildShape: String, ExpressibleByArgument, CaseIterable {
   case chain
 }
 
-/// The same project for each tool: sources, `main.rf`, `build.ninja`, `Makefile`.
+/// The same project for each tool: sources, `main.rf`, `build.ninja`, `Makefile`, `Tupfile`.
 struct BuildProject {
   let folder: String
   let shape: BuildShape
@@ -46,6 +46,13 @@ struct BuildProject {
 
   // MARK: Edits
 
+  /// What a build in which nothing changed must look at: sources, the outputs under `out`, and their folders.
+  var lookedAt: [String] {
+    let outputs = shape == .wide ? (0..<steps).map { "out/f\($0)" } : ["out"]
+    return ["src", "src/header", "main.rf", "out"].map { "\(folder)/\($0)" }
+      + (sources + outputs).map { "\(folder)/\($0)" }
+  }
+
   /// Another content for one source, the seventh (odd, so that it does not read the header) or the only one.
   func editLeaf(_ stamp: Double) {
     Scratch.write("changed \(stamp)\n", to: "\(folder)/\(sources[min(7, sources.count - 1)])")
@@ -64,7 +71,7 @@ struct BuildProject {
   }
 
   func editComment(_ stamp: Double) {
-    for (file, mark) in [("main.rf", "//"), ("build.ninja", "#"), ("Makefile", "#")] {
+    for (file, mark) in [("main.rf", "//"), ("build.ninja", "#"), ("Makefile", "#"), ("Tupfile", "#")] {
       Scratch.write(Scratch.read("\(folder)/\(file)") + "\(mark) edited at \(stamp)\n", to: "\(folder)/\(file)")
     }
   }
@@ -84,6 +91,7 @@ struct BuildProject {
     Scratch.write(reflow(mark), to: "\(folder)/main.rf")
     Scratch.write(ninja(mark), to: "\(folder)/build.ninja")
     Scratch.write(make(mark), to: "\(folder)/Makefile")
+    Scratch.write(tup(mark), to: "\(folder)/Tupfile")
   }
 
   /// An argument that is no file, so that the command is another and does the same.
@@ -170,6 +178,24 @@ struct BuildProject {
         text +=
           "\(name): \(step == 0 ? "src/f0" : "mout/f\(step - 1)")\n\t\(step == 7 ? note : "")cp $< $@; : \(step)\n"
       case .tree: text += "\(name): \(names(ofInputsOf: step, "mout"))\n\tcat $^ > $@\n"
+      }
+    }
+    return text
+  }
+
+  private func tup(_ mark: String?) -> String {
+    let note = mark.map { "true \($0); " } ?? ""
+    var text = ""
+    for step in 0..<steps {
+      let output = "|> tout/f\(step)\n"
+      switch shape {
+      case .wide where step == 7: text += ": src/f\(step) |> \(note)cp %f %o \(output)"
+      case .wide where step % 2 == 0: text += ": src/f\(step) src/header |> cat %f > %o \(output)"
+      case .wide: text += ": src/f\(step) |> cp %f %o \(output)"
+      case .chain:
+        let input = step == 0 ? "src/f0" : "tout/f\(step - 1)"
+        text += ": \(input) |> \(step == 7 ? note : "")cp %f %o; : \(step) \(output)"
+      case .tree: text += ": \(names(ofInputsOf: step, "tout")) |> cat %f > %o \(output)"
       }
     }
     return text
