@@ -67,8 +67,17 @@ import Testing
     var random = QueryGenerator(seed: UInt64(seed) &+ 70).random
     let (log, kept) = (Log(), ResidentTables())
     var time = 0
+    // Of a line whose beginning is written.
+    var owed = ""
     for round in 0..<30 {
-      switch random.next() % 12 {
+      let choice = random.next() % 12
+      if choice > 3 {
+        log.append(owed)
+        owed = ""
+      } else if choice < 3 {
+        owed = ""
+      }
+      switch choice {
       case 0:
         // Shorter, by some lines or all.
         let lines = log.bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
@@ -86,7 +95,12 @@ import Testing
           bytes[digit] = UInt8(ascii: "2")
         }
         log.replace(bytes)
-      case 3: log.append("5,6,7")
+      case 3 where round % 2 == 0: log.append("5,6,7")
+      case 3:
+        let text = owed + line(time, &random)
+        let cut = text.index(text.startIndex, offsetBy: Int(random.next() % UInt64(text.count)))
+        log.append(String(text[..<cut]))
+        owed = String(text[cut...])
       case 4: break
       default:
         for _ in 0..<(1 + random.next() % 20) {
@@ -131,10 +145,13 @@ import Testing
     var held: [Int] = []
     for _ in 0..<400 {
       let (read, size) = (log.read, log.bytes.count)
+      if size > 100 { log.append("4,\(time)\n") }
       for _ in 0..<20 {
         time += 1
         log.append(line(time, &random))
       }
+      // A writer whose buffer ends where it will: the record is malformed until the rest comes.
+      log.append("3,")
       for relation in all { _ = try kept.output(of: relation, .csv, with: all, while: { true }) { _ in [log.file] } }
       // What was added, and some bytes that tell whether it is packed.
       #expect(log.read - read <= log.bytes.count - size + 16)

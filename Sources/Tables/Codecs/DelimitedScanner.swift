@@ -35,7 +35,8 @@ struct DelimitedScanner: ~Copyable {
 
   /// Goes behind the header, if there is one.
   ///
-  /// - Parameter isEnd: whether the file ends with the bytes. If it does not, a header that ends with them is not read.
+  /// - Parameter isEnd: whether the file ends with the bytes. If it does not, or if more is to come, a header that ends with them is not
+  ///   read.
   /// - Returns: for each field of a record the column that it is, -1 for those that nobody asks for; nil without a header.
   mutating func readHeader(_ table: FileTable, _ columns: [Int], isEnd: Bool) throws(Malformation) -> [Int]? {
     guard skipBlankLines() else { return nil }
@@ -56,7 +57,7 @@ struct DelimitedScanner: ~Copyable {
       }
       targets.append(matching.first ?? -1)
     }
-    if stop == .file, !isEnd {
+    if stop == .file, !isEnd || table.appends {
       position = start
       return nil
     }
@@ -107,6 +108,10 @@ struct DelimitedScanner: ~Copyable {
         return sink.forgetRecord()
       }
       if field != targets.count { sink.fail(start, "the record has \(field) fields and not \(targets.count)") }
+      if stop == .file, sink.awaitsRest {
+        position = start
+        return sink.forgetRecord()
+      }
       try sink.finishRecord(at: start)
     }
   }
@@ -287,6 +292,10 @@ enum LineScanner {
       var textEnd = end
       if textEnd > position, end < bytes.count, bytes[textEnd - 1] == 0x0D { textEnd -= 1 }
       sink.set(column, UnsafeBufferPointer(rebasing: bytes[position..<textEnd]), at: position)
+      if end == bytes.count, sink.awaitsRest {
+        sink.forgetRecord()
+        return position
+      }
       try sink.finishRecord(at: position)
       position = min(end + 1, bytes.count)
     }

@@ -38,6 +38,10 @@ struct JSONScanner {
         } catch {
           sink.fail(error.offset, error.message)
         }
+        if end == bytes.count, sink.awaitsRest {
+          position = start
+          return sink.forgetRecord()
+        }
         try sink.finishRecord(at: start)
       }
       position = next

@@ -283,6 +283,10 @@ struct RowSink: ~Copyable {
     fail(offset, "field '\(table.columns[column].name)' is not \(wanted)")
   }
 
+  /// Whether the record is malformed and may be so because somebody has not written all of it: to be asked of one that ends with its file
+  /// and not with its line.
+  var awaitsRest: Bool { problem != nil && table.appends }
+
   /// A record that has not ended is read again, with what comes behind it.
   mutating func forgetRecord() {
     pendingCount = pendingOfRows
