@@ -63,8 +63,8 @@ extension BuildRun {
   /// - Returns: its header; nil where there is none that would be of use.
   func saveGraph(wantedSteps: Int) throws(SystemError) -> GraphHeader? {
     let sayings = SnapshotSummary(
-      isComplete: true, serial: 0, definition: Digest(high: 0, low: 0), steps: wantedSteps, printed: printed,
-      diagnostics: sayings)
+      isComplete: true, serial: 0, definition: Digest(high: 0, low: 0), steps: wantedSteps,
+      growing: graph.paths(of: graph.growingSources), printed: printed, diagnostics: sayings)
     let recorder = GraphRecorder(graph, outputs: entries, needs: needs)
     guard recorder.isWhole(engine) else { return nil }
     var header: GraphHeader?
@@ -144,8 +144,8 @@ extension BuildRun {
       return
     }
     let summary = SnapshotSummary(
-      isComplete: isComplete, serial: header.serial, definition: header.definition, steps: steps, printed: printed,
-      diagnostics: diagnostics)
+      isComplete: isComplete, serial: header.serial, definition: header.definition, steps: steps,
+      growing: SnapshotSummary(encoded: header.sayings)?.growing ?? [], printed: printed, diagnostics: diagnostics)
     // It only saves time: without it the next build looks everything up.
     guard let plan else {
       outcome = SavedOutcome(summary: summary)

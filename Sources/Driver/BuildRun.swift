@@ -45,7 +45,7 @@ final class BuildRun {
   /// The tables of the graph when it had so many steps.
   var tables: (stepCount: Int, byInputs: [Set<Exec.Input>: [TablePlan]]) = (0, [:])
   /// The sources that only grow, in the graph when it had so many steps.
-  private var growing: (stepCount: Int, sources: Set<SourceID>) = (0, [])
+  private var growing: (stepCount: Int, promised: Set<SourceID>, sources: Set<SourceID>) = (0, [], [])
   var launches: [StepID: Launch] = [:]
   var runs: [StepID: (run: RunID, startedAt: Double)] = [:]
   var ended: [StepID: (run: RunID, outcome: RunOutcome)] = [:]
@@ -376,9 +376,13 @@ final class BuildRun {
 
   /// Whether it is promised of a source that it only grows.
   ///
-  /// - Complexity: O(graph) once, and again when steps have been added.
+  /// - Complexity: O(1) amortized over the steps; where there are such sources, O(graph) when steps have been added.
   func grows(_ id: SourceID) -> Bool {
-    if growing.stepCount != graph.steps.count { growing = (graph.steps.count, graph.growingSources) }
+    if growing.stepCount != graph.steps.count {
+      growing.promised.formUnion(graph.promisedSources(ofStepsFrom: growing.stepCount))
+      growing.sources = graph.withoutOtherReaders(growing.promised)
+      growing.stepCount = graph.steps.count
+    }
     return growing.sources.contains(id)
   }
 

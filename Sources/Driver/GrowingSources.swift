@@ -6,26 +6,57 @@ extension FlowGraph {
   /// Files that only tables read, all of which are told that they only grow (`append := true`): a build means what they hold up to
   /// where they ended when it looked at them first, and need not wait until nobody writes to them.
   ///
-  /// - Complexity: O(nodes and edges).
-  var growingSources: Set<SourceID> {
-    var growing: Set<SourceID> = []
-    var others: Set<SourceID> = []
-    func note(_ reference: ArtifactReference, grows: Bool) {
-      guard case .source(let id) = reference else { return }
-      if grows, sources[Int(id.index)].kind == .file { growing.insert(id) } else { others.insert(id) }
+  /// - Complexity: O(steps); O(nodes and edges) if there are any.
+  var growingSources: Set<SourceID> { withoutOtherReaders(promisedSources(ofStepsFrom: 0)) }
+
+  /// Files of which a table says so that is made by one of the steps from this one on.
+  ///
+  /// - Complexity: O(these steps).
+  func promisedSources(ofStepsFrom first: Int) -> Set<SourceID> {
+    var promised: Set<SourceID> = []
+    for step in steps[first...] {
+      guard case .table(let table) = step.work else { continue }
+      forEachInput(of: table) { id, grows in
+        if grows, sources[Int(id.index)].kind == .file { promised.insert(id) }
+      }
+    }
+    return promised
+  }
+
+  /// Those that nobody reads who does not know of the promise.
+  ///
+  /// - Complexity: O(nodes and edges), but for no sources.
+  func withoutOtherReaders(_ promised: Set<SourceID>) -> Set<SourceID> {
+    var growing = promised
+    if growing.isEmpty { return [] }
+    func isRead(_ reference: ArtifactReference) {
+      if case .source(let id) = reference { growing.remove(id) }
     }
     for step in steps {
       switch step.work {
-      case .exec(let exec): for input in exec.inputs { note(input.reference, grows: false) }
-      case .copy(let reference, kind: _, to: _): note(reference, grows: false)
-      case .table(let table):
-        let promised = (table.plan.content as? Relation)?.promisedInputs ?? []
-        // The relation may know its inputs by other numbers; their order is the same.
-        for (place, input) in table.inputs.enumerated() { note(input.reference, grows: promised.contains(place)) }
+      case .exec(let exec): for input in exec.inputs { isRead(input.reference) }
+      case .copy(let reference, kind: _, to: _): isRead(reference)
+      case .table(let table): forEachInput(of: table) { id, grows in if !grows { growing.remove(id) } }
       }
     }
-    for assembly in assemblies { for member in assembly { note(member.reference, grows: false) } }
-    return growing.subtracting(others)
+    for assembly in assemblies { for member in assembly { isRead(member.reference) } }
+    return growing
+  }
+
+  /// The sources that a table reads, and whether it says of each that it only grows.
+  private func forEachInput(of table: TableStep, _ body: (SourceID, Bool) -> Void) {
+    let promised = (table.plan.content as? Relation)?.promisedInputs ?? []
+    // The relation may know its inputs by other numbers; their order is the same.
+    for (place, input) in table.inputs.enumerated() {
+      if case .source(let id) = input.reference { body(id, promised.contains(place)) }
+    }
+  }
+
+  /// Where files lie, ascending.
+  func paths(of ids: Set<SourceID>) -> [Path] {
+    ids.compactMap { id in
+      if case .path(let path) = sources[Int(id.index)].place { path } else { nil }
+    }.sorted()
   }
 }
 

@@ -74,10 +74,11 @@ final class RenewedGraph: PlannedGraph {
     }
     self.fresh = fresh
     sayings = program.diagnostics + result.diagnostics
+    growing = result.graph.growingSources
     let memory = SnapshotSummary(
       isComplete: true, serial: 0, definition: Digest(high: 0, low: 0),
-      steps: wanted[Int(GraphNodeKind.step.rawValue)].count(where: { $0 }), printed: result.printed,
-      diagnostics: sayings)
+      steps: wanted[Int(GraphNodeKind.step.rawValue)].count(where: { $0 }),
+      growing: result.graph.paths(of: growing), printed: result.printed, diagnostics: sayings)
     header = recorder.header(
       GraphRecorder.Summary(definition: old.header.definition, staleSteps: stale), serial: old.header.serial,
       wantedSteps: memory.steps, programFiles: programFiles, layouts: program.layouts, sayings: memory.encoded)
@@ -88,7 +89,6 @@ final class RenewedGraph: PlannedGraph {
     self.recorder = recorder
     self.wanted = wanted
     graph = result.graph
-    growing = graph.growingSources
   }
 
   /// What the outputs rest on, by kind and index.

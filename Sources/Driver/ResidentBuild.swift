@@ -52,6 +52,8 @@ package final class ResidentBuild {
   private var carried = ChangedPaths()
   /// Whether the last update evaluated the program and went well: then it has looked at everything that it depends on.
   package private(set) var wasWhole = false
+  /// Files of which is promised that they only grow; nil while that is not known.
+  package var growingFiles: [Path]? { basis?.growing }
   private var unwritten: (patch: SnapshotPatch, summary: [UInt8])?
 
   /// - Parameters:

@@ -4,7 +4,7 @@ import Ports
 
 /// What a build says when it finds that nothing changed: its counts, and all that the evaluation which it skips said.
 ///
-/// Layout, by `BinaryWriter`: a version byte; whether the build was a success; serial and definition of its graph; the number of steps; the number of printed lines and the lines; then to the end the diagnostics:
+/// Layout, by `BinaryWriter`: a version byte; whether the build was a success; serial and definition of its graph; the number of steps; the number of files that grow, and for each its root and path; the number of printed lines and the lines; then to the end the diagnostics:
 /// id, severity, message, range, the number of notes, and for each its message and range. A range is a flag, and if it is
 /// set the file's name and two offsets. Fix-its are not kept.
 struct SnapshotSummary {
@@ -27,7 +27,7 @@ struct SnapshotSummary {
     var range: Range?
   }
 
-  private static let version: UInt8 = 2
+  private static let version: UInt8 = 3
 
   /// False where a step failed: then there is something to do even if nothing has changed.
   var isComplete: Bool
@@ -35,12 +35,16 @@ struct SnapshotSummary {
   var serial: Int64
   var definition: Digest
   var steps: Int
+  /// Files of which is promised that they only grow, ascending.
+  var growing: [Path]
   var printed: [String]
   var sayings: [Saying]
 
   init(
-    isComplete: Bool, serial: Int64, definition: Digest, steps: Int, printed: [String], diagnostics: [Diagnostic]
+    isComplete: Bool, serial: Int64, definition: Digest, steps: Int, growing: [Path], printed: [String],
+    diagnostics: [Diagnostic]
   ) {
+    self.growing = growing
     self.isComplete = isComplete
     self.serial = serial
     self.definition = definition
@@ -89,6 +93,11 @@ struct SnapshotSummary {
     writer.write(serial)
     writer.write(definition)
     writer.write(UInt32(steps))
+    writer.write(UInt32(growing.count))
+    for path in growing {
+      writer.write(UInt32(path.root.index))
+      writer.write(path.bytes)
+    }
     writer.write(UInt32(printed.count))
     for line in printed { writer.write(line) }
     for saying in sayings {
@@ -109,10 +118,18 @@ struct SnapshotSummary {
   init?(encoded bytes: [UInt8]) {
     var reader = BinaryReader(bytes)
     guard reader.readUInt8() == Self.version, let isComplete = reader.readBool(), let serial = reader.readInt64(),
-      let definition = reader.readDigest(), let steps = reader.readUInt32(), let lines = reader.readUInt32()
+      let definition = reader.readDigest(), let steps = reader.readUInt32(), let files = reader.readUInt32()
     else { return nil }
     self.init(
-      isComplete: isComplete, serial: serial, definition: definition, steps: Int(steps), printed: [], diagnostics: [])
+      isComplete: isComplete, serial: serial, definition: definition, steps: Int(steps), growing: [], printed: [],
+      diagnostics: [])
+    for _ in 0..<files {
+      guard let root = reader.readUInt32().flatMap(UInt16.init(exactly:)), let path = reader.readByteString() else {
+        return nil
+      }
+      growing.append(Path(root: RootID(index: root), path))
+    }
+    guard let lines = reader.readUInt32() else { return nil }
     for _ in 0..<lines {
       guard let line = reader.readString() else { return nil }
       printed.append(line)

@@ -42,6 +42,9 @@ package struct WatchInterests: Sendable {
   /// Where links lead, and which paths of interest lead there.
   package private(set) var aliases: [Path: Set<Path>] = [:]
 
+  /// Files that only grow: what is added to them counts from when it is written, and need not wait until they are closed.
+  package var growing: Set<Path> = []
+
   package init() {}
 
   /// - Returns: whether it is new.
@@ -118,12 +121,15 @@ package struct WatchInterests: Sendable {
       if guarded.contains(place) {
         return kind.isLoss ? .changes([PathChange(path: place, kind: .attributes)]) : .nothing
       }
+      func change(of path: Path, isKnown: Bool) -> PathChange {
+        PathChange(path: path, kind: kind == .modified && growing.contains(path) ? .written : kind, isKnown: isKnown)
+      }
       let isKnown = paths.contains(place)
-      if isKnown || folders.contains(folder) { changes.append(PathChange(path: place, kind: kind, isKnown: isKnown)) }
+      if isKnown || folders.contains(folder) { changes.append(change(of: place, isKnown: isKnown)) }
       for path in (aliases[place] ?? []).sorted() {
         // A folder that a link leads to, or a root that was not there.
         if ancestors.contains(path) || path.bytes.isEmpty { return .structure(path) }
-        changes.append(PathChange(path: path, kind: kind))
+        changes.append(change(of: path, isKnown: true))
       }
       return changes.isEmpty ? .nothing : .changes(changes)
     }

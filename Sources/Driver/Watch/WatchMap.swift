@@ -69,6 +69,9 @@ package final class WatchMap: Sendable {
     }
   }
 
+  /// These files only grow; no others do.
+  package func willGrow(_ paths: [Path]) { state.withLock { $0.interests.growing = Set(paths) } }
+
   /// This must not go away.
   package func guardAgainstLoss(of path: Path) {
     state.withLock { state in
