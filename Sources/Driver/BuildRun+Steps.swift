@@ -49,6 +49,7 @@ extension BuildRun {
       if case .table(let table) = work {
         request.companions = companions(of: table)
         for (place, input) in table.inputs.enumerated() { request.inputs[place].grownTo = grownSize(of: input) }
+        for id in reads.sources { record(of: id)?.addDigests(to: &request.sourceDigests) }
       }
       place(&request, placement, launch, exec, reads.sources)
       let job = StepJob(

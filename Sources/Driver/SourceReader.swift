@@ -7,6 +7,17 @@ import Ports
 enum SourceRecord: Sendable {
   case file(Path, Observation)
   case folder(Path, FolderRecord)
+
+  /// - Complexity: O(files).
+  func addDigests(to digests: inout [Path: Digest]) {
+    switch self {
+    case .file(let path, let observation): digests[path] = observation.artifact.digest
+    case .folder(let path, let record):
+      for (entry, observation) in zip(record.listing.entries, record.files) {
+        if let observation { digests[path.appending(entry.path)] = observation.artifact.digest }
+      }
+    }
+  }
 }
 
 struct FolderRecord: Sendable {

@@ -117,14 +117,15 @@ package final class TableRunner: StepRunner {
 
   private func evaluate(_ step: TableStep, _ request: RunRequest) throws(TableFailure) -> Made {
     let (relation, files) = try reading(step, request)
-    // An evaluation lets go of the files of one part before it reads the next; a dataflow has those of all.
-    var largestPart = 0
-    var allParts = 0
+    // An evaluation lets go of one file before it reads the next; a dataflow holds none but those that had to be read whole.
+    var largestFile = 0
+    var allBytes = 0
+    var heldBytes = 0
     let source = { (part: Relation.Input) throws(TableFailure) -> [InputFile] in
       let found = try files(part)
-      let count = found.reduce(0) { $0 + $1.heldBytes }
-      largestPart = max(largestPart, count)
-      allParts += count
+      largestFile = found.reduce(largestFile) { max($0, $1.size) }
+      allBytes += found.reduce(0) { $0 + $1.size }
+      heldBytes += found.reduce(0) { $0 + $1.heldBytes }
       return found
     }
     let run = request.run
@@ -132,7 +133,7 @@ package final class TableRunner: StepRunner {
     if let kept {
       let companions = request.companions.compactMap { $0.content as? Relation }
       var made = try kept.output(of: relation, step.form, with: companions, while: mayContinue, source)
-      made.heldBytes = allParts + (made.output?.byteCount ?? 0)
+      made.heldBytes = heldBytes + (made.output?.byteCount ?? 0)
       return made
     }
     guard let traces else {
@@ -140,13 +141,13 @@ package final class TableRunner: StepRunner {
       let output = try evaluation.output(of: relation, step.form)
       return Made(
         output: output, dropped: evaluation.dropped, plan: evaluation.counts.text(of: relation),
-        heldBytes: evaluation.heldBytes + largestPart + output.byteCount)
+        heldBytes: evaluation.heldBytes + largestFile + output.byteCount)
     }
     var parts: [Relation.Input: [InputFile]] = [:]
     for part in relation.inputs { parts[part] = try source(part) }
     let all = parts
-    let bytes = allParts
-    let result = traces.withShelf(of: relation.key, bytes: bytes) { shelf in
+    let held = heldBytes
+    let result = traces.withShelf(of: relation.key, bytes: allBytes) { shelf in
       Result { () throws(TableFailure) in
         let table = SingleTable(relation, on: shelf)
         let output = try table.output(step.form, all, while: mayContinue)
@@ -154,7 +155,7 @@ package final class TableRunner: StepRunner {
         return Made(
           output: output, dropped: table.dropped, notes: shelf.map { table.notes(on: $0, refusal) } ?? [],
           plan: table.plan,
-          heldBytes: bytes + table.heldBytes + (output?.byteCount ?? 0))
+          heldBytes: held + table.heldBytes + (output?.byteCount ?? 0))
       }
     }
     return try result.get()
@@ -185,7 +186,7 @@ package final class TableRunner: StepRunner {
     let source = { (part: Relation.Input) throws(TableFailure) -> [InputFile] in
       guard let input = staged[part] else { throw .input("a file of the table was not handed to its step") }
       do throws(SystemError) {
-        return try self.files(of: input)
+        return try self.files(of: input, request.sourceDigests)
       } catch {
         throw .input(error.message)
       }
@@ -194,19 +195,19 @@ package final class TableRunner: StepRunner {
   }
 
   /// The files of an input, ascending by path.
-  private func files(of input: RunRequest.Input) throws(SystemError) -> [InputFile] {
+  private func files(
+    of input: RunRequest.Input, _ digests: [Path: Digest]
+  ) throws(SystemError) -> [InputFile] {
     if case .source(let path) = input.origin, let size = input.grownTo.map({ Int($0) }) {
-      return [try growingFile(path, size)]
+      return [growingFile(path, size, digests)]
     }
-    return try files(input.origin, input.kind, at: "").sorted { $0.path < $1.path }
+    return try files(input.origin, input.kind, at: "", digests).sorted { $0.path < $1.path }
   }
 
   /// A file that others may be adding to. Who keeps tables reads what was added and no more.
-  private func growingFile(_ path: Path, _ size: Int) throws(SystemError) -> InputFile {
+  private func growingFile(_ path: Path, _ size: Int, _ digests: [Path: Digest]) -> InputFile {
     guard kept != nil, let generation = fileSystem.generation(of: path) else {
-      let bytes = try fileSystem.read(file: path, in: 0..<size)
-      guard bytes.count == size else { throw GrowingFile.shortened }
-      return InputFile(path: path.bytes, bytes: bytes)
+      return file(path, size: size, named: path.bytes, digests)
     }
     let fileSystem = fileSystem
     return InputFile(
@@ -217,35 +218,56 @@ package final class TableRunner: StepRunner {
   }
 
   private func files(
-    _ origin: RunRequest.Origin, _ kind: ArtifactKind, at prefix: ByteString
+    _ origin: RunRequest.Origin, _ kind: ArtifactKind, at prefix: ByteString, _ digests: [Path: Digest]
   ) throws(SystemError) -> [InputFile] {
     switch (origin, kind) {
     case (.source(let path), .file):
       let name = prefix.isEmpty ? path.bytes : prefix
-      return [InputFile(path: name, bytes: try fileSystem.read(file: path, limitBytes: .max))]
+      guard case .file(let hint) = fileSystem.look(at: path) else {
+        // Reading it says what is wrong with it.
+        return [InputFile(path: name, bytes: try fileSystem.read(file: path, limitBytes: .max))]
+      }
+      return [file(path, size: Int(hint.size), named: name, digests)]
     case (.source(let path), .folder):
       var found: [InputFile] = []
       for entry in try fileSystem.list(folder: path).entries {
-        guard case .file = entry.look else { continue }
-        let bytes = try fileSystem.read(file: path.appending(entry.path), limitBytes: .max)
-        found.append(InputFile(path: join(prefix, entry.path), bytes: bytes))
+        guard case .file(let hint) = entry.look else { continue }
+        found.append(
+          file(path.appending(entry.path), size: Int(hint.size), named: join(prefix, entry.path), digests))
       }
       return found
-    case (.object(let artifact), .file):
-      return [InputFile(path: prefix.isEmpty ? "output" : prefix, bytes: try objects.read(artifact, limitBytes: .max))]
+    case (.object(let artifact), .file): return [file(artifact, named: prefix.isEmpty ? "output" : prefix)]
     case (.object(let artifact), .folder):
       var found: [InputFile] = []
       for entry in try objects.manifest(of: artifact).entries {
         guard case .file(let member) = entry.content else { continue }
-        found.append(
-          InputFile(path: join(prefix, entry.path), bytes: try objects.read(member, limitBytes: .max)))
+        found.append(file(member, named: join(prefix, entry.path)))
       }
       return found
     case (.view(let members), _):
       var found: [InputFile] = []
-      for member in members { found += try files(member.origin, .file, at: join(prefix, member.path)) }
+      for member in members { found += try files(member.origin, .file, at: join(prefix, member.path), digests) }
       return found
     }
+  }
+
+  private func file(
+    _ path: Path, size: Int, named name: ByteString, _ digests: [Path: Digest]
+  ) -> InputFile {
+    let fileSystem = fileSystem
+    let stored = StoredFile(size: size) { offset, buffer throws(SystemError) in
+      try fileSystem.read(file: path, at: offset, into: buffer)
+    }
+    return InputFile(path: name, stored: stored, digest: digests[path])
+  }
+
+  /// An object is checked when it is read, and so is read whole.
+  private func file(_ artifact: Artifact, named name: ByteString) -> InputFile {
+    let objects = objects
+    let whole = WholeFile(size: Int(artifact.size)) { () throws(SystemError) in
+      try objects.read(artifact, limitBytes: .max)
+    }
+    return InputFile(path: name, whole: whole, digest: artifact.digest)
   }
 
   private func join(_ prefix: ByteString, _ path: ByteString) -> ByteString {

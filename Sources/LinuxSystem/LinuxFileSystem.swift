@@ -172,6 +172,24 @@ package final class LinuxFileSystem: FileSystem {
     }
   }
 
+  package func read(
+    file path: Path, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(SystemError) -> Int {
+    let descriptor = try openFile(path)
+    defer { close(descriptor) }
+    var count = 0
+    while count < buffer.count {
+      let read = pread(descriptor, buffer.baseAddress! + count, buffer.count - count, off_t(offset + count))
+      if read == 0 { break }
+      if read > 0 {
+        count += read
+      } else if errno != EINTR {
+        throw systemError(errno, "read", ByteString(roots.display(path)))
+      }
+    }
+    return count
+  }
+
   /// - Returns: a descriptor of a regular file, which the caller closes.
   private func openFile(_ path: Path) throws(SystemError) -> Int32 {
     // Not blocking: opening a FIFO would wait for a writer. It changes nothing for a file.

@@ -120,6 +120,14 @@ package protocol FileSystem: Sendable {
   /// - Throws: as `observe`.
   func read(file path: Path, in range: Range<Int>) throws(SystemError) -> [UInt8]
 
+  /// Fills a buffer with what a file holds from an offset on.
+  ///
+  /// - Returns: How many bytes there were; fewer than there is room for only where the file ends.
+  /// - Throws: as `observe`.
+  func read(
+    file path: Path, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(SystemError) -> Int
+
   /// The absolute path of a place on this host. Never stored, never part of a key.
   func hostPath(of path: Path) -> ByteString
 }
@@ -132,6 +140,14 @@ extension FileSystem {
   package func read(file path: Path, in range: Range<Int>) throws(SystemError) -> [UInt8] {
     let bytes = try read(file: path, limitBytes: .max)
     return Array(bytes[min(range.lowerBound, bytes.count)..<min(range.upperBound, bytes.count)])
+  }
+
+  package func read(
+    file path: Path, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(SystemError) -> Int {
+    let bytes = try read(file: path, limitBytes: .max).dropFirst(offset).prefix(buffer.count)
+    buffer.copyBytes(from: bytes)
+    return bytes.count
   }
 }
 

@@ -105,6 +105,8 @@ package struct RunRequest: Hashable, Sendable {
   package var inputsChangedAt: Int64 = 0
   /// Of a table: others that are made from the same inputs, for whoever makes them together.
   package var companions: [TablePlan] = []
+  /// Of a table: what the files of its sources hold, as the build has seen them.
+  package var sourceDigests: [Path: Digest] = [:]
 
   package init(
     run: RunID, command: Command, inputs: [Input], outputs: [Output], image: ByteString? = nil,

@@ -1,4 +1,5 @@
 import BuildGraph
+import Diagnostics
 @testable import Language
 import Testing
 
@@ -118,8 +119,31 @@ import Testing
     }
   }
 
-  private static func bag(_ lists: [KeptRows], _ bag: inout [[UInt64]: Int], _ times: Int) {
-    Self.bag(lists.compactMap(\.list), &bag, times)
+  /// The bytes in memory, or read a few at a time.
+  private static func input(_ bytes: [UInt8], _ generator: inout SplitMix) -> InputFile {
+    guard generator.next() % 2 == 0 else { return InputFile(path: "in/a", bytes: bytes) }
+    let digest = generator.next() % 2 == 0 ? Digest(hashing: bytes) : nil
+    return InputFile(path: "in/a", stored: stored(bytes), digest: digest)
+  }
+
+  private static func stored(_ bytes: [UInt8]) -> StoredFile {
+    StoredFile(size: bytes.count) { offset, buffer throws(SystemError) in
+      let part = bytes[offset...].prefix(buffer.count)
+      buffer.copyBytes(from: part)
+      return part.count
+    }
+  }
+
+  private static func update(
+    _ file: ChunkedFile, _ input: InputFile
+  ) throws(ReadingError) -> ChunkedFile.Difference {
+    do {
+      return try file.update(input)
+    } catch let error as ReadingError {
+      throw error
+    } catch {
+      preconditionFailure("\(error)")
+    }
   }
 
   /// Rows with how often they occur.
@@ -134,7 +158,7 @@ import Testing
   }
 
   @Test(arguments: FileTable.Format.allCases)
-  func whatIsReadInChunksIsWhatIsReadWhole(_ format: FileTable.Format) {
+  func whatIsReadInChunksIsWhatIsReadWhole(_ format: FileTable.Format) throws {
     var generator = SplitMix(state: UInt64(31 + format.rawValue.utf8.count))
     var errors = 0
     for round in 0..<120 {
@@ -148,9 +172,7 @@ import Testing
       bytes += Self.text(format, records: Int(generator.next() % 120), &generator)
       var bag: [[UInt64]: Int] = [:]
       for _ in 0..<8 {
-        let result = Result { () throws(ReadingError) in
-          try bytes.withUnsafeBufferPointer { (bytes) throws(ReadingError) in try file.update(bytes) }
-        }
+        let result = Result { () throws(ReadingError) in try Self.update(file, Self.input(bytes, &generator)) }
         switch (Self.whole(table, strings, bytes), result) {
         case (.success(let reading), .success(let difference)):
           Self.bag(difference.removed, &bag, -1)
@@ -158,7 +180,7 @@ import Testing
           var expected: [[UInt64]: Int] = [:]
           Self.bag([reading.rows], &expected, 1)
           #expect(bag == expected, "round \(round)")
-          #expect(file.rows.flatMap { $0.list?.words ?? [] } == reading.rows.words)
+          #expect(try file.rows(from: nil).flatMap(\.words) == reading.rows.words)
           #expect(file.dropped == reading.dropped)
         case (.failure(let a), .failure(let b)):
           errors += 1
@@ -182,7 +204,7 @@ import Testing
     var text = Array("a,n\n".utf8)
     for _ in 0..<3_000 { text += Array("name \(generator.next() % 1000),\(generator.next() % 1000)\n".utf8) }
     func update() throws -> (Int, Int) {
-      let difference = try text.withUnsafeBufferPointer { (bytes) throws(ReadingError) in try file.update(bytes) }
+      let difference = try file.update(InputFile(path: "in/a", bytes: text))
       return (difference.removed.reduce(0) { $0 + $1.count }, difference.added.reduce(0) { $0 + $1.count })
     }
     #expect(try update() == (0, 3_000))
@@ -197,5 +219,55 @@ import Testing
     #expect(file.bytesRead < 2_500)
     #expect(try update() == (0, 0))
     #expect(file.bytesRead == 0)
+  }
+
+  @Test func ofAChangedChunkOnlyTheRecordsNearTheChangeAreRead() throws {
+    var generator = SplitMix(state: 42)
+    let table = FileTable(
+      parts: [], columns: Array(Self.columns.prefix(2)), format: .csv, hasHeader: true, names: ["a", "n"],
+      empty: .error, malformed: .error, pathColumn: nil, numberColumn: nil, appends: false)
+    let file = ChunkedFile(table, StringDictionary(), path: "in/a")
+    var lines = ["a,n"] + (0..<20_000).map { _ in "name \(generator.next() % 1000),\(generator.next() % 1000)" }
+    func update() throws -> (Int, Int) {
+      let text = Array((lines.joined(separator: "\n") + "\n").utf8)
+      let difference = try file.update(InputFile(path: "in/a", stored: Self.stored(text), digest: nil))
+      return (difference.removed.reduce(0) { $0 + $1.count }, difference.added.reduce(0) { $0 + $1.count })
+    }
+    #expect(try update() == (0, 20_000))
+    for place in [5_000, 9_000, 13_000, 17_000] {
+      // Of the same length, longer, one more, one less.
+      lines[place] = String(lines[place].reversed().map { $0 == "," ? "," : "7" })
+      _ = try update()
+      #expect(file.bytesRead < 4_000)
+      lines[place + 500] = "a much longer name,1"
+      _ = try update()
+      #expect(file.bytesRead < 4_000)
+      lines.insert("new,2", at: place + 1_000)
+      _ = try update()
+      #expect(file.bytesRead < 4_000)
+      lines.remove(at: place + 1_500)
+      _ = try update()
+      #expect(file.bytesRead < 4_000)
+    }
+  }
+
+  @Test func whatIsSaidToBeAsItWasIsNotRead() throws {
+    let table = FileTable(
+      parts: [], columns: [Self.columns[0]], format: .lines, hasHeader: false, names: ["a"], empty: .error,
+      malformed: .error, pathColumn: nil, numberColumn: nil, appends: false)
+    let file = ChunkedFile(table, StringDictionary(), path: "in/a", chunking: Self.small)
+    let text = Array("one\ntwo\n".utf8)
+    let broken = StoredFile(size: text.count) { _, _ throws(SystemError) in throw SystemError(.other, "not to be read")
+    }
+    let digest = Digest(hashing: text)
+    _ = try file.update(InputFile(path: "in/a", stored: Self.stored(text), digest: digest))
+    let difference = try file.update(InputFile(path: "in/a", stored: broken, digest: digest))
+    #expect(difference.removed.isEmpty && difference.added.isEmpty)
+    // What was read was not what somebody had hashed before: nothing is known of it.
+    let other = Array("six\nten\n".utf8)
+    _ = try file.update(InputFile(path: "in/a", stored: Self.stored(other), digest: Digest(hashing: [])))
+    #expect(throws: (any Error).self) {
+      try file.update(InputFile(path: "in/a", stored: broken, digest: Digest(hashing: [])))
+    }
   }
 }

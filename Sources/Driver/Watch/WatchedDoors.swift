@@ -62,6 +62,13 @@ package struct WatchedFileSystem: FileSystem {
     return try base.read(file: path, in: range)
   }
 
+  package func read(
+    file path: Path, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(SystemError) -> Int {
+    map.willRead([path])
+    return try base.read(file: path, at: offset, into: buffer)
+  }
+
   package func hostPath(of path: Path) -> ByteString { base.hostPath(of: path) }
 }
 

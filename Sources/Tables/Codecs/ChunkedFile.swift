@@ -2,7 +2,8 @@ package import BuildGraph
 import Diagnostics
 package import Language
 
-/// A file of a table as it was read last, in chunks: when it changes, only chunks that differ are read.
+/// A file of a table as it was read last, in chunks: when it changes, only chunks that differ are read; and of these, only the
+/// records near what differs.
 ///
 /// What a chunk comes to depends on its bytes, on the record that the chunk before it ended in, and on what the header has said;
 /// and, where the program asks for record numbers, on how many came before. Nothing else of the file: lines are counted only for errors.
@@ -14,6 +15,8 @@ package final class ChunkedFile {
   private(set) var pieces: [Piece] = []
   /// The rows of a record that ends with the file, not with its line.
   private(set) var last: Piece?
+  /// Of the content that was read last, where it is known.
+  private(set) var digest: Digest?
   /// Bytes that the last update had to read; what was hashed is not counted.
   package private(set) var bytesRead = 0
 
@@ -22,7 +25,7 @@ package final class ChunkedFile {
     var chunk: Chunk
     var entry: Entry
     var exit: Entry
-    var rows: KeptRows
+    var rows: KeptChunk
     var dropped: Int
   }
 
@@ -45,9 +48,10 @@ package final class ChunkedFile {
   }
 
   /// Takes a file up as an earlier process has read it.
-  func adopt(_ pieces: [Piece], last: Piece?) {
+  func adopt(_ pieces: [Piece], last: Piece?, digest: Digest?) {
     self.pieces = pieces
     self.last = last
+    self.digest = digest
   }
 
   /// Keeps the rows of all chunks that are not kept yet.
@@ -56,110 +60,218 @@ package final class ChunkedFile {
     try last?.rows.keep(on: shelf)
   }
 
+  var kinds: [ColumnKind] { reader.table.columns.map(\.kind) }
+
   /// All rows, in pieces.
-  package var rows: [KeptRows] { pieces.map(\.rows) + (last.map { [$0.rows] } ?? []) }
+  ///
+  /// - Throws: `damaged`, where they are kept and cannot be read.
+  func rows(from shelf: TraceShelf?) throws(SystemError) -> [RowList] {
+    var lists: [RowList] = []
+    for piece in pieces { lists.append(try piece.rows.rows(kinds, from: shelf)) }
+    if let last { lists.append(try last.rows.rows(kinds, from: shelf)) }
+    return lists
+  }
+
+  /// - Complexity: O(chunks).
+  var rowCount: Int { pieces.reduce(last?.rows.count ?? 0) { $0 + $1.rows.count } }
 
   /// Records that are malformed and dropped.
   package var dropped: Int { pieces.reduce(last?.dropped ?? 0) { $0 + $1.dropped } }
 
   package var chunks: [Chunk] { pieces.map(\.chunk) }
 
+  /// What of the rows is there no more, and what is new; a row may be in both.
+  package typealias Difference = (removed: [RowList], added: [RowList])
+
   /// Reads the file as it is now. What is packed is unpacked first, whole.
   ///
-  /// - Returns: the rows of what is there no more, and of what is new; a row may be in both.
-  /// - Throws: the first malformed record, unless these are dropped; then all is as it was before.
-  /// - Complexity: O(bytes) at the speed of hashing, and of reading what differs.
-  package func update(
-    _ bytes: UnsafeBufferPointer<UInt8>
-  ) throws(ReadingError) -> (removed: [KeptRows], added: [KeptRows]) {
-    guard Compression.isPacked(bytes) else { return try updatePlain(bytes) }
-    let plain = try TableReader.unpacked(bytes, path)
-    return try plain.withUnsafeBufferPointer { (plain) throws(ReadingError) in try updatePlain(plain) }
+  /// - Parameters:
+  ///   - shelf: where an earlier process has kept it.
+  ///   - take: where rows go that are new, if they are not wanted together.
+  /// - Throws: a ``ReadingError`` for the first malformed record, unless these are dropped; what reading the file and what is kept throws.
+  ///   Then all is as it was before.
+  /// - Complexity: O(bytes) at the speed of hashing, and of reading what differs; O(chunks) where its digest is as it was.
+  func update(
+    _ file: InputFile, from shelf: TraceShelf? = nil, take: ((RowList) throws -> Void)? = nil
+  ) throws -> Difference {
+    bytesRead = 0
+    if let digest = file.digest, digest == self.digest { return ([], []) }
+    let difference: Difference
+    var found: Digest?
+    switch file.content {
+    case .bytes(let bytes): difference = try bytes.withUnsafeBufferPointer { try update($0, from: shelf, take) }
+    case .growing(let growing):
+      difference = try growing.bytes(0..<growing.size).withUnsafeBufferPointer { try update($0, from: shelf, take) }
+    case .whole(let whole):
+      difference = try whole.bytes().withUnsafeBufferPointer { try update($0, from: shelf, take) }
+      found = file.digest
+    case .stored(let stored):
+      var window = ByteWindow(stored, most: chunking.most, isHashed: file.digest != nil)
+      if Compression.isPacked(try window.bytes(at: 0, count: 4)) {
+        difference = try stored.bytes().withUnsafeBufferPointer { bytes in
+          if file.digest != nil { found = Digest(hashing: bytes) }
+          return try update(bytes, from: shelf, take)
+        }
+      } else {
+        do {
+          difference = try update(&window, from: shelf, take)
+        } catch let error as Malformation {
+          throw try stored.bytes().withUnsafeBufferPointer { TableReader.error(error, $0, path) }
+        }
+        found = window.digest
+      }
+    }
+    // It may have been written to since somebody else hashed it.
+    digest = found == file.digest ? found : nil
+    return difference
   }
 
-  private func updatePlain(
-    _ bytes: UnsafeBufferPointer<UInt8>
-  ) throws(ReadingError) -> (removed: [KeptRows], added: [KeptRows]) {
-    let recut = chunking.cut(bytes, was: chunks, onlyGrows: reader.table.appends)
+  /// Reads the file as it is now, in memory.
+  private func update(
+    _ bytes: UnsafeBufferPointer<UInt8>, from shelf: TraceShelf?, _ take: ((RowList) throws -> Void)?
+  ) throws -> Difference {
+    guard Compression.isPacked(bytes) else {
+      var window = ByteWindow(bytes)
+      do {
+        return try update(&window, from: shelf, take)
+      } catch let error as Malformation {
+        throw TableReader.error(error, bytes, path)
+      }
+    }
+    let plain = try TableReader.unpacked(bytes, path)
+    return try plain.withUnsafeBufferPointer { plain in
+      var window = ByteWindow(plain)
+      do {
+        return try update(&window, from: shelf, take)
+      } catch let error as Malformation {
+        throw TableReader.error(error, plain, path)
+      }
+    }
+  }
+
+  private func update(
+    _ window: inout ByteWindow, from shelf: TraceShelf?, _ take: ((RowList) throws -> Void)?
+  ) throws -> Difference {
+    var cutter = ChunkCutter(chunking, was: chunks, size: window.size, onlyGrows: reader.table.appends)
+    var old = OldStretches(pieces, kinds, reader.table, shelf)
     var result: [Piece] = []
-    result.reserveCapacity(recut.chunks.count)
+    result.reserveCapacity(pieces.count)
     var isKept = [Bool](repeating: false, count: pieces.count)
-    var added: [KeptRows] = []
-    var start = 0
+    var added: [RowList] = []
+    func isNew(_ rows: RowList) throws {
+      guard rows.count > 0 else { return }
+      if let take { try take(rows) } else { added.append(rows) }
+    }
     var entry = Entry(state: ScanState(reader.table))
     var count = 0
-    do throws(Malformation) {
-      for (chunk, origin) in zip(recut.chunks, recut.origins) {
-        if let origin, pieces[origin].entry == entry {
-          isKept[origin] = true
-          result.append(pieces[origin])
-        } else {
-          let piece = try read(bytes, start, chunk, entry)
-          count += chunk.length
-          added.append(piece.rows)
-          result.append(piece)
-        }
-        start += chunk.length
-        entry = result[result.count - 1].exit
+    while let (chunk, origin) = try cutter.next(in: &window) {
+      if let origin, pieces[origin].entry == entry {
+        isKept[origin] = true
+        result.append(pieces[origin])
+      } else {
+        let start = cutter.position - chunk.length
+        try old.expect(origin ?? cutter.nextOld)
+        var (piece, new, parsed) = try read(
+          try window.bytes(at: start, count: chunk.length), start, chunk, entry, &old)
+        count += parsed
+        try isNew(new)
+        // Whoever keeps all of it in the end says why that cannot be.
+        if take != nil, let shelf { try? piece.rows.keep(on: shelf) }
+        result.append(piece)
       }
-      var removed = pieces.indices.filter { !isKept[$0] }.map { pieces[$0].rows }
-      var end = last
-      if last?.entry != entry || last == nil { end = try readEnd(bytes, entry) }
-      if last?.entry != end?.entry {
-        if let last { removed.append(last.rows) }
-        if let end { added.append(end.rows) }
-      }
-      pieces = result
-      last = end
-      bytesRead = count
-      return (removed, added)
-    } catch {
-      throw TableReader.error(error, bytes, path)
+      entry = result[result.count - 1].exit
     }
+    var removed: [RowList] = []
+    for index in pieces.indices {
+      let taken = old.taken(from: index)
+      if isKept[index] {
+        if let taken { try isNew(taken.rows) }
+      } else {
+        let rest = try taken?.others ?? pieces[index].rows.rows(kinds, from: shelf)
+        if rest.count > 0 { removed.append(rest) }
+      }
+    }
+    var end = last
+    if last?.entry != entry || last == nil { end = try readEnd(at: window.size, entry) }
+    if last?.entry != end?.entry {
+      if let last { removed.append(try last.rows.rows(kinds, from: shelf)) }
+      if let end { try isNew(try end.rows.rows(kinds, from: nil)) }
+    }
+    pieces = result
+    last = end
+    bytesRead = count
+    return (removed, added)
   }
 
   private func sink(_ entry: Entry) -> RowSink {
     RowSink(reader.table, reader.strings, path, Reading(reader.table), record: entry.record)
   }
 
+  /// - Returns: the chunk, those of its rows that are not taken over from an old one, and how many bytes were read for them.
   private func read(
-    _ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, _ chunk: Chunk, _ entry: Entry
-  ) throws(Malformation) -> Piece {
-    let text = UnsafeBufferPointer(rebasing: bytes[start..<start + chunk.length])
+    _ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ chunk: Chunk, _ entry: Entry, _ old: inout OldStretches
+  ) throws -> (piece: Piece, new: RowList, parsed: Int) {
     var sink = sink(entry)
     var exit = entry
     var position = 0
+    let stretchBytes = max(1, chunking.least / 16)
+    var content = ContentBuilder(kinds, stretchBytes: stretchBytes)
     if let begun = entry.begun {
       guard let end = begun.end(in: text) else {
         // No record ends here.
         exit.begun = Begun(reader.table.format, text, after: begun)
-        return Piece(chunk: chunk, entry: entry, exit: exit, rows: KeptRows(sink.reading.rows), dropped: 0)
+        let none = RowList(kinds)
+        return (Piece(chunk: chunk, entry: entry, exit: exit, rows: KeptChunk(none), dropped: 0), none, text.count)
       }
       let record = begun.bytes + text[..<end]
-      try record.withUnsafeBufferPointer { (record) throws(Malformation) in
+      try record.withUnsafeBufferPointer { record in
         _ = try scan(record, 0, at: start - begun.count, &exit.state, isEnd: false, &sink)
       }
       position = end
+      content.appendUnknown(sink.reading.rows.count)
     }
-    position = try scan(text, position, at: start, &exit.state, isEnd: false, &sink)
+    var parsed = position
+    func parse(to end: Int) throws {
+      guard end > position else { return }
+      let dropped = sink.reading.dropped
+      sink.beginStretches(of: stretchBytes)
+      let region = UnsafeBufferPointer(rebasing: text[..<end])
+      let reached = try scan(region, position, at: start, &exit.state, isEnd: false, &sink)
+      content.append(
+        sink.marks, region, to: (reached, sink.reading.rows.count),
+        isKnown: sink.reading.dropped == dropped && old.areUsable)
+      parsed += reached - position
+      position = reached
+    }
+    while let next = try old.next(in: text, from: position, exit.state) {
+      if next.start > position { try parse(to: next.start) }
+      // A record goes on beyond: what seemed to be the same begins within it.
+      guard next.start == position else { break }
+      old.take(next, into: &content)
+      position += next.length
+    }
+    try parse(to: text.count)
+    parsed += text.count - position
     exit.begun =
       position < text.count
       ? Begun(reader.table.format, UnsafeBufferPointer(rebasing: text[position...]), after: nil) : nil
     if reader.table.numberColumn != nil { exit.record = sink.record }
-    return Piece(
-      chunk: chunk, entry: entry, exit: exit, rows: KeptRows(sink.reading.rows), dropped: sink.reading.dropped)
+    let piece = Piece(
+      chunk: chunk, entry: entry, exit: exit, rows: KeptChunk(content.finish(sink.reading.rows)),
+      dropped: sink.reading.dropped)
+    return (piece, sink.reading.rows, parsed)
   }
 
   /// Reads what ends with the file; nil if the last record has ended before.
-  private func readEnd(_ bytes: UnsafeBufferPointer<UInt8>, _ entry: Entry) throws(Malformation) -> Piece? {
+  private func readEnd(at size: Int, _ entry: Entry) throws -> Piece? {
     guard let begun = entry.begun else { return nil }
     var sink = sink(entry)
     var state = entry.state
-    try begun.bytes.withUnsafeBufferPointer { (record) throws(Malformation) in
-      _ = try scan(record, 0, at: bytes.count - begun.count, &state, isEnd: true, &sink)
+    try begun.bytes.withUnsafeBufferPointer { record in
+      _ = try scan(record, 0, at: size - begun.count, &state, isEnd: true, &sink)
     }
     return Piece(
-      chunk: Chunk(length: 0, digest: begun.digest), entry: entry, exit: entry, rows: KeptRows(sink.reading.rows),
+      chunk: Chunk(length: 0, digest: begun.digest), entry: entry, exit: entry, rows: KeptChunk(sink.reading.rows),
       dropped: sink.reading.dropped)
   }
 
@@ -173,70 +285,5 @@ package final class ChunkedFile {
     } catch {
       throw Malformation(offset: offset + error.offset, message: error.message)
     }
-  }
-}
-
-/// The bytes of a record that has begun, and where in it a scanner would stand. A chain, since a record may go over many chunks.
-final class Begun: Equatable {
-  /// Where a character stands that decides whether a line feed ends the record.
-  private enum Place { case fieldStart, plain, quoted, behindQuote, malformed }
-
-  private let before: Begun?
-  private let own: [UInt8]
-  private let format: FileTable.Format
-  private let place: Place
-  /// Of all bytes, with those before.
-  let count: Int
-  /// Tells records that have begun apart.
-  let digest: Digest
-
-  init(_ format: FileTable.Format, _ bytes: UnsafeBufferPointer<UInt8>, after before: Begun?) {
-    self.before = before
-    self.format = format
-    own = Array(bytes)
-    count = own.count + (before?.count ?? 0)
-    var place = before?.place ?? .fieldStart
-    _ = Self.end(in: bytes, &place, format)
-    self.place = place
-    var manifest = DigestManifest()
-    if let before { manifest.write(.identity, before.digest) }
-    manifest.write(.value, Digest(hashing: bytes))
-    digest = manifest.finish()
-  }
-
-  static func == (a: Begun, b: Begun) -> Bool { a.count == b.count && a.digest == b.digest }
-
-  /// All bytes of the record so far.
-  var bytes: [UInt8] {
-    var parts: [[UInt8]] = [own]
-    var next = before
-    while let part = next {
-      parts.append(part.own)
-      next = part.before
-    }
-    return Array(parts.reversed().joined())
-  }
-
-  /// How much of the bytes that follow belongs to the record; nil if it does not end in them.
-  func end(in bytes: UnsafeBufferPointer<UInt8>) -> Int? {
-    var place = place
-    return Self.end(in: bytes, &place, format)
-  }
-
-  private static func end(
-    in bytes: UnsafeBufferPointer<UInt8>, _ place: inout Place, _ format: FileTable.Format
-  ) -> Int? {
-    for (index, byte) in bytes.enumerated() {
-      if byte == 0x0A, place != .quoted { return index + 1 }
-      guard format == .csv else { continue }
-      switch place {
-      case .fieldStart: place = byte == 0x22 ? .quoted : byte == 0x2C ? .fieldStart : .plain
-      case .plain: if byte == 0x2C { place = .fieldStart }
-      case .quoted: if byte == 0x22 { place = .behindQuote }
-      case .behindQuote: place = byte == 0x22 ? .quoted : byte == 0x2C ? .fieldStart : .malformed
-      case .malformed: break
-      }
-    }
-    return nil
   }
 }

@@ -1,4 +1,5 @@
 package import BuildGraph
+import Diagnostics
 
 /// A stretch of a file.
 package struct Chunk: Hashable, Sendable {
@@ -19,7 +20,7 @@ package struct Chunk: Hashable, Sendable {
 package struct Chunking: Hashable, Sendable {
   /// In bytes; at least 64.
   let least: Int
-  private let most: Int
+  let most: Int
   private let mask: UInt64
 
   package static let standard = Chunking(least: 1 << 14, usual: 14, most: 1 << 17)
@@ -43,17 +44,16 @@ package struct Chunking: Hashable, Sendable {
     return z ^ (z >> 31)
   }
 
-  /// The length of the chunk that begins at an offset.
+  /// The length of the chunk that some bytes begin with. With fewer than `most` of them the file ends.
   ///
   /// - Complexity: O(its length).
-  private func length(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
-    let rest = bytes.count - start
-    guard rest > least else { return rest }
-    let end = start + min(rest, most)
+  fileprivate func length(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+    guard bytes.count > least else { return bytes.count }
+    let end = min(bytes.count, most)
     return Self.gear.withUnsafeBufferPointer { gear in
       var hash: UInt64 = 0
-      var position = start + least - Self.window
-      while position < start + least {
+      var position = least - Self.window
+      while position < least {
         hash = hash << 1 &+ gear[Int(bytes[position])]
         position += 1
       }
@@ -62,7 +62,7 @@ package struct Chunking: Hashable, Sendable {
         position += 1
         if hash & mask == 0 { break }
       }
-      return position - start
+      return position
     }
   }
 
@@ -80,60 +80,87 @@ package struct Chunking: Hashable, Sendable {
     package var changed: Int { origins.count { $0 == nil } }
   }
 
-  /// How many of the old chunks are tried in turn where the cut before them is known.
-  private static let tries = 4
-
   /// The chunks of a file that had others.
   ///
   /// - Parameter onlyGrows: the promise that what was there stands unchanged at the front: then it is not looked at.
-  /// - Complexity: O(bytes), at the speed of hashing but for what is cut anew: what is in no old chunk, and what follows up to
-  ///   the next cut that is an old one.
+  /// - Complexity: as ``ChunkCutter``.
   package func cut(
     _ bytes: UnsafeBufferPointer<UInt8>, was old: [Chunk] = [], onlyGrows: Bool = false
   ) -> Recut {
     var result = Recut()
-    result.chunks.reserveCapacity(old.count)
-    result.origins.reserveCapacity(old.count)
-    var isUsed = [Bool](repeating: false, count: old.count)
-    // The last chunk was cut by the end of the file, and is as it was only if that is still there.
-    let oldLength = old.reduce(0) { $0 + $1.length }
-    let trusted = onlyGrows && bytes.count >= oldLength ? max(0, old.count - 1) : 0
-    var places: [Digest: Int]?
-    var start = 0
-    // The old chunk that follows the one that was met last.
-    var next = 0
-    func isThere(_ index: Int) -> Bool {
-      let chunk = old[index]
-      let end = start + chunk.length
-      guard !isUsed[index], end <= bytes.count, index < old.count - 1 || end == bytes.count else { return false }
-      return index < trusted || digest(bytes, start, chunk.length) == chunk.digest
-    }
-    while start < bytes.count {
-      var chunk: Chunk
-      var origin = (next..<max(next, min(next + Self.tries, old.count))).first { isThere($0) }
-      if let origin {
-        chunk = old[origin]
-      } else {
-        let length = length(bytes, from: start)
-        chunk = Chunk(length: length, digest: digest(bytes, start, length))
-        // What was moved, or follows what was taken out.
-        if places == nil {
-          places = Dictionary(old.enumerated().map { ($1.digest, $0) }, uniquingKeysWith: { first, _ in first })
-        }
-        if let place = places?[chunk.digest], !isUsed[place], old[place] == chunk { origin = place }
-      }
-      if let origin {
-        isUsed[origin] = true
-        next = origin + 1
-      }
+    var window = ByteWindow(bytes)
+    var cutter = ChunkCutter(self, was: old, size: bytes.count, onlyGrows: onlyGrows)
+    while let (chunk, origin) = try? cutter.next(in: &window) {
       result.chunks.append(chunk)
       result.origins.append(origin)
-      start += chunk.length
     }
     return result
   }
+}
 
-  private func digest(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, _ length: Int) -> Digest {
-    Digest(hashing: UnsafeBufferPointer(rebasing: bytes[start..<start + length]))
+/// Cuts a file that had other chunks, from front to back. The chunks are always those that cutting it from nothing gives.
+///
+/// - Complexity: O(bytes), at the speed of hashing but for what is cut anew: what is in no old chunk, and what follows up to
+///   the next cut that is an old one.
+struct ChunkCutter {
+  private let chunking: Chunking
+  private let old: [Chunk]
+  private let size: Int
+  private var isUsed: [Bool]
+  /// So many old chunks are there unchanged, as somebody promises.
+  private let trusted: Int
+  private var places: [Digest: Int]?
+  /// Where the next chunk begins.
+  private(set) var position = 0
+  /// The old chunk that follows the one that was met last.
+  private(set) var nextOld = 0
+
+  /// - Parameter size: of the file as it is now, in bytes.
+  init(_ chunking: Chunking, was old: [Chunk], size: Int, onlyGrows: Bool) {
+    self.chunking = chunking
+    self.old = old
+    self.size = size
+    isUsed = [Bool](repeating: false, count: old.count)
+    // The last chunk was cut by the end of the file, and is as it was only if that is still there.
+    trusted = onlyGrows && size >= old.reduce(0) { $0 + $1.length } ? max(0, old.count - 1) : 0
+  }
+
+  /// - Returns: the next chunk, and which of the old ones it is, none twice; nil for that where it is none. Nil at the end.
+  mutating func next(in window: inout ByteWindow) throws(SystemError) -> (chunk: Chunk, origin: Int?)? {
+    guard position < size else { return nil }
+    var chunk: Chunk
+    var origin: Int?
+    if try isNextThere(in: &window) {
+      chunk = old[nextOld]
+      origin = nextOld
+    } else {
+      let bytes = try window.bytes(at: position, count: chunking.most)
+      let text = UnsafeBufferPointer(rebasing: bytes[..<chunking.length(bytes)])
+      chunk = Chunk(length: text.count, digest: Digest(hashing: text))
+      // What was moved, or follows what was taken out.
+      if places == nil {
+        places = Dictionary(old.enumerated().map { ($1.digest, $0) }, uniquingKeysWith: { first, _ in first })
+      }
+      if let place = places?[chunk.digest], !isUsed[place], old[place] == chunk { origin = place }
+    }
+    if let origin {
+      isUsed[origin] = true
+      nextOld = origin + 1
+    }
+    position += chunk.length
+    return (chunk, origin)
+  }
+
+  private mutating func isNextThere(in window: inout ByteWindow) throws(SystemError) -> Bool {
+    guard nextOld < old.count, !isUsed[nextOld] else { return false }
+    let chunk = old[nextOld]
+    guard chunk.length <= chunking.most, position + chunk.length <= size, isCutBy(nextOld, chunk) else { return false }
+    if nextOld < trusted { return true }
+    return Digest(hashing: try window.bytes(at: position, count: chunk.length)) == chunk.digest
+  }
+
+  /// Whether a chunk ends where an old one would: the last one was cut by the end of the file.
+  private func isCutBy(_ index: Int, _ chunk: Chunk) -> Bool {
+    index < old.count - 1 || position + chunk.length == size
   }
 }

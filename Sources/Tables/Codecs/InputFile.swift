@@ -6,11 +6,15 @@ package struct InputFile: Sendable {
   package enum Content: Sendable {
     case bytes([UInt8])
     case growing(GrowingFile)
+    case stored(StoredFile)
+    case whole(WholeFile)
   }
 
   /// Relative to the folder that the program names, or the file's own name.
   package var path: ByteString
   package var content: Content
+  /// Of the content, where somebody knows it: a file that is as it was when it was read last need not be read.
+  package var digest: Digest?
 
   package init(path: ByteString, bytes: [UInt8]) {
     self.path = path
@@ -22,19 +26,42 @@ package struct InputFile: Sendable {
     content = .growing(file)
   }
 
-  /// All of it. A file that only grows is read for this.
+  package init(path: ByteString, stored file: StoredFile, digest: Digest? = nil) {
+    self.path = path
+    content = .stored(file)
+    self.digest = digest
+  }
+
+  package init(path: ByteString, whole file: WholeFile, digest: Digest) {
+    self.path = path
+    content = .whole(file)
+    self.digest = digest
+  }
+
+  /// All of it.
   ///
   /// - Throws: `input`, where it cannot be read.
-  /// - Complexity: O(bytes) for a file that only grows.
+  /// - Complexity: O(bytes) for a file that is not held.
   package func bytes() throws(TableFailure) -> [UInt8] {
-    switch content {
-    case .bytes(let bytes): return bytes
-    case .growing(let file):
-      do throws(SystemError) {
-        return try file.bytes(0..<file.size)
-      } catch {
-        throw .input(error.message)
+    do throws(SystemError) {
+      switch content {
+      case .bytes(let bytes): return bytes
+      case .stored(let file): return try file.bytes()
+      case .whole(let file): return try file.bytes()
+      case .growing(let file): return try file.bytes(0..<file.size)
       }
+    } catch {
+      throw .input(error.message)
+    }
+  }
+
+  /// In bytes.
+  package var size: Int {
+    switch content {
+    case .bytes(let bytes): bytes.count
+    case .stored(let file): file.size
+    case .whole(let file): file.size
+    case .growing(let file): file.size
     }
   }
 
@@ -42,7 +69,7 @@ package struct InputFile: Sendable {
   package var heldBytes: Int {
     switch content {
     case .bytes(let bytes): bytes.count
-    case .growing: 0
+    case .stored, .whole, .growing: 0
     }
   }
 }
@@ -73,4 +100,122 @@ package struct GrowingFile: Sendable {
   package static var shortened: SystemError {
     SystemError(.other, "a file that was promised to grow only has become shorter while it was read")
   }
+}
+
+/// A file that is not held, and read where somebody needs it.
+package struct StoredFile: Sendable {
+  package typealias Read = @Sendable (_ offset: Int, _ buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int
+
+  /// In bytes, when it was looked at.
+  package let size: Int
+  private let read: Read
+
+  /// - Parameter read: fills a buffer with what stands from an offset on, and says how many bytes there were; fewer only where the
+  ///   file ends.
+  package init(size: Int, read: @escaping Read) {
+    self.size = size
+    self.read = read
+  }
+
+  /// - Throws: what reading throws, or that it has become shorter.
+  func fill(_ buffer: UnsafeMutableRawBufferPointer, from offset: Int) throws(SystemError) {
+    guard try read(offset, buffer) == buffer.count else { throw Self.shortened }
+  }
+
+  /// Somebody has taken bytes away meanwhile.
+  package static var shortened: SystemError {
+    SystemError(.other, "a file of a table has become shorter while it was read")
+  }
+
+  func bytes() throws(SystemError) -> [UInt8] {
+    var failure: SystemError?
+    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+      do throws(SystemError) {
+        try fill(UnsafeMutableRawBufferPointer(buffer), from: 0)
+        count = buffer.count
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+}
+
+/// A file that is not held, and can be read only as a whole: what is read is what its digest says.
+package struct WholeFile: Sendable {
+  /// In bytes.
+  package let size: Int
+  let bytes: @Sendable () throws(SystemError) -> [UInt8]
+
+  package init(size: Int, bytes: @escaping @Sendable () throws(SystemError) -> [UInt8]) {
+    self.size = size
+    self.bytes = bytes
+  }
+}
+
+/// The bytes of a file, looked at from front to back, some at a time: where they are, or in a buffer that goes along.
+struct ByteWindow: ~Copyable {
+  /// Of the file, in bytes.
+  let size: Int
+  private let whole: UnsafeBufferPointer<UInt8>?
+  private let file: StoredFile?
+  private let buffer: UnsafeMutableBufferPointer<UInt8>
+  /// Where in the file the buffer begins, and how much of it is filled.
+  private var offset = 0
+  private var filled = 0
+  /// Of all bytes so far, if that is wanted.
+  private var sum = RunningDigest()
+  private let isHashed: Bool
+
+  /// So much is in a core's second-level cache when it is looked at.
+  private static let bufferBytes = 1 << 19
+
+  init(_ bytes: UnsafeBufferPointer<UInt8>) {
+    size = bytes.count
+    whole = bytes
+    file = nil
+    buffer = .allocate(capacity: 0)
+    isHashed = false
+  }
+
+  /// - Parameters:
+  ///   - most: how many bytes are asked for at once.
+  ///   - isHashed: whether the digest of all is wanted.
+  init(_ file: StoredFile, most: Int, isHashed: Bool) {
+    size = file.size
+    whole = nil
+    self.file = file
+    self.isHashed = isHashed
+    buffer = .allocate(capacity: min(file.size, max(Self.bufferBytes, 4 * most)))
+  }
+
+  deinit { buffer.deallocate() }
+
+  /// Some bytes, which stay until more are asked for; fewer only where the file ends.
+  ///
+  /// - Precondition: they do not begin before those that were asked for last.
+  mutating func bytes(at start: Int, count: Int) throws(SystemError) -> UnsafeBufferPointer<UInt8> {
+    let count = min(count, size - start)
+    if let whole { return UnsafeBufferPointer(rebasing: whole[start..<start + count]) }
+    if start < offset || start + count > offset + filled { try fill(from: start) }
+    return UnsafeBufferPointer(rebasing: buffer[start - offset..<start - offset + count])
+  }
+
+  private mutating func fill(from start: Int) throws(SystemError) {
+    let kept = start >= offset ? max(0, offset + filled - start) : 0
+    if kept > 0, let base = buffer.baseAddress {
+      UnsafeMutableRawPointer(base).copyMemory(from: base + (start - offset), byteCount: kept)
+    }
+    offset = start
+    filled = kept
+    let wanted = min(buffer.count, size - start)
+    let new = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[kept..<wanted])
+    try file?.fill(new, from: start + kept)
+    filled = wanted
+    if isHashed, sum.count == start + kept { sum.add(UnsafeRawBufferPointer(new)) }
+  }
+
+  /// Of the whole file, if it was wanted, and all of it has been looked at.
+  var digest: Digest? { isHashed && sum.count == size ? sum.digest : nil }
 }

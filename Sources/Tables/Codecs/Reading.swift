@@ -177,6 +177,11 @@ struct RowSink: ~Copyable {
   /// Where the record of each row begins, if anybody wants to know.
   private(set) var starts: [Int] = []
   private let notesStarts: Bool
+  /// Where stretches of records begin, with how many rows there are before; see `beginStretches`.
+  private(set) var marks: [(start: Int, row: Int)] = []
+  /// A record from this offset on begins a stretch.
+  private var nextMark = Int.max
+  private var stretchBytes = 0
 
   /// - Parameters:
   ///   - record: how many records of the part come before.
@@ -203,6 +208,14 @@ struct RowSink: ~Copyable {
     pending.deallocate()
     kinds.deallocate()
     row.deallocate()
+  }
+
+  /// From now on it is noted where records begin: of the next one, and then of each that is farther from the last that was noted than
+  /// so many bytes.
+  mutating func beginStretches(of bytes: Int) {
+    marks.removeAll(keepingCapacity: true)
+    nextMark = 0
+    stretchBytes = bytes
   }
 
   mutating func fail(_ offset: Int, _ message: String) {
@@ -300,6 +313,10 @@ struct RowSink: ~Copyable {
   @inline(__always)
   mutating func finishRecord(at start: Int) throws(Malformation) {
     record += 1
+    if start >= nextMark {
+      marks.append((start, reading.rows.count))
+      nextMark = start + stretchBytes
+    }
     if problem != nil || isLeftOut { return try leaveOut() }
     if let column = table.pathColumn { row[column] = path }
     if let column = table.numberColumn { row[column] = UInt64(bitPattern: Int64(record)) }

@@ -7,14 +7,14 @@ import Ports
 //
 //     format 4 · strings at first, compact · layers: count, names of 8 bytes each
 //     checkpoint: length and bytes · loops: count, then for each its words · nodes: count, for each its rows
-//     tables: count; for each the files: count, ascending by name; for each name, path, chunks, end
-//     chunk: length, digest, exit, rows; its entry is the exit of the one before
+//     tables: count; for each the files: count, ascending by name; for each name, path, digest if it is known, chunks, end
+//     chunk: length, digest, exit, content: rows, name, base; its entry is the exit of the one before
 //     pieces of the output: count; for each rows, the words of the first, texts
 //
 // Another layout of what is kept, another hash of strings or another order of a dataflow's operators is another format.
 
 extension KeptRelation {
-  private static let format: UInt32 = 3
+  private static let format: UInt32 = 4
 
   /// Strings that no row has any more are never removed; when they are so many more than at first, all begins anew.
   private static let stringGrowth = 4
@@ -81,6 +81,8 @@ extension KeptRelation {
   }
 
   private func write(_ file: ChunkedFile, to writer: inout BinaryWriter, _ live: inout [UInt64]) {
+    writer.write(file.digest != nil)
+    if let digest = file.digest { writer.write(digest) }
     writer.write(compact: file.pieces.count)
     var targets: [Int]? = ScanState(file.reader.table).targets
     for piece in file.pieces {
@@ -111,6 +113,14 @@ extension KeptRelation {
     writer.write(compact: exit.record)
     writer.write(exit.begun != nil)
     if let begun = exit.begun { writer.write(compact: ByteString(bytes: begun.bytes)) }
+  }
+
+  private func write(_ rows: KeptChunk, to writer: inout BinaryWriter, _ live: inout [UInt64]) {
+    writer.write(compact: rows.count)
+    writer.write(compact: Int(rows.name ?? 0))
+    writer.write(compact: Int(rows.base ?? 0))
+    if let name = rows.name { live.append(name) }
+    if let base = rows.base { live.append(base) }
   }
 
   private func write(_ rows: KeptRows, to writer: inout BinaryWriter, _ live: inout [UInt64]) {
@@ -212,8 +222,10 @@ extension KeptRelation {
     var files: [ByteString: ChunkedFile] = [:]
     for _ in 0..<count {
       guard let name = reader.readCompactByteString(), let path = reader.readCompactByteString(),
-        let chunks = reader.readCount()
+        let hasDigest = reader.readBool()
       else { throw TraceShelf.damaged }
+      let digest = hasDigest ? reader.readDigest() : nil
+      guard hasDigest == (digest != nil), let chunks = reader.readCount() else { throw TraceShelf.damaged }
       var pieces: [ChunkedFile.Piece] = []
       pieces.reserveCapacity(chunks)
       var entry = ChunkedFile.Entry(state: ScanState(table))
@@ -226,7 +238,7 @@ extension KeptRelation {
         pieces.append(
           ChunkedFile.Piece(
             chunk: Chunk(length: length, digest: digest), entry: entry, exit: exit,
-            rows: try Self.readRows(table.columns.map(\.kind), &reader), dropped: dropped))
+            rows: try Self.readChunk(&reader), dropped: dropped))
         entry = exit
       }
       guard let hasLast = reader.readBool() else { throw TraceShelf.damaged }
@@ -237,10 +249,10 @@ extension KeptRelation {
         }
         last = ChunkedFile.Piece(
           chunk: Chunk(length: 0, digest: digest), entry: entry, exit: entry,
-          rows: try Self.readRows(table.columns.map(\.kind), &reader), dropped: dropped)
+          rows: try Self.readChunk(&reader), dropped: dropped)
       }
       let file = ChunkedFile(table, strings, path: path, chunking: chunking)
-      file.adopt(pieces, last: last)
+      file.adopt(pieces, last: last, digest: digest)
       files[name] = file
     }
     return files
@@ -271,11 +283,11 @@ extension KeptRelation {
     return exit
   }
 
-  private static func readRows(_ kinds: [ColumnKind], _ reader: inout BinaryReader) throws(SystemError) -> KeptRows {
-    guard let count = reader.readCount(below: .max), let name = reader.readUInt64(), (count == 0) == (name == 0) else {
-      throw TraceShelf.damaged
-    }
-    return name == 0 ? KeptRows(RowList(kinds)) : KeptRows(named: name, count: count)
+  private static func readChunk(_ reader: inout BinaryReader) throws(SystemError) -> KeptChunk {
+    guard let count = reader.readCount(below: .max), let name = reader.readCompact(), let base = reader.readCompact(),
+      (count == 0) == (name == 0), name != 0 || base == 0
+    else { throw TraceShelf.damaged }
+    return KeptChunk(named: name == 0 ? nil : name, base: base == 0 ? nil : base, count: count)
   }
 
   private static func readPieces(

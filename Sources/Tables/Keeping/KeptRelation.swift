@@ -34,11 +34,18 @@ final class KeptRelation {
   /// How many strings there were when it was evaluated from nothing.
   var stringsAtFirst: Int?
   private(set) var shelf: TraceShelf?
+  /// Where it will be left: what is read first is put there at once.
+  private let leaves: TraceShelf?
+  /// Rows that were fed and not worked off.
+  private var waiting = 0
   let chunking: Chunking
 
+  /// - Parameter leaves: where it will be left for a later process, if it will.
   /// - Throws: ``Unsupported`` for what only an evaluation from nothing can do.
-  convenience init(_ relation: Relation, roundLimit: Int, chunking: Chunking = .standard) throws(Unsupported) {
-    try self.init([relation], roundLimit: roundLimit, chunking: chunking)
+  convenience init(
+    _ relation: Relation, roundLimit: Int, chunking: Chunking = .standard, leaves: TraceShelf? = nil
+  ) throws(Unsupported) {
+    try self.init([relation], roundLimit: roundLimit, chunking: chunking, leaves: leaves)
   }
 
   /// - Parameters:
@@ -46,9 +53,11 @@ final class KeptRelation {
   ///   - forgets: whether rows that cannot matter any more, as long as files only grow, are forgotten. It cannot be kept then.
   /// - Throws: ``Unsupported`` if one of them is what only an evaluation from nothing can do.
   init(
-    _ relations: [Relation], roundLimit: Int, chunking: Chunking = .standard, forgets: Bool = false
+    _ relations: [Relation], roundLimit: Int, chunking: Chunking = .standard, forgets: Bool = false,
+    leaves: TraceShelf? = nil
   ) throws(Unsupported) {
     self.relations = relations
+    self.leaves = leaves
     self.chunking = chunking
     flow = try RelationFlow(relations, RowEvaluator(strings: strings), roundLimit: roundLimit, forgets: forgets)
     let strings = strings
@@ -65,6 +74,7 @@ final class KeptRelation {
     relations = [relation]
     self.chunking = chunking
     self.shelf = shelf
+    leaves = nil
     strings.adopt(layers)
     flow = try RelationFlow([relation], RowEvaluator(strings: strings), roundLimit: roundLimit)
     outputs = [SortedOutput(relation.columns, strings)]
@@ -103,7 +113,15 @@ final class KeptRelation {
     guard let index = relations.firstIndex(where: { $0.key == current.key }) else {
       throw Unsupported.form("a relation that is not kept here")
     }
-    for change in try prepare(current, relations[index], source) {
+    let changes: [Change]
+    do {
+      changes = try prepare(current, relations[index], source, mayContinue)
+    } catch is Stopped {
+      return .stopped
+    } catch {
+      throw Self.unsupported(error)
+    }
+    for change in changes {
       guard try feed(change, while: mayContinue) else { return .stopped }
     }
     switch try flow.update(index, while: mayContinue) {
@@ -146,83 +164,102 @@ final class KeptRelation {
     return tables
   }
 
+  /// It was told to stop.
+  private struct Stopped: Error {}
+
+  private static func unsupported(_ error: any Error) -> Unsupported {
+    switch error {
+    case let error as Unsupported: error
+    case let error as SystemError: .unreadable(error.message)
+    case _: .malformed
+    }
+  }
+
+  /// Reads what has changed. The rows of a file that is new are fed at once, so that they are not all held.
   private func prepare(
-    _ current: Relation, _ relation: Relation, _ source: [Relation.Input: [InputFile]]
-  ) throws(Unsupported) -> [Change] {
+    _ current: Relation, _ relation: Relation, _ source: [Relation.Input: [InputFile]],
+    _ mayContinue: @escaping () -> Bool
+  ) throws -> [Change] {
     var changes: [Change] = []
     for (index, table) in try tables(of: current, relation).enumerated() {
-      let kinds = table.columns.map(\.kind)
       var change = Change(table: index)
       for (part, input) in table.parts.enumerated() {
         for file in source[input] ?? [] {
           // The same path may occur in several parts, or several times in one.
           let name = ByteString("\(part)/") + file.path
-          guard change.files[name] == nil, change.tails[name] == nil else { throw .form("two files of one name") }
-          switch file.content {
-          case .growing(let growing): try follow(file, growing, name, &change)
-          case .bytes(let bytes): try read(bytes, file.path, name, &change)
+          guard change.files[name] == nil, change.tails[name] == nil else {
+            throw Unsupported.form("two files of one name")
+          }
+          if case .growing(let growing) = file.content {
+            try follow(file, growing, name, &change, mayContinue)
+          } else {
+            try read(file, name, &change, mayContinue)
           }
         }
       }
       for (name, file) in files[index] where change.files[name] == nil && change.tails[name] == nil {
-        for rows in file.rows { change.removed.append(try load(rows, kinds)) }
+        change.removed += try file.rows(from: shelf)
       }
       // Which rows these have made is not known any more.
-      guard tails[index].keys.allSatisfy({ change.tails[$0] != nil }) else { throw .outdated }
+      guard tails[index].keys.allSatisfy({ change.tails[$0] != nil }) else { throw Unsupported.outdated }
       changes.append(change)
     }
     return changes
   }
 
   private func read(
-    _ bytes: [UInt8], _ path: ByteString, _ name: ByteString, _ change: inout Change
-  ) throws(Unsupported) {
+    _ file: InputFile, _ name: ByteString, _ change: inout Change, _ mayContinue: @escaping () -> Bool
+  ) throws {
     let table = flow.tables[change.table]
-    let known = files[change.table][name] ?? ChunkedFile(table, strings, path: path, chunking: chunking)
-    let made: (removed: [KeptRows], added: [KeptRows])
-    do throws(ReadingError) {
-      made = try bytes.withUnsafeBufferPointer { (bytes) throws(ReadingError) in try known.update(bytes) }
-    } catch {
-      throw .malformed
+    let known = files[change.table][name] ?? ChunkedFile(table, strings, path: file.path, chunking: chunking)
+    if files[change.table][name] != nil {
+      let made = try known.update(file, from: shelf)
+      note(removed: made.removed, added: made.added, &change)
+    } else {
+      _ = try known.update(file, from: leaves) { [self] rows in
+        changedRows += rows.count
+        flow.add(rows, to: table, times: 1)
+        waiting += rows.count
+        guard waiting >= sliceRows, !flow.hasLoops else { return }
+        waiting = 0
+        guard try flow.advance(while: mayContinue) else { throw Stopped() }
+      }
     }
-    let kinds = table.columns.map(\.kind)
-    var difference = RowDifference(kinds)
-    for rows in made.removed { difference.removed.append(try load(rows, kinds)) }
-    for rows in made.added { difference.added.append(try load(rows, kinds)) }
-    let (removed, added) = difference.remaining()
-    change.removed += removed
-    change.added += added
     change.files[name] = known
     change.parsedBytes += known.bytesRead
   }
 
+  /// Rows that came and went, without those that are in both.
+  private func note(removed: [RowList], added: [RowList], _ change: inout Change) {
+    var difference = RowDifference(flow.tables[change.table].columns.map(\.kind))
+    difference.removed = removed
+    difference.added = added
+    let (gone, new) = difference.remaining()
+    change.removed += gone
+    change.added += new
+  }
+
   /// Reads what was added to a file that only grows.
   private func follow(
-    _ file: InputFile, _ growing: GrowingFile, _ name: ByteString, _ change: inout Change
-  ) throws(Unsupported) {
-    let table = flow.tables[change.table]
+    _ file: InputFile, _ growing: GrowingFile, _ name: ByteString, _ change: inout Change,
+    _ mayContinue: @escaping () -> Bool
+  ) throws {
     do {
-      guard let known = tails[change.table][name] else { return try beginToFollow(file, growing, name, &change) }
+      guard let known = tails[change.table][name] else {
+        return try beginToFollow(file, growing, name, &change, mayContinue)
+      }
       guard case .rows(let removed, let added) = try known.update(growing) else { throw Unsupported.outdated }
-      var difference = RowDifference(table.columns.map(\.kind))
-      difference.removed = removed
-      difference.added = added
-      let (gone, new) = difference.remaining()
-      change.removed += gone
-      change.added += new
+      note(removed: removed, added: added, &change)
       change.tails[name] = known
       change.parsedBytes += known.bytesRead
-    } catch let error as Unsupported {
-      throw error
     } catch is SystemError {
-      throw .outdated
-    } catch {
-      throw .malformed
+      throw Unsupported.outdated
     }
   }
 
   private func beginToFollow(
-    _ file: InputFile, _ growing: GrowingFile, _ name: ByteString, _ change: inout Change
+    _ file: InputFile, _ growing: GrowingFile, _ name: ByteString, _ change: inout Change,
+    _ mayContinue: @escaping () -> Bool
   ) throws {
     let table = flow.tables[change.table]
     let canFollow = try table.appends && TailedFile.canFollow(growing)
@@ -235,18 +272,10 @@ final class KeptRelation {
       return
     }
     // An earlier process has read it in chunks. Once all is known to be as it is now, they are not needed any longer.
-    try read(try growing.bytes(0..<growing.size), file.path, name, &change)
+    try read(file, name, &change, mayContinue)
     guard canFollow, let chunked = change.files.removeValue(forKey: name) else { return }
-    let last = try chunked.last.map { try load($0.rows, table.columns.map(\.kind)) }
+    let last = try chunked.last.map { try $0.rows.rows(chunked.kinds, from: shelf) }
     change.tails[name] = TailedFile(after: chunked, last: last, growing)
-  }
-
-  private func load(_ rows: KeptRows, _ kinds: [ColumnKind]) throws(Unsupported) -> RowList {
-    do throws(SystemError) {
-      return try rows.rows(kinds, from: shelf)
-    } catch {
-      throw .unreadable(error.message)
-    }
   }
 
   /// Rows that are worked off at once, where there are no loops: what lies between operators does not grow with the files.
@@ -257,14 +286,13 @@ final class KeptRelation {
     files[change.table] = change.files
     tails[change.table] = change.tails
     let table = flow.tables[change.table]
-    var waiting = 0
     for (lists, times) in [(change.removed, -1), (change.added, 1)] {
       for rows in lists {
         flow.add(rows, to: table, times: times)
         waiting += rows.count
         guard waiting >= sliceRows, !flow.hasLoops else { continue }
-        guard try flow.advance(while: mayContinue) else { return false }
         waiting = 0
+        guard try flow.advance(while: mayContinue) else { return false }
       }
     }
     parsedBytes += change.parsedBytes
@@ -274,9 +302,7 @@ final class KeptRelation {
 
   /// Rows of files and records of operators that are in memory.
   var heldRecords: Int {
-    let rows = files.reduce(0) { sum, files in
-      files.values.reduce(sum) { sum, file in file.rows.reduce(sum) { $0 + $1.count } }
-    }
+    let rows = files.reduce(0) { sum, files in files.values.reduce(sum) { $0 + $1.rowCount } }
     return flow.heldRecords + rows
   }
 

@@ -58,6 +58,38 @@ enum RowPacking {
   ///
   /// - Complexity: O(words).
   static func unpack(_ bytes: UnsafeRawBufferPointer, _ kinds: [ColumnKind]) -> RowList? {
+    guard let packed = PackedRows(bytes, kinds) else { return nil }
+    var rows = RowList(kinds)
+    packed.append(0..<packed.count, to: &rows)
+    return rows
+  }
+
+  /// Makes the order of unsigned words that of the values, so that small ones are near each other.
+  fileprivate static func bias(of kind: ColumnKind) -> UInt64 {
+    switch kind {
+    case .int: 1 << 63
+    case .float, .bool, .string, .rows: 0
+    }
+  }
+}
+
+/// Packed rows, read where they are.
+struct PackedRows {
+  private struct Place {
+    var offset: Int
+    var least: UInt64
+    var size: Int
+    var bias: UInt64
+  }
+
+  let count: Int
+  private let bytes: UnsafeRawBufferPointer
+  private let columns: [Place]
+
+  /// Nil where the bytes are not rows of that many columns.
+  ///
+  /// - Parameter bytes: they stay as long as the rows are read.
+  init?(_ bytes: UnsafeRawBufferPointer, _ kinds: [ColumnKind]) {
     let width = kinds.count
     let header = 8 + 16 * width
     guard width > 0, bytes.count >= header + 8 else { return nil }
@@ -65,36 +97,42 @@ enum RowPacking {
       UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
     guard let count = Int(exactly: word(0)), count <= 1 << 40 else { return nil }
-    var plan: [(least: UInt64, size: Int)] = []
+    var columns: [Place] = []
+    var offset = header
     for column in 0..<width {
       guard word(16 + 16 * column) <= 8 else { return nil }
-      plan.append((word(8 + 16 * column), Int(word(16 + 16 * column))))
+      let size = Int(word(16 + 16 * column))
+      columns.append(
+        Place(offset: offset, least: word(8 + 16 * column), size: size, bias: RowPacking.bias(of: kinds[column])))
+      offset += size * count
     }
-    guard header + plan.reduce(0, { $0 + $1.size * count }) + 8 == bytes.count else { return nil }
-    var rows = RowList(kinds)
-    rows.words = [UInt64](unsafeUninitializedCapacity: count * width) { words, initialized in
-      initialized = count * width
-      var offset = header
-      for column in 0..<width {
-        let (least, size) = plan[column]
-        let bias = bias(of: kinds[column])
-        let mask = size == 8 ? UInt64.max : (1 << UInt64(8 * size)) - 1
-        var at = column
-        while at < count * width {
-          words.initializeElement(at: at, to: ((word(offset) & mask) &+ least) ^ bias)
-          offset += size
+    guard offset + 8 == bytes.count else { return nil }
+    self.count = count
+    self.bytes = bytes
+    self.columns = columns
+  }
+
+  /// Appends some of them.
+  ///
+  /// - Precondition: they are there.
+  /// - Complexity: O(words).
+  func append(_ range: Range<Int>, to rows: inout RowList) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count, "packed rows that are there")
+    let width = columns.count
+    let start = rows.words.count
+    rows.words.append(contentsOf: repeatElement(0, count: range.count * width))
+    rows.words.withUnsafeMutableBufferPointer { words in
+      for (number, column) in columns.enumerated() {
+        let mask = column.size == 8 ? UInt64.max : (1 << UInt64(8 * column.size)) - 1
+        var offset = column.offset + range.lowerBound * column.size
+        var at = start + number
+        while at < words.count {
+          let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+          words[at] = ((word & mask) &+ column.least) ^ column.bias
+          offset += column.size
           at += width
         }
       }
-    }
-    return rows
-  }
-
-  /// Makes the order of unsigned words that of the values, so that small ones are near each other.
-  private static func bias(of kind: ColumnKind) -> UInt64 {
-    switch kind {
-    case .int: 1 << 63
-    case .float, .bool, .string, .rows: 0
     }
   }
 }

@@ -72,11 +72,11 @@ package final class SingleTable {
         }
       }
       way = .begun(reason)
-      if let fresh = try? KeptRelation(relation, roundLimit: roundLimit, chunking: chunking) {
+      if let fresh = try? KeptRelation(relation, roundLimit: roundLimit, chunking: chunking, leaves: shelf) {
         switch attempt(fresh, form, files, mayContinue) {
         case .output(let output): return output
         case .stopped: return nil
-        case .refused, .undecided: break
+        case .refused, .undecided: shelf.store.abandon()
         }
       }
     }
