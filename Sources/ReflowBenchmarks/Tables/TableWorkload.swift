@@ -4,6 +4,8 @@
 enum TableWorkload: String, CaseIterable {
   /// Two files joined and grouped.
   case join
+  /// The same, one of the two in a hundred parts; an edit falls in one of them.
+  case parts
   /// How often each word occurs in a text.
   case words
   /// The nodes that one node reaches: rows are edges.
@@ -13,16 +15,26 @@ enum TableWorkload: String, CaseIterable {
   var file: String {
     switch self {
     case .join: "orders.csv"
+    case .parts: "orders/\(Self.part(Self.partCount / 2))"
     case .words: "text.txt"
     case .reach: "edges.csv"
     }
   }
 
+  static let partCount = 100
+
+  private static func part(_ index: Int) -> String { "part-\(index < 10 ? "0" : "")\(index).csv" }
+
+  /// What the orders are to the program, and to others.
+  private var orders: (program: String, glob: String) {
+    self == .parts ? ("dir(\"orders\")", "orders/*.csv") : ("file(\"orders.csv\")", "orders.csv")
+  }
+
   var program: String {
     switch self {
-    case .join:
+    case .join, .parts:
       """
-      val Orders = table(file("orders.csv")) {customer, amount int}
+      val Orders = table(\(orders.program)) {customer, amount int}
       val Customers = table(file("customers.csv")) {customer int, region string}
       val Sales = [{region: c.region, amount: o.amount} | o <- Orders, c <- Customers, if o.customer == c.customer]
       val Main = {result: [{region: g.key, n: len(g.rows), total: sum([r.amount | r <- g.rows])} |
@@ -51,9 +63,9 @@ enum TableWorkload: String, CaseIterable {
   var duckdb: String {
     let query =
       switch self {
-      case .join:
+      case .join, .parts:
         """
-        SELECT region, count(*) AS n, sum(amount)::BIGINT AS total FROM 'orders.csv' JOIN 'customers.csv' USING (customer) \
+        SELECT region, count(*) AS n, sum(amount)::BIGINT AS total FROM '\(orders.glob)' JOIN 'customers.csv' USING (customer) \
         GROUP BY region ORDER BY region
         """
       case .words:
@@ -73,10 +85,10 @@ enum TableWorkload: String, CaseIterable {
   /// The same by polars; nil where it has no such thing.
   var polars: String? {
     switch self {
-    case .join:
+    case .join, .parts:
       """
       import polars as p
-      o, c = p.scan_csv('orders.csv'), p.scan_csv('customers.csv')
+      o, c = p.scan_csv('\(orders.glob)'), p.scan_csv('customers.csv')
       t = o.join(c, on='customer').group_by('region').agg(p.len().alias('n'), p.col('amount').sum().alias('total'))
       t.sort('region').collect().write_csv('peer.csv')
       """
@@ -91,9 +103,29 @@ enum TableWorkload: String, CaseIterable {
     }
   }
 
+  /// The same by pandas; nil where it has no such thing.
+  var pandas: String? {
+    switch self {
+    case .join, .parts:
+      """
+      import glob, pandas as p
+      o = p.concat([p.read_csv(f) for f in sorted(glob.glob('\(orders.glob)'))], ignore_index=True)
+      t = o.merge(p.read_csv('customers.csv'), on='customer').groupby('region', sort=True)['amount'].agg(['size', 'sum'])
+      t.reset_index().set_axis(['region', 'n', 'total'], axis=1).to_csv('peer.csv', index=False)
+      """
+    case .words:
+      """
+      import pandas as p
+      t = p.read_csv('text.txt', header=None, names=['word'], sep='|')['word'].str.split(' ').explode()
+      t.groupby(t, sort=True).size().reset_index(name='n').to_csv('peer.csv', index=False)
+      """
+    case .reach: nil
+    }
+  }
+
   private var header: String {
     switch self {
-    case .join: "customer,amount\n"
+    case .join, .parts: "customer,amount\n"
     case .words: ""
     case .reach: "src,dst\n"
     }
@@ -103,7 +135,7 @@ enum TableWorkload: String, CaseIterable {
   private func record(_ rows: Int, _ generator: inout SplitMix64) -> String {
     func number(below bound: Int) -> Int { 1_000_000 + Int(generator.below(UInt64(max(1, bound)))) }
     switch self {
-    case .join: return "\(number(below: rows / 10)),\(number(below: 9_000))\n"
+    case .join, .parts: return "\(number(below: rows / 10)),\(number(below: 9_000))\n"
     case .words:
       // Few words are frequent: a bound that is itself drawn.
       return (0..<10).map { _ in "w\(number(below: Int(generator.below(200_000)) + 1))" }.joined(separator: " ") + "\n"
@@ -115,8 +147,17 @@ enum TableWorkload: String, CaseIterable {
   func write(rows: Int, in folder: String) {
     Scratch.write(program, to: "\(folder)/main.rf")
     var generator = SplitMix64(seed: 1)
-    Self.write(to: "\(folder)/\(file)", header) { index in index < rows ? record(rows, &generator) : nil }
-    guard self == .join else { return }
+    if self == .parts {
+      Scratch.makeFolder("\(folder)/orders")
+      for part in 0..<Self.partCount {
+        Self.write(to: "\(folder)/orders/\(Self.part(part))", header) { index in
+          index < rows / Self.partCount ? record(rows, &generator) : nil
+        }
+      }
+    } else {
+      Self.write(to: "\(folder)/\(file)", header) { index in index < rows ? record(rows, &generator) : nil }
+    }
+    guard self == .join || self == .parts else { return }
     let customers = max(1, rows / 10)
     Self.write(to: "\(folder)/customers.csv", "customer,region\n") { index in
       index < customers ? "\(1_000_000 + index),region\(generator.below(1_000))\n" : nil
@@ -141,7 +182,7 @@ enum TableWorkload: String, CaseIterable {
     defer { fclose(file) }
     for _ in 0..<count {
       let text = record(rows, &generator)
-      let index = Int(generator.below(UInt64(rows)))
+      let index = Int(generator.below(UInt64(self == .parts ? rows / Self.partCount : rows)))
       fseek(file, header.utf8.count + index * text.utf8.count, SEEK_SET)
       fputs(text, file)
     }

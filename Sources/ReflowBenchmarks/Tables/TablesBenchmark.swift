@@ -5,9 +5,9 @@ import ArgumentParser
 struct TablesBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tables",
-    abstract: "Joins, word counts and reachability, first and after edits; beside DuckDB and polars.",
+    abstract: "Joins, word counts and reachability, first and after edits; beside DuckDB, polars and pandas.",
     discussion: """
-      Workloads: join (orders with customers, grouped by region), words (how often each occurs), reach (the nodes that one reaches). An \
+      Workloads: join (orders with customers, grouped by region), parts (the same, the orders in a hundred files of which one is edited), words (how often each occurs), reach (the nodes that one reaches). An \
       edit writes other records over random ones. 'reflow' is a process for each build, which goes on from what the one before has left, \
       'watch' a watch that answers it. Of 'reflow' the last columns are what it says of its work: bytes parsed, rows that came or went, records \
       that operators touched, bytes of traces read and written. The peers are \
@@ -16,15 +16,15 @@ struct TablesBenchmark: ParsableCommand {
 
   @Option(help: "How many rows the edited file has.")
   var rows = 10_000_000
-  @Option(help: "join, words or reach; repeat for several.")
+  @Option(help: "join, parts, words or reach; repeat for several.")
   var workload: [String] = TableWorkload.allCases.map(\.rawValue)
   @Option(help: "How many records an edit changes; repeat for several.")
   var changes = [1, 1_000, 100_000]
-  @Option(help: "reflow, watch, duckdb, polars; repeat for several.")
-  var tool = ["reflow", "watch", "duckdb", "polars"]
+  @Option(help: "reflow, watch, duckdb, polars, pandas; repeat for several.")
+  var tool = ["reflow", "watch", "duckdb", "polars", "pandas"]
   @Option(help: "Edits of each size; the median counts.")
   var rounds = 3
-  @Option(help: "A Python with duckdb and polars.")
+  @Option(help: "A Python with duckdb, polars and pandas.")
   var python = "python3"
   @OptionGroup var measured: MeasuredBinary
   @Option(help: "Where to work; emptied first.")
@@ -75,7 +75,7 @@ struct TablesBenchmark: ParsableCommand {
       report(workload, tool, "\(count)", runs, work)
     }
     // The same file by both ways.
-    guard tool == "duckdb" || tool == "polars" else { return }
+    guard tool != "reflow", tool != "watch" else { return }
     guard ChildProcess.run(build, in: folder).status == 0 else { return print("\(workload.rawValue): reflow failed") }
     let same = ChildProcess.run(["cmp", "out/result.csv", "peer.csv"], in: folder).status == 0
     if !same { print("\(workload.rawValue): \(tool) and reflow differ") }
@@ -85,12 +85,13 @@ struct TablesBenchmark: ParsableCommand {
     switch tool {
     case "reflow": return [binary, "build", "-q"]
     case "watch": return [binary, "watch", "-q"]
-    case "duckdb", "polars":
+    case "duckdb", "polars", "pandas":
       guard ChildProcess.run([python, "-c", "import \(tool)"], in: "/").status == 0 else {
         print("\(workload.rawValue): \(python) has no \(tool)")
         return nil
       }
-      return (tool == "duckdb" ? workload.duckdb : workload.polars).map { [python, "-c", $0] }
+      let program = tool == "duckdb" ? workload.duckdb : tool == "polars" ? workload.polars : workload.pandas
+      return program.map { [python, "-c", $0] }
     case _: return nil
     }
   }
