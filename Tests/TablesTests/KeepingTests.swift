@@ -1,4 +1,5 @@
 import BuildGraph
+import Diagnostics
 @testable import Language
 import Ports
 import Testing
@@ -59,6 +60,22 @@ import Testing
     return files
   }
 
+  /// The same files, to be read where they are. Of some it is known what they hold.
+  private static func stored(_ plan: Plan, _ tables: [Rows]) -> [Relation.Input: [InputFile]] {
+    files(plan, tables).mapValues { files in
+      files.map { file in
+        guard case .bytes(let bytes) = file.content else { return file }
+        let stored = StoredFile(size: bytes.count) { offset, buffer throws(SystemError) in
+          let part = bytes[offset...].prefix(buffer.count)
+          buffer.copyBytes(from: part)
+          return part.count
+        }
+        let isKnown = !file.path.display.contains("0")
+        return InputFile(path: file.path, stored: stored, digest: isKnown ? Digest(hashing: bytes) : nil)
+      }
+    }
+  }
+
   private static func expected(
     _ plan: Plan, _ tables: [Rows], _ form: TableStep.Form
   ) -> Result<TableWriter.Output?, TableFailure> {
@@ -75,7 +92,7 @@ import Testing
     let store = try FolderTraceStorage(stateFolder: folder.path, version: version).open(plan.relation.key)
     let table = SingleTable(
       plan.relation, on: TraceShelf(store), chunking: Chunking(least: 64, usual: 5, most: 200))
-    let result = Result { () throws(TableFailure) in try table.output(form, files(plan, tables), while: { true }) }
+    let result = Result { () throws(TableFailure) in try table.output(form, stored(plan, tables), while: { true }) }
     let refusal: String?
     if case .success = result { refusal = table.keep() } else { refusal = nil }
     return Run(
