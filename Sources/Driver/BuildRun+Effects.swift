@@ -114,13 +114,21 @@ extension BuildRun {
       ids.removeAll { plan.replies[$0] != nil }
       if ids.isEmpty { return }
     }
-    let requests = ids.map { id in
-      let source = graph.sources[Int(id.index)]
-      return SourceReader.Request(id: id, source: source, known: known, grows: grows(id))
+    // What is known of a source on its way to the engine and to the state is many times what is kept of it.
+    var rest = ids[...]
+    while !rest.isEmpty {
+      let requests = rest.prefix(Self.sourcesAtOnce).map { id in
+        let source = graph.sources[Int(id.index)]
+        return SourceReader.Request(id: id, source: source, known: known, grows: grows(id))
+      }
+      rest = rest.dropFirst(Self.sourcesAtOnce)
+      let reader = reader
+      inBackground { .read(reader.read(requests)) }
     }
-    let reader = reader
-    inBackground { .read(reader.read(requests)) }
   }
+
+  /// Enough to keep all cores busy for milliseconds.
+  private static let sourcesAtOnce = 2_048
 
   func storeLiterals(_ ids: [LiteralID]) {
     hasNewObjects = true

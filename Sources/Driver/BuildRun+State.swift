@@ -190,25 +190,25 @@ extension BuildRun {
       entries.append(SnapshotEntry(root: .output, path: output.path, expectation: output.expectation))
     }
     entries.sort { ($0.root, $0.path) < ($1.root, $1.path) }
-    return Self.merged(entries)
+    return Self.merge(&entries) ? entries : nil
   }
 
-  /// Each path once. Two sources may share one (a folder and a file in it), and one may have been read again after an edit: then
-  /// something was made of the older content, and nil is the answer.
-  private static func merged(_ sorted: [SnapshotEntry]) -> [SnapshotEntry]? {
-    var entries = sorted
+  /// Leaves each path once. Two sources may share one (a folder and a file in it), and one may have been read again after an edit: then
+  /// something was made of the older content, and false is the answer.
+  private static func merge(_ entries: inout [SnapshotEntry]) -> Bool {
     var count = 0
-    for entry in sorted {
+    for index in entries.indices {
+      let entry = entries[index]
       if count > 0, entries[count - 1].path == entry.path, entries[count - 1].root == entry.root {
-        guard let both = entries[count - 1].expectation.and(entry.expectation) else { return nil }
+        guard let both = entries[count - 1].expectation.and(entry.expectation) else { return false }
         entries[count - 1].expectation = both
       } else {
-        entries[count] = entry
+        if count < index { entries[count] = entry }
         count += 1
       }
     }
     entries.removeLast(entries.count - count)
-    return entries
+    return true
   }
 
   /// What a file of the program must look like; nil where it may have changed since it was read.

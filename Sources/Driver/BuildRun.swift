@@ -521,6 +521,14 @@ final class BuildRun {
 
   // MARK: The end
 
+  /// Makes room: nothing runs any more, and lists that were once long for all steps stay so.
+  private func forgetLaunches() {
+    scheduler = Scheduler(pools: pools)
+    launches = [:]
+    runs = [:]
+    ended = [:]
+  }
+
   func restart(_ new: Restart) {
     switch (restart, new) {
     case (nil, _), (.planAgain, .evaluate): restart = new
@@ -559,6 +567,7 @@ final class BuildRun {
     if !options.isDryRun {
       var isPublished = false
       if isEvaluated, !wasInterrupted, !mustRestart {
+        forgetLaunches()
         let publisher = Publisher(self)
         isPublished = try publisher.publish()
         if !isPublished, status == .succeeded { status = .refused }

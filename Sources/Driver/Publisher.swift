@@ -82,22 +82,33 @@ struct Publisher {
   }
 
   private func looks(desired: [DesiredOutput], claims: Claims) throws(SystemError) -> Looks {
-    let owners = Set(run.options.targets.map { BuildOptions.owner(program: run.options.program, target: $0) })
-    var asked: [OwnedOutput] = []
-    var seen: Set<ByteString> = []
-    for output in desired where seen.insert(output.path).inserted {
-      asked.append(
-        claims.owned[output.path]
-          ?? OwnedOutput(path: output.path, owner: "", artifact: output.artifact, hint: nil))
-    }
-    for (path, claim) in claims.byPath where owners.contains(claim.owner) && seen.insert(path).inserted {
-      let artifact = claims.owned[path]?.artifact ?? claim.artifacts[0]
-      asked.append(claims.owned[path] ?? OwnedOutput(path: path, owner: "", artifact: artifact, hint: nil))
-    }
     var looks = Looks()
+    var asked: [OwnedOutput] = []
+    func ask(_ output: OwnedOutput) throws(SystemError) {
+      asked.append(output)
+      if asked.count == Self.outputsAtOnce { try look(at: &asked, &looks) }
+    }
+    for output in desired {
+      try ask(
+        claims.owned[output.path] ?? OwnedOutput(path: output.path, owner: "", artifact: output.artifact, hint: nil))
+    }
+    if !claims.byPath.isEmpty {
+      let owners = Set(run.options.targets.map { BuildOptions.owner(program: run.options.program, target: $0) })
+      let wanted = Set(desired.map(\.path))
+      for (path, claim) in claims.byPath where owners.contains(claim.owner) && !wanted.contains(path) {
+        let artifact = claims.owned[path]?.artifact ?? claim.artifacts[0]
+        try ask(claims.owned[path] ?? OwnedOutput(path: path, owner: "", artifact: artifact, hint: nil))
+      }
+    }
+    try look(at: &asked, &looks)
+    return looks
+  }
+
+  private func look(at asked: inout [OwnedOutput], _ looks: inout Looks) throws(SystemError) {
     for (output, look) in zip(asked, try tree.look(at: asked)) {
       switch look {
-      case .missing: looks.content[output.path] = .missing
+      // Whatever is not among the looks is missing; of a first build that is all.
+      case .missing: continue
       case .file(let artifact, let hint, let isTrusted):
         looks.content[output.path] = .holds(artifact)
         if isTrusted { looks.hints[output.path] = hint }
@@ -108,29 +119,40 @@ struct Publisher {
       case .blocked(let path): looks.content[output.path] = .blocked(by: path)
       }
     }
-    return looks
+    asked.removeAll(keepingCapacity: true)
   }
 
   // MARK: Doing
 
   private func perform(_ actions: [Publication.Action], _ hints: inout [ByteString: FileHint]) throws(SystemError) {
     let materializer = Materializer(fileSystem: run.world.fileSystem, objects: run.world.objects)
-    var intents: [Intent] = []
     for action in actions {
-      switch action {
-      case .write(let output, let old):
-        if case .file(let artifact, let origin) = output.content {
-          if case .object = origin {} else { run.hasNewObjects = true }
-          try materializer.materialize(artifact, origin)
-        }
-        intents.append(Intent(path: output.path, owner: owner(of: output.path), old: old, new: output.artifact))
-      case .remove(let path, let old):
-        intents.append(Intent(path: path, owner: owner(of: path), old: old, new: nil))
-      case .displace, .adopt, .forget: continue
-      }
+      guard case .write(let output, _) = action, case .file(let artifact, let origin) = output.content else { continue }
+      if case .object = origin { continue }
+      run.hasNewObjects = true
+      try materializer.materialize(artifact, origin)
     }
     // Much to write takes long, and what has been made must not wait for it.
-    if intents.count > Self.outputsWorthFlushingBefore { try run.flush() }
+    if actions.count > Self.outputsWorthFlushingBefore { try run.flush() }
+    var rest = actions[...]
+    while !rest.isEmpty {
+      try perform(piece: rest.prefix(Self.outputsAtOnce), &hints)
+      rest = rest.dropFirst(Self.outputsAtOnce)
+    }
+  }
+
+  /// Intends some changes, makes them, and notes that they are made.
+  private func perform(
+    piece actions: ArraySlice<Publication.Action>, _ hints: inout [ByteString: FileHint]
+  ) throws(SystemError) {
+    let intents = actions.compactMap { action -> Intent? in
+      switch action {
+      case .write(let output, let old):
+        Intent(path: output.path, owner: owner(of: output.path), old: old, new: output.artifact)
+      case .remove(let path, let old): Intent(path: path, owner: owner(of: path), old: old, new: nil)
+      case .displace, .adopt, .forget: nil
+      }
+    }
     // An intent names contents to compare with, and no object: it needs no flush of objects.
     if !intents.isEmpty { try run.store.commit([.setIntents(intents)]) }
     for action in actions {
@@ -141,6 +163,8 @@ struct Publisher {
     if !intents.isEmpty { run.note(.removeIntents(intents.map(\.path))) }
   }
 
+  /// So many outputs are looked at, and intended, together: what that takes would else be as large as all that is known of them.
+  static let outputsAtOnce = 4_096
   private static let outputsWorthFlushingBefore = 64
 
   private func perform(_ action: Publication.Action, _ hints: inout [ByteString: FileHint]) throws(SystemError) {

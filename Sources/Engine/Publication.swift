@@ -83,15 +83,17 @@ package struct Publication: Hashable, Sendable {
   ///   - kept: Outputs that could not be made: what lies there, and below, stays.
   ///   - owner: Whose an output is, by its path.
   ///   - claims: Everything that the state says of the tree.
-  ///   - looks: What lies at each desired and each claimed path.
+  ///   - looks: What lies at each desired and each claimed path; what is not in it is missing.
   /// - Complexity: O(n log n) in desired outputs and claims.
   package init(
     desired: [DesiredOutput], kept: [ByteString], owner: (ByteString) -> ByteString, owners: Set<ByteString>,
     claims: [ByteString: Claim], looks: [ByteString: TreeContent], isForced: Bool
   ) {
-    let wanted = desired.sorted { $0.path < $1.path }
+    // As they mostly are; a second copy is as large as the first.
+    let isSorted = zip(desired, desired.dropFirst()).allSatisfy { $0.path <= $1.path }
+    let wanted = isSorted ? desired : desired.sorted { $0.path < $1.path }
     checkPaths(wanted)
-    let wantedPaths = Set(wanted.map(\.path))
+    let wantedPaths = Set(wanted.lazy.map(\.path))
     let keptPaths = Set(kept)
     func isKept(_ path: ByteString) -> Bool {
       keptPaths.contains(path) || keptPaths.contains("") || Self.ancestors(of: path).contains(where: keptPaths.contains)
@@ -109,7 +111,7 @@ package struct Publication: Hashable, Sendable {
       removed.insert(path)
     }
     // A file that has become a folder, or the other way round, must go before what replaces it; the rest after.
-    let folders = Set(wanted.flatMap { Self.ancestors(of: $0.path) })
+    let folders = removals.isEmpty ? [] : Set(wanted.lazy.flatMap { Self.ancestors(of: $0.path) })
     let isInTheWay = { (action: Action) -> Bool in
       guard let path = Self.path(of: action) else { return false }
       return folders.contains(path) || Self.ancestors(of: path).contains(where: wantedPaths.contains)
@@ -133,7 +135,7 @@ package struct Publication: Hashable, Sendable {
     for (first, second) in zip(wanted, wanted.dropFirst()) where first.path == second.path {
       refusals.append(.twice(path: first.path, first: first.location, second: second.location))
     }
-    let files = Set(wanted.map(\.path))
+    let files = Set(wanted.lazy.map(\.path))
     for output in wanted {
       for folder in Self.ancestors(of: output.path) where files.contains(folder) {
         refusals.append(.fileAndFolder(file: folder, inside: output.path))

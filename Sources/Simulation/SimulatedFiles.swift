@@ -33,6 +33,8 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
   var nextInode: UInt64 = 1
   /// How many files were read to be hashed.
   package private(set) var reads = 0
+  /// The most files that were asked for in one go.
+  package private(set) var mostAtOnce = 0
   package private(set) var looks = 0
   /// Does something to the world just before a text is read.
   package var beforeRead: () -> Void = {}
@@ -137,7 +139,8 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
   }
 
   package func observe(files paths: [Path]) -> [Result<Observation, SystemError>] {
-    paths.map { path in
+    mostAtOnce = max(mostAtOnce, paths.count)
+    return paths.map { path in
       do throws(SystemError) { return .success(try observe(file: path)) } catch { return .failure(error) }
     }
   }

@@ -155,6 +155,8 @@ package final class SimulatedStore: Store, @unchecked Sendable {
   /// What a row must never do.
   package private(set) var violations: [String] = []
   package private(set) var commits = 0
+  /// The most outputs that one transaction has intended to change.
+  package private(set) var mostIntents = 0
 
   package init(plug: Plug, objects: SimulatedObjects, clock: SimulatedClock) {
     self.plug = plug
@@ -270,7 +272,9 @@ package final class SimulatedStore: Store, @unchecked Sendable {
     case .setHistory(let kind, let history): historyRows[kind] = history
     case .setOutput(let output): outputRows[output.path] = output
     case .removeOutput(let path): outputRows[path] = nil
-    case .setIntents(let intents): for intent in intents { intentRows[intent.path] = intent }
+    case .setIntents(let intents):
+      mostIntents = max(mostIntents, intents.count)
+      for intent in intents { intentRows[intent.path] = intent }
     case .removeIntents(let paths): for path in paths { intentRows[path] = nil }
     case .beginBuild(let number, let program, let startedAt):
       buildRows.append(BuildRecord(number: number, program: program, startedAt: startedAt, summary: nil))

@@ -336,6 +336,30 @@ import Testing
     #expect(world.store.violations == [])
   }
 
+  /// What is on its way must not be as large as all that there is.
+  @Test func manyFilesAreReadAndPublishedPieceByPieceAndACrashBetweenThePiecesIsMended() {
+    let world = world()
+    let names = (0..<5_000).map { ByteString("f\($0)") }
+    for name in names { world.files.write(name, name.bytes) }
+    world.clock.nanoseconds += 5_000_000_000
+    let program = SimulatedProgram(
+      steps: [], outputs: names.map { SimulatedProgram.Output(path: $0, input: .source($0)) })
+    // An object and a place in the tree for each: the last piece is at work.
+    world.plug.arm(at: 9_500)
+    #expect(world.build(program).summary.status == .refused)
+    world.crash()
+    let half = world.tree.files.count
+    #expect(half > 4_096 && half < 5_000, "\(half)")
+    let report = world.build(program)
+    #expect(report.summary.status == .succeeded)
+    #expect(report.written.count == 5_000 - half)
+    #expect(world.tree.files.count == 5_000)
+    #expect(world.store.mostIntents <= 4_096)
+    #expect(world.files.mostAtOnce <= 2_048)
+    #expect(world.store.violations == [])
+    expectNothingToDo(world, program)
+  }
+
   @Test func twoProgramsShareResultsAndNotOutputs() {
     let world = world()
     _ = world.build(program())
