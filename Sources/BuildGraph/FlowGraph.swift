@@ -1,13 +1,24 @@
 /// Where in the program something was written; for labels and messages, never part of a key.
+///
+/// Small, since every node has one: lines and columns beyond four billion are told as that.
 package struct ProgramLocation: Hashable, Sendable {
   package var file: String
-  package var line: Int
-  package var column: Int
+  private var shortLine: UInt32
+  private var shortColumn: UInt32
+
+  package var line: Int {
+    get { Int(shortLine) }
+    set { shortLine = UInt32(clamping: newValue) }
+  }
+  package var column: Int {
+    get { Int(shortColumn) }
+    set { shortColumn = UInt32(clamping: newValue) }
+  }
 
   package init(file: String, line: Int, column: Int) {
     self.file = file
-    self.line = line
-    self.column = column
+    shortLine = UInt32(clamping: line)
+    shortColumn = UInt32(clamping: column)
   }
 }
 
@@ -265,6 +276,8 @@ package struct FlowGraph: Sendable {
   private var assemblyIDs: [[Member]: AssemblyID] = [:]
   /// Templates of steps, so that equal ones are kept once: most programs have few, without what they interpolate.
   private var templates: Set<[Exec.Fragment]> = []
+  /// What steps make, likewise.
+  private var outputLists: Set<[Exec.Output]> = []
   private static let keptTemplates = 256
 
   package init() {}
@@ -284,6 +297,7 @@ package struct FlowGraph: Sendable {
     literalIDs = [:]
     assemblyIDs = [:]
     templates = []
+    outputLists = []
   }
 
   package mutating func addSource(_ source: Source) -> SourceID {
@@ -310,15 +324,20 @@ package struct FlowGraph: Sendable {
 
   private mutating func sharingTemplate(_ step: Step) -> Step {
     guard case .exec(var exec) = step.work else { return step }
-    if let index = templates.firstIndex(of: exec.template) {
-      exec.template = templates[index]
-    } else {
-      if templates.count < Self.keptTemplates { templates.insert(exec.template) }
-      return step
-    }
+    Self.share(&exec.template, in: &templates)
+    Self.share(&exec.outputs, in: &outputLists)
     var step = step
     step.work = .exec(exec)
     return step
+  }
+
+  /// Has an equal list take the place of this one, or keeps this one for those to come.
+  private static func share<Element>(_ list: inout [Element], in known: inout Set<[Element]>) {
+    if let index = known.firstIndex(of: list) {
+      list = known[index]
+    } else if known.count < keptTemplates {
+      known.insert(list)
+    }
   }
 
   private static func name(of work: Step.Work) -> Digest {
