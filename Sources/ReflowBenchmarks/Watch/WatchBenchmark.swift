@@ -20,8 +20,10 @@ struct WatchBenchmark: ParsableCommand {
   var pause = 120
   @Flag(help: "With the sandbox; without it unless this is given.")
   var sandbox = false
+  @Flag(help: "Goes on with what an earlier run has left in the folder: many steps take long to build.")
+  var keep = false
   @OptionGroup var measured: MeasuredBinary
-  @Option(help: "Where to work; emptied first.")
+  @Option(help: "Where to work; emptied first, without --keep.")
   var folder = "/tmp/reflow-bench-watch"
 
   func run() throws {
@@ -31,8 +33,9 @@ struct WatchBenchmark: ParsableCommand {
   }
 
   private func measure(_ count: Int, _ binary: String) {
-    Scratch.removeAll(folder)
+    if !keep { Scratch.removeAll(folder) }
     Scratch.makeFolder(folder)
+    unlink("\(folder)/events")
     let project = BuildProject(in: folder, .wide, steps: count)
     let mode = sandbox ? "--sandbox=auto" : "--sandbox=off"
     let first = ChildProcess.run([binary, "build", mode, "-q"], in: folder)
