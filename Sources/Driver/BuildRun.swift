@@ -45,7 +45,7 @@ final class BuildRun {
   /// The tables of the graph when it had so many steps.
   var tables: (stepCount: Int, byInputs: [Set<Exec.Input>: [TablePlan]]) = (0, [:])
   /// The sources that only grow, in the graph when it had so many steps.
-  private var growing: (stepCount: Int, promised: Set<SourceID>, sources: Set<SourceID>) = (0, [], [])
+  var growing: (stepCount: Int, promised: Set<SourceID>, sources: Set<SourceID>) = (0, [], [])
   var launches: [StepID: Launch] = [:]
   var runs: [StepID: (run: RunID, startedAt: Double)] = [:]
   var ended: [StepID: (run: RunID, outcome: RunOutcome)] = [:]
@@ -372,18 +372,6 @@ final class BuildRun {
   /// What was read of a source; nil where it was not read or could not be.
   func record(of id: SourceID) -> SourceRecord? {
     Int(id.index) < records.count ? records[Int(id.index)] : nil
-  }
-
-  /// Whether it is promised of a source that it only grows.
-  ///
-  /// - Complexity: O(1) amortized over the steps; where there are such sources, O(graph) when steps have been added.
-  func grows(_ id: SourceID) -> Bool {
-    if growing.stepCount != graph.steps.count {
-      growing.promised.formUnion(graph.promisedSources(ofStepsFrom: growing.stepCount))
-      growing.sources = graph.withoutOtherReaders(growing.promised)
-      growing.stepCount = graph.steps.count
-    }
-    return growing.sources.contains(id)
   }
 
   func setRecord(_ record: SourceRecord?, of id: SourceID) {

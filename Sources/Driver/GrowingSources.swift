@@ -60,6 +60,20 @@ extension FlowGraph {
   }
 }
 
+extension BuildRun {
+  /// Whether it is promised of a source that it only grows.
+  ///
+  /// - Complexity: O(1) amortized over the steps; where there are such sources, O(graph) when steps have been added.
+  func grows(_ id: SourceID) -> Bool {
+    if growing.stepCount != graph.steps.count {
+      growing.promised.formUnion(graph.promisedSources(ofStepsFrom: growing.stepCount))
+      growing.sources = graph.withoutOtherReaders(growing.promised)
+      growing.stepCount = graph.steps.count
+    }
+    return growing.sources.contains(id)
+  }
+}
+
 extension Relation {
   /// Which of its inputs only grow, as all tables say that read them.
   fileprivate var promisedInputs: Set<Int> {

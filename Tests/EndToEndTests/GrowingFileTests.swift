@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 /// A watch on a file that others append to ends in what a build from nothing makes, whatever becomes of the file.
@@ -39,6 +40,23 @@ struct GrowingFileTests {
     let build = try other.build()
     try #require(build.status == 0, "\(build.errors)")
     return try other.texts()
+  }
+
+  @Test func `a writer that never closes its file is followed, by a watch that found nothing to do, too`() throws {
+    let project = try Workspace(["main.rf": Self.program(appends: true), "log.csv": "src,dst,at\n1,2,3\n2,1,4\n"])
+    try #require(try project.build().status == 0)
+    let watch = try Watch(on: project)
+    _ = watch.take()
+    let file = try #require(fopen(project.path("log.csv"), "a"))
+    defer { fclose(file) }
+    // The second ends within a record, which is malformed until the third.
+    for (text, last) in [("2,3,5\n", "5"), ("3,2,6\n2,", "6"), ("1,9\n", "9")] {
+      fputs(text, file)
+      fflush(file)
+      #expect(watch.wait { _ in (try? project.read("out/upto.csv")) == "at\n\(last)\n" }, "after '\(text)'")
+    }
+    _ = try watch.catchUp()
+    #expect(try project.texts() == builtFromNothing(project))
   }
 
   @Test(arguments: [true, false])

@@ -43,6 +43,19 @@ import Watching
     #expect(meaning(.written, "two", place) == .nothing)
   }
 
+  @Test func whatIsAddedToAFileThatGrowsCountsBeforeItIsClosed() {
+    var interests = interests()
+    _ = interests.insert(path: Path("src/b.c"))
+    interests.growing = [Path("src/a.c")]
+    func kind(_ kind: WatchEvent.Change, _ name: ByteString, _ folder: Path) -> WatchInterests.Meaning {
+      interests.meaning(of: .changed(kind, name: name, in: folder))
+    }
+    let written = WatchInterests.Meaning.changes([PathChange(path: Path("src/a.c"), kind: .written)])
+    #expect(kind(.modified, "a.c", Path("src")) == written)
+    #expect(kind(.modified, "one", Path(root: RootID(index: 2), "far")) == written)
+    #expect(kind(.modified, "b.c", Path("src")) == .changes([PathChange(path: Path("src/b.c"), kind: .modified)]))
+  }
+
   @Test func whatNoBuildReadsAnyLongerIsForgotten() {
     var interests = interests()
     let far = Path(root: RootID(index: 2), "far")
