@@ -34,13 +34,14 @@ private final class GrownFile {
   /// The figures when it was hashed last, up to their size; nil before the first time.
   private var known: FileHint?
   private var knownDigest = Digest(high: 0, low: 0)
-  private var running: OpaquePointer?
+  /// Of all bytes that have been hashed, from the first on.
+  private var running = RunningDigest()
   /// The last bytes that were hashed.
   private var tail: [UInt8] = []
 
   private static let tailBytes = 4096
-
-  deinit { if let running { reflow_running_hash_free(running) } }
+  /// So much is read at once, and stays in a core's cache until it is hashed.
+  private static let bufferBytes = 256 << 10
 
   func digest(_ descriptor: Int32, _ hint: FileHint) -> Result<Digest?, ErrnoFailure> {
     if let known, !isDoubted, hint == known { return .success(knownDigest) }
@@ -64,13 +65,13 @@ private final class GrownFile {
     }
     known = hint
     isDoubted = false
-    knownDigest = digestSoFar
+    knownDigest = running.digest
     return .success(knownDigest)
   }
 
   /// Whether what is there begins with what was hashed, by all that is seen without reading it.
   private func isContinued(by hint: FileHint, _ descriptor: Int32) throws(ErrnoFailure) -> Bool {
-    guard let known, running != nil, !isDoubted, hint.hasOnlyGrown(since: known) else { return false }
+    guard let known, !isDoubted, hint.hasOnlyGrown(since: known) else { return false }
     return try readBytes(descriptor, at: Int(known.size) - tail.count, count: tail.count).get() == tail
   }
 
@@ -79,39 +80,26 @@ private final class GrownFile {
   private func beginAgain(_ descriptor: Int32, _ hint: FileHint) throws(ErrnoFailure) {
     let old = known
     forget()
-    guard let made = reflow_running_hash_make() else { throw ErrnoFailure(number: ENOMEM) }
-    running = made
-    if let old, hint.size >= old.size, try add(descriptor, upTo: old.size), digestSoFar == knownDigest { return }
+    if let old, hint.size >= old.size, try add(descriptor, upTo: old.size), running.digest == knownDigest { return }
     generation += 1
   }
 
   private func forget() {
-    if let running { reflow_running_hash_free(running) }
-    running = nil
+    running = RunningDigest()
     known = nil
-  }
-
-  private var digestSoFar: Digest {
-    guard let running else { return Digest(high: 0, low: 0) }
-    var hash = reflow_hash()
-    reflow_running_hash_read(running, &hash)
-    return Digest(high: hash.high, low: hash.low)
-  }
-
-  private var sizeSoFar: Int64 {
-    guard let running else { return 0 }
-    var hash = reflow_hash()
-    reflow_running_hash_read(running, &hash)
-    return Int64(hash.size)
   }
 
   /// - Returns: false if the file ends before.
   private func add(_ descriptor: Int32, upTo size: Int64) throws(ErrnoFailure) -> Bool {
-    guard let running else { return false }
-    let count = UInt64(size - sizeSoFar)
-    var added: UInt64 = 0
-    let failure = reflow_running_hash_add(running, descriptor, UInt64(sizeSoFar), count, &added)
-    if failure != 0 { throw ErrnoFailure(number: failure) }
-    return added == count
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: min(Int(size) - running.count, Self.bufferBytes), alignment: 64)
+    defer { buffer.deallocate() }
+    while running.count < size {
+      let wanted = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(Int(size) - running.count))
+      let count = try readBytes(descriptor, at: running.count, into: wanted).get()
+      running.add(UnsafeRawBufferPointer(rebasing: wanted[..<count]))
+      if count < wanted.count { return false }
+    }
+    return true
   }
 }

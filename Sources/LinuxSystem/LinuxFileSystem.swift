@@ -134,15 +134,6 @@ package final class LinuxFileSystem: FileSystem {
   /// Has growing files looked at as a whole when they are observed next: somebody may have broken the promise unseen.
   package func doubtGrowth() { grown.doubt() }
 
-  package func read(file path: Path, in range: Range<Int>) throws(SystemError) -> [UInt8] {
-    let descriptor = try openFile(path)
-    defer { close(descriptor) }
-    switch readBytes(descriptor, at: range.lowerBound, count: range.count) {
-    case .success(let bytes): return bytes
-    case .failure(let failure): throw systemError(failure.number, "read", ByteString(roots.display(path)))
-    }
-  }
-
   package func observe(files paths: [Path]) -> [Result<Observation, SystemError>] {
     // Large files first, so that the last one to end is short.
     let sizes = look(at: paths).map { look in
@@ -177,17 +168,10 @@ package final class LinuxFileSystem: FileSystem {
   ) throws(SystemError) -> Int {
     let descriptor = try openFile(path)
     defer { close(descriptor) }
-    var count = 0
-    while count < buffer.count {
-      let read = pread(descriptor, buffer.baseAddress! + count, buffer.count - count, off_t(offset + count))
-      if read == 0 { break }
-      if read > 0 {
-        count += read
-      } else if errno != EINTR {
-        throw systemError(errno, "read", ByteString(roots.display(path)))
-      }
+    switch readBytes(descriptor, at: offset, into: buffer) {
+    case .success(let count): return count
+    case .failure(let failure): throw systemError(failure.number, "read", ByteString(roots.display(path)))
     }
-    return count
   }
 
   /// - Returns: a descriptor of a regular file, which the caller closes.

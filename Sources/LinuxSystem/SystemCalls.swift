@@ -183,17 +183,29 @@ func readAll(_ descriptor: Int32, sizeHint: Int, limitBytes: Int) -> Result<[UIn
   return failure == 0 ? .success(nil) : .failure(ErrnoFailure(number: failure))
 }
 
-/// Reads some bytes at a place, whatever the descriptor's own offset is; fewer where the file ends.
-func readBytes(_ descriptor: Int32, at offset: Int, count: Int) -> Result<[UInt8], ErrnoFailure> {
-  var failure: Int32 = 0
-  let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-    while filled < count, failure == 0 {
-      let read = pread(descriptor, buffer.baseAddress! + filled, count - filled, off_t(offset + filled))
-      if read == 0 { return }
-      if read > 0 { filled += read } else if errno != EINTR { failure = errno }
-    }
+/// Fills a buffer with what stands at a place, whatever the descriptor's own offset is.
+///
+/// - Returns: how many bytes there were; fewer than there is room for only where the file ends.
+func readBytes(
+  _ descriptor: Int32, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+) -> Result<Int, ErrnoFailure> {
+  var filled = 0
+  while filled < buffer.count {
+    let read = pread(descriptor, buffer.baseAddress! + filled, buffer.count - filled, off_t(offset + filled))
+    if read == 0 { break }
+    if read > 0 { filled += read } else if errno != EINTR { return .failure(ErrnoFailure(number: errno)) }
   }
-  return failure == 0 ? .success(bytes) : .failure(ErrnoFailure(number: failure))
+  return .success(filled)
+}
+
+/// Reads some bytes at a place; fewer where the file ends.
+func readBytes(_ descriptor: Int32, at offset: Int, count: Int) -> Result<[UInt8], ErrnoFailure> {
+  var result: Result<Int, ErrnoFailure> = .success(0)
+  let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+    result = readBytes(descriptor, at: offset, into: UnsafeMutableRawBufferPointer(buffer))
+    if case .success(let count) = result { filled = count }
+  }
+  return result.map { _ in bytes }
 }
 
 /// Large memory that is written once costs a fault for each page: with pages of 2 MiB there are few.

@@ -115,11 +115,6 @@ package protocol FileSystem: Sendable {
   /// - Throws: as `observe`; `limit` where the file is larger than `limitBytes`.
   func read(file path: Path, limitBytes: Int) throws(SystemError) -> [UInt8]
 
-  /// Some bytes of a file; fewer where it ends before.
-  ///
-  /// - Throws: as `observe`.
-  func read(file path: Path, in range: Range<Int>) throws(SystemError) -> [UInt8]
-
   /// Fills a buffer with what a file holds from an offset on.
   ///
   /// - Returns: How many bytes there were; fewer than there is room for only where the file ends.
@@ -137,17 +132,29 @@ extension FileSystem {
 
   package func generation(of path: Path) -> Int? { nil }
 
-  package func read(file path: Path, in range: Range<Int>) throws(SystemError) -> [UInt8] {
-    let bytes = try read(file: path, limitBytes: .max)
-    return Array(bytes[min(range.lowerBound, bytes.count)..<min(range.upperBound, bytes.count)])
-  }
-
   package func read(
     file path: Path, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
   ) throws(SystemError) -> Int {
     let bytes = try read(file: path, limitBytes: .max).dropFirst(offset).prefix(buffer.count)
     buffer.copyBytes(from: bytes)
     return bytes.count
+  }
+}
+
+extension FileSystem {
+  /// Some bytes of a file; fewer where it ends before.
+  ///
+  /// - Throws: as `observe`.
+  package func read(file path: Path, in range: Range<Int>) throws(SystemError) -> [UInt8] {
+    var result: Result<Int, SystemError> = .success(0)
+    let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, filled in
+      result = Result { () throws(SystemError) in
+        try read(file: path, at: range.lowerBound, into: UnsafeMutableRawBufferPointer(buffer))
+      }
+      if case .success(let count) = result { filled = count }
+    }
+    _ = try result.get()
+    return bytes
   }
 }
 

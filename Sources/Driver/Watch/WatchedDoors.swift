@@ -57,11 +57,6 @@ package struct WatchedFileSystem: FileSystem {
     return try base.read(file: path, limitBytes: limitBytes)
   }
 
-  package func read(file path: Path, in range: Range<Int>) throws(SystemError) -> [UInt8] {
-    map.willRead([path])
-    return try base.read(file: path, in: range)
-  }
-
   package func read(
     file path: Path, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
   ) throws(SystemError) -> Int {
