@@ -130,22 +130,18 @@ package final class ChunkedFile {
   private func update(
     _ bytes: UnsafeBufferPointer<UInt8>, from shelf: TraceShelf?, _ take: ((RowList) throws -> Void)?
   ) throws -> Difference {
-    guard Compression.isPacked(bytes) else {
-      var window = ByteWindow(bytes)
-      do {
-        return try update(&window, from: shelf, take)
-      } catch let error as Malformation {
-        throw TableReader.error(error, bytes, path)
-      }
-    }
-    let plain = try TableReader.unpacked(bytes, path)
-    return try plain.withUnsafeBufferPointer { plain in
-      var window = ByteWindow(plain)
-      do {
-        return try update(&window, from: shelf, take)
-      } catch let error as Malformation {
-        throw TableReader.error(error, plain, path)
-      }
+    guard Compression.isPacked(bytes) else { return try updatePlain(bytes, from: shelf, take) }
+    return try TableReader.unpacked(bytes, path).withUnsafeBufferPointer { try updatePlain($0, from: shelf, take) }
+  }
+
+  private func updatePlain(
+    _ bytes: UnsafeBufferPointer<UInt8>, from shelf: TraceShelf?, _ take: ((RowList) throws -> Void)?
+  ) throws -> Difference {
+    var window = ByteWindow(bytes)
+    do {
+      return try update(&window, from: shelf, take)
+    } catch let error as Malformation {
+      throw TableReader.error(error, bytes, path)
     }
   }
 
