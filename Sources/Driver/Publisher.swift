@@ -9,10 +9,14 @@ struct Publisher {
   let run: BuildRun
   /// Whose all outputs are, where they are of one owner.
   private let onlyOwner: ByteString?
+  /// Whose outputs are published.
+  private let owners: Set<ByteString>
 
   init(_ run: BuildRun) {
     self.run = run
     onlyOwner = run.options.targets == ["Main"] ? run.options.owner(of: "") : nil
+    let program = run.options.program
+    owners = Set(run.options.targets.map { BuildOptions.owner(program: program, target: $0) })
   }
 
   private func owner(of path: ByteString) -> ByteString { onlyOwner ?? run.options.owner(of: path) }
@@ -25,11 +29,9 @@ struct Publisher {
     let missing = run.engine.missingOutputs
     let claims = try claims()
     let looks = try looks(desired: desired, claims: claims)
-    let options = run.options
     let publication = Publication(
       desired: desired, kept: missing.map(\.path), owner: owner(of:),
-      owners: Set(options.targets.map { BuildOptions.owner(program: options.program, target: $0) }),
-      claims: claims.byPath, looks: looks.content, isForced: options.isForced)
+      owners: owners, claims: claims.byPath, looks: looks.content, isForced: run.options.isForced)
     reportStale(missing, claims)
     guard publication.refusals.isEmpty else {
       for refusal in publication.refusals { run.report(diagnostic(for: refusal)) }
@@ -93,7 +95,6 @@ struct Publisher {
         claims.owned[output.path] ?? OwnedOutput(path: output.path, owner: "", artifact: output.artifact, hint: nil))
     }
     if !claims.byPath.isEmpty {
-      let owners = Set(run.options.targets.map { BuildOptions.owner(program: run.options.program, target: $0) })
       let wanted = Set(desired.map(\.path))
       for (path, claim) in claims.byPath where owners.contains(claim.owner) && !wanted.contains(path) {
         let artifact = claims.owned[path]?.artifact ?? claim.artifacts[0]
@@ -203,7 +204,6 @@ struct Publisher {
   /// that says whose the file is.
   private func settleIntents(_ claims: Claims, leaving left: Set<ByteString>) {
     guard !claims.intents.isEmpty else { return }
-    let owners = Set(run.options.targets.map { BuildOptions.owner(program: run.options.program, target: $0) })
     run.note(
       .removeIntents(claims.intents.filter { owners.contains($0.owner) && !left.contains($0.path) }.map(\.path)))
   }

@@ -92,8 +92,8 @@ package struct Publication: Hashable, Sendable {
     // As they mostly are; a second copy is as large as the first.
     let isSorted = zip(desired, desired.dropFirst()).allSatisfy { $0.path <= $1.path }
     let wanted = isSorted ? desired : desired.sorted { $0.path < $1.path }
-    checkPaths(wanted)
     let wantedPaths = Set(wanted.lazy.map(\.path))
+    checkPaths(wanted, wantedPaths)
     let keptPaths = Set(kept)
     func isKept(_ path: ByteString) -> Bool {
       keptPaths.contains(path) || keptPaths.contains("") || Self.ancestors(of: path).contains(where: keptPaths.contains)
@@ -131,11 +131,10 @@ package struct Publication: Hashable, Sendable {
     }
   }
 
-  private mutating func checkPaths(_ wanted: [DesiredOutput]) {
+  private mutating func checkPaths(_ wanted: [DesiredOutput], _ files: Set<ByteString>) {
     for (first, second) in zip(wanted, wanted.dropFirst()) where first.path == second.path {
       refusals.append(.twice(path: first.path, first: first.location, second: second.location))
     }
-    let files = Set(wanted.lazy.map(\.path))
     for output in wanted {
       for folder in Self.ancestors(of: output.path) where files.contains(folder) {
         refusals.append(.fileAndFolder(file: folder, inside: output.path))
