@@ -125,8 +125,7 @@ final class SimulatedWatch: WatchHost {
     }
     guard let build else { return .reconfigured }
     let summary = build.update(changes, interruption: Interruption(), feed: round.feed, sink: sink)
-    map.endSurvey(isWhole: build.wasWhole)
-    if let growing = build.growingFiles { map.willGrow(growing) }
+    map.endSurvey(isWhole: build.wasWhole, growing: build.growingFiles)
     let paths = round.changes.paths.map(\.bytes.display)
     told.append(
       "\(round.changes.isWhole ? "" : "anything, ")\(paths): \(round.feed.hasEndedBuild ? "gives way" : "\(summary.status)")"

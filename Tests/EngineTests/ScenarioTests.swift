@@ -188,8 +188,10 @@ import Testing
     #expect(rig.build([rig.file("x", second)]) == [])
   }
 
-  @Test func whatRestsOnAStepThatMakesSomethingElseIsMadeAgainThroughStepsThatWereSpared() {
-    let rig = Rig()
+  /// Three steps, each resting on the one before, that have been built; then the result of the first is lost.
+  ///
+  /// - Returns: what is asked for, and what the first had made.
+  private func chainWithLostResult(_ rig: Rig) -> (outputs: [OutputEntry], lost: Artifact) {
     rig.files["a"] = "1"
     let first = rig.step("First", [rig.source("a")])
     let spared = rig.step("Spared", [.output(first, 0)])
@@ -197,9 +199,15 @@ import Testing
     let outputs = [rig.file("first", first), rig.file("last", last)]
     rig.build(outputs)
     #expect(rig.build(outputs) == [])
-    // Its result is lost, and it is not deterministic.
-    let old = rig.desired
-    for (key, result) in rig.results where result.outputs == [old[0].artifact] { rig.results[key] = nil }
+    let lost = rig.desired[0].artifact
+    for (key, result) in rig.results where result.outputs == [lost] { rig.results[key] = nil }
+    return (outputs, lost)
+  }
+
+  @Test func whatRestsOnAStepThatMakesSomethingElseIsMadeAgainThroughStepsThatWereSpared() {
+    let rig = Rig()
+    let (outputs, _) = chainWithLostResult(rig)
+    // It is not deterministic.
     rig.makes["First"] = [Rig.artifact("other")]
     #expect(
       rig.build(outputs) == [
@@ -210,15 +218,8 @@ import Testing
 
   @Test func whatRestsOnAStepThatMakesTheSameAgainIsSpared() {
     let rig = Rig()
-    rig.files["a"] = "1"
-    let first = rig.step("First", [rig.source("a")])
-    let spared = rig.step("Spared", [.output(first, 0)])
-    let last = rig.step("Last", [.output(spared, 0)])
-    let outputs = [rig.file("first", first), rig.file("last", last)]
-    rig.build(outputs)
-    let old = rig.desired
-    for (key, result) in rig.results where result.outputs == [old[0].artifact] { rig.results[key] = nil }
-    rig.knowsFormer = old[0].artifact
+    let (outputs, lost) = chainWithLostResult(rig)
+    rig.knowsFormer = lost
     #expect(rig.build(outputs) == ["First: result is gone from the cache"])
   }
 

@@ -69,9 +69,6 @@ package final class WatchMap: Sendable {
     }
   }
 
-  /// These files only grow; no others do.
-  package func willGrow(_ paths: [Path]) { state.withLock { $0.interests.growing = Set(paths) } }
-
   /// This must not go away.
   package func guardAgainstLoss(of path: Path) {
     state.withLock { state in
@@ -120,10 +117,13 @@ package final class WatchMap: Sendable {
 
   /// That build has ended.
   ///
-  /// - Parameter isWhole: It has looked at everything: what it did not look at matters no more, and folders are left alone for which
-  ///   nothing speaks any longer.
-  package func endSurvey(isWhole: Bool) {
+  /// - Parameters:
+  ///   - isWhole: It has looked at everything: what it did not look at matters no more, and folders are left alone for which
+  ///     nothing speaks any longer.
+  ///   - growing: Files that only grow; no others do. Nil where that is not known.
+  package func endSurvey(isWhole: Bool, growing: [Path]? = nil) {
     state.withLock { state in
+      if let growing { state.interests.growing = Set(growing) }
       guard let survey = state.survey else { return }
       state.survey = nil
       guard isWhole else { return }

@@ -88,8 +88,7 @@ final class WatchDoors {
     voice.hand(to: sink)
     defer { voice.hand(to: nil) }
     let summary = build.update(changes(round.changes), interruption: interruption, feed: round.feed, sink: voice)
-    map.endSurvey(isWhole: build.wasWhole)
-    if let growing = build.growingFiles { map.willGrow(growing) }
+    map.endSurvey(isWhole: build.wasWhole, growing: build.growingFiles)
     if let store = stores.latest {
       for notice in store.notices.dropFirst(stores.said) {
         sink.receive(.diagnostic(Diagnostic("state.damaged", .warning, notice)))
