@@ -161,6 +161,7 @@ extension BuildRun {
 
   private func patch(_ plan: PartialPlan, _ entries: [SnapshotEntry]) -> SnapshotPatch {
     var patch = SnapshotPatch()
+    patch.base = basis
     patch.entries = entries
     patch.kept = programFiles.map { SnapshotPlace(root: .source($0.root), path: $0.bytes) }
     for id in plan.changedSources {

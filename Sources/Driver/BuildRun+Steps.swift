@@ -152,6 +152,13 @@ extension BuildRun {
     if status == .run { launches[step] = nil }
   }
 
+  /// A run whose end is of no use any more, since the build begins again or cannot go on.
+  func tellAbandoned(_ end: StepJob.Ended) {
+    guard let launch = launches[end.step], let (run, startedAt) = runs.removeValue(forKey: end.step) else { return }
+    note(.addRun(record(of: launch, run, startedAt, end.outcome)))
+    tell(launch, end.outcome, .cancelled, nil)
+  }
+
   func tell(_ step: StepID, _ failure: StepFailure) {
     let outcome = ended.removeValue(forKey: step)?.outcome
     let message =

@@ -79,6 +79,8 @@ final class BuildRun {
   var entries: [OutputEntry] = []
   /// The caller writes the snapshot when there is time.
   var defersSnapshot = false
+  /// The summary of the snapshot that a part is relative to.
+  var basis: [UInt8]?
   /// Numbers the graph that this run saves.
   var nextSerial: Int64 = 1
   var outcome: SavedOutcome?
@@ -176,6 +178,7 @@ final class BuildRun {
         for message in wait(seconds: nil) where message.endsWork {
           underWay -= 1
           if case .synced(let changes) = message { try? commit(changes) }
+          if case .ran(let end) = message { tellAbandoned(end) }
         }
       }
       isSyncing = false
@@ -533,8 +536,10 @@ final class BuildRun {
           if message.endsWork { underWay -= 1 }
           if case .interrupted = message { wasInterrupted = true }
           if case .synced(let changes) = message { try commit(changes) }
+          if case .ran(let end) = message { tellAbandoned(end) }
         }
       }
+      for step in ended.keys.sorted() { tellEnd(of: step, .cancelled) }
       isSyncing = false
       try flush()
       if mayRestart, !wasInterrupted { return .restart(restart) }

@@ -221,6 +221,7 @@ package final class ResidentBuild {
         changes: feed, sink: sink)
       run.nextSerial = max(try lastSerial(store), basis?.serial ?? 0) + 1
       run.defersSnapshot = isWatching
+      run.basis = basis?.encoded
       return run
     }
     if let changes, let plan = try plan(changes, more, renewal.graph, world, store, now: startedAt, sink) {
@@ -308,12 +309,13 @@ package final class ResidentBuild {
     }
   }
 
-  /// The graph of the last build, if it is that which the snapshot is about.
+  /// The graph of the last build, if it is that which the snapshot is about: an older snapshot, which a kill may leave, does not look at
+  /// what was made since.
   private func usableGraph(_ store: any Store, _ sink: any EventSink) throws(SystemError) -> PersistedGraph? {
     guard let basis, !hasDroppedGraph else { return nil }
     do throws(SystemError) {
       guard let graph = try currentGraph(store), graph.header.definition == basis.definition,
-        graph.header.serial >= basis.serial
+        graph.header.serial == basis.serial
       else { return nil }
       return graph
     } catch {

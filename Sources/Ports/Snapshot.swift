@@ -53,6 +53,8 @@ package struct SnapshotPatch: Sendable {
   package var forgottenFolders: [SnapshotPlace] = []
   /// Replace those of the same path, or are added.
   package var entries: [SnapshotEntry] = []
+  /// The summary of the snapshot that it changes; nil for any. Another one, which somebody else has written since, stays as it is.
+  package var base: [UInt8]?
 
   package init() {}
 }
@@ -139,7 +141,7 @@ package protocol Snapshot: Sendable {
   /// - Complexity: O(entries); looks at none of them.
   func entries(key: Digest) -> [SnapshotEntry]
 
-  /// Changes the snapshot of `key`, atomically, where there is one.
+  /// Changes the snapshot of `key`, atomically, where there is one, and the one that is meant.
   ///
   /// - Throws: as `write`.
   func patch(key: Digest, generation: Int64, _ patch: SnapshotPatch, summary: [UInt8]) throws(SystemError)

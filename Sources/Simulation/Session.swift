@@ -141,6 +141,7 @@ package final class Session {
   private func check(_ report: SimulatedWorld.Report) {
     problems += world.runner.violations + world.store.violations
     if report.mostAtOnce > world.jobs { complain("\(report.mostAtOnce) steps at once, \(world.jobs) allowed") }
+    if report.unended > 0 { complain("\(report.unended) steps are not said to have ended") }
     if world.lock.isHeld { complain("the lock is still held") }
     let summary = report.summary
     if summary.steps != summary.run + summary.cached + summary.failed, summary.status == .succeeded {

@@ -177,6 +177,8 @@ package final class SimulatedSnapshot: Snapshot, @unchecked Sendable {
   private let tree: SimulatedTree
   private var rows: [Digest: (entries: [SnapshotEntry], summary: [UInt8], writtenAt: Int64)] = [:]
   package private(set) var hits = 0
+  /// As if a kill came before each write.
+  package var losesWrites = false
 
   package init(files: SimulatedFiles, tree: SimulatedTree) {
     self.files = files
@@ -213,11 +215,11 @@ package final class SimulatedSnapshot: Snapshot, @unchecked Sendable {
   package func entries(key: Digest) -> [SnapshotEntry] { rows[key]?.entries ?? [] }
 
   package func write(key: Digest, generation: Int64, entries: [SnapshotEntry], summary: [UInt8]) throws(SystemError) {
-    rows[key] = (entries, summary, files.clock.nanoseconds)
+    if !losesWrites { rows[key] = (entries, summary, files.clock.nanoseconds) }
   }
 
   package func patch(key: Digest, generation: Int64, _ patch: SnapshotPatch, summary: [UInt8]) throws(SystemError) {
-    guard let row = rows[key] else { return }
+    guard !losesWrites, let row = rows[key], patch.base == nil || patch.base == row.summary else { return }
     rows[key] = (patch.applied(to: row.entries), summary, files.clock.nanoseconds)
   }
 

@@ -36,6 +36,8 @@ package final class SimulatedWorld {
     package var events: [BuildEvent]
     package var runs: [RunRecord]
     package var mostAtOnce: Int
+    /// Steps that are said to have begun, and not to have ended.
+    package var unended: Int
     /// How often the program was evaluated from its beginning.
     package var evaluations: Int
 
@@ -188,6 +190,7 @@ package final class SimulatedWorld {
     }
     let runs = store.buildNumber > before ? store.runs(ofBuild: store.buildNumber) : []
     return Report(
-      summary: summary, events: recorder.events, runs: runs, mostAtOnce: recorder.mostAtOnce, evaluations: evaluations)
+      summary: summary, events: recorder.events, runs: runs, mostAtOnce: recorder.mostAtOnce,
+      unended: recorder.running, evaluations: evaluations)
   }
 }

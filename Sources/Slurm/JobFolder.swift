@@ -183,6 +183,7 @@ enum Files {
     return Int64(figures.st_mtim.tv_sec) * 1_000_000_000 + Int64(figures.st_mtim.tv_nsec)
   }
 
+  /// Removes a file, or a folder with all that is in it, also where an agent that is about to end still writes into it.
   static func removeTree(_ path: ByteString) {
     var figures = stat()
     guard with(path, { lstat($0, &figures) }) == 0 else { return }
@@ -191,8 +192,10 @@ enum Files {
       return
     }
     _ = with(path) { chmod($0, 0o700) }
-    for name in names(in: path) ?? [] { removeTree(path + "/" + name) }
-    _ = with(path, rmdir)
+    for _ in 0..<3 {
+      for name in names(in: path) ?? [] { removeTree(path + "/" + name) }
+      if with(path, rmdir) == 0 || errno != ENOTEMPTY { return }
+    }
   }
 }
 

@@ -94,7 +94,8 @@ package final class MappedSnapshot: Snapshot {
   package func patch(
     key: Digest, generation: Int64, _ patch: SnapshotPatch, summary: [UInt8]
   ) throws(SystemError) {
-    let patched = withSnapshot(key) { snapshot -> [UInt8] in
+    let patched = withSnapshot(key) { snapshot -> [UInt8]? in
+      if let base = patch.base, base != snapshot.summary { return nil }
       let now = reflow_coarse_time()
       if let bytes = snapshot.overwritten(by: patch, generation: generation, writtenAt: now, summary: summary) {
         return bytes
@@ -103,7 +104,7 @@ package final class MappedSnapshot: Snapshot {
       return SnapshotFile.encode(
         version: version, key: key, generation: generation, writtenAt: now, entries: entries, summary: summary)
     }
-    if let patched { try replace(key, with: patched) }
+    if let bytes = patched ?? nil { try replace(key, with: bytes) }
   }
 
   package func entries(key: Digest) -> [SnapshotEntry] {

@@ -32,4 +32,29 @@ struct RegressionTests {
     #expect(build.started == ["Stamp": 1, "Middle": 1, "Last": 1])
     #expect(try project.build().started == [:])
   }
+
+  @Test func `began-twice-and-ended-once`() throws {
+    let project = try Workspace(fixture: "regressions/began-twice-and-ended-once")
+    #expect(try project.build().ran == ["Slow": 1])
+    try project.write("a.txt", "two\n")
+    try project.edit("main.rf", replacing: "// more: ", with: "more: ")
+    let build = try project.build()
+    #expect(build.status == 2)
+    let ended = build.events.filter { $0.event == "stepFinished" && $0.label == "Slow" }
+    #expect(ended.count == build.started["Slow"], "\(build.events)")
+    #expect(ended.last?.status == "run")
+  }
+
+  @Test func `made-after-a-failure-and-never-looked-at`() throws {
+    let project = try Workspace(fixture: "regressions/made-after-a-failure-and-never-looked-at")
+    #expect(try project.build(["--keep-going"]).status == 1)
+    let watch = try Watch(on: project, ["--keep-going"])
+    try project.write("b.txt", "good\n")
+    #expect(watch.wait { _ in (try? project.read("out/checked")) == "good\n" })
+    _ = watch.end(SIGKILL)
+    #expect(try project.build(["--keep-going"]).status == 0)
+    try project.write("out/checked", "mine\n")
+    let build = try project.build(["--keep-going"])
+    #expect(try project.read("out/checked") == "good\n", "\(build.errors)")
+  }
 }

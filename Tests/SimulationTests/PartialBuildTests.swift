@@ -94,6 +94,44 @@ import Testing
     expectRight(world, program())
   }
 
+  @Test func anOutputThatTheSnapshotDoesNotKnowOfIsLookedAtAfterAKillAllTheSame() {
+    let world = world()
+    var program = program()
+    program.steps[1].failOn = 2
+    func build(until isWanted: (BuildEvent.BuildStatus) -> Bool) -> Bool {
+      (0..<20).contains { number in
+        edit(world, "b", "\(number)")
+        return isWanted(world.build(program).summary.status)
+      }
+    }
+    world.snapshot.losesWrites = true
+    #expect(build { $0 == .failed })
+    world.snapshot.losesWrites = false
+    // Without out1, which could not be made.
+    world.snapshot.removeAll()
+    #expect(world.build(program).summary.status == .failed)
+    world.snapshot.losesWrites = true
+    #expect(build { $0 == .succeeded })
+    world.snapshot.losesWrites = false
+    #expect(world.build(program).launches == [])
+    world.tree.scribble("out1", Array("mine".utf8))
+    #expect(world.build(program).written == ["out1"])
+    expectRight(world, program)
+  }
+
+  @Test func aStepThatRanInABuildThatBeginsAgainIsSaidToHaveEnded() {
+    let world = world()
+    _ = world.build(program())
+    edit(world, "a", "other")
+    var more = program()
+    more.outputs.append(SimulatedProgram.Output(path: "plain", input: .source("missing")))
+    let report = world.build(more)
+    #expect(report.summary.status == .invalid)
+    #expect(report.launches.count > Set(report.launches).count, "it begins again")
+    #expect(report.unended == 0)
+    #expect(report.mostAtOnce <= world.jobs)
+  }
+
   @Test func anOutputThatSomebodyRemovedOrEditedIsRestoredWithoutAnEvaluation() {
     let world = world()
     _ = world.build(program())

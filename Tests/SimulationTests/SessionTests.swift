@@ -19,6 +19,12 @@ import Testing
     }
   }
 
+  /// Seeds that broke a law once, beyond those that are tried anyway.
+  @Test func sessionsThatBrokeALawHoldIt() {
+    #expect(Session(seed: 104_710).run() == [], "a step that began twice and ended once")
+    #expect(WatchedSession(seed: 100_279).run() == [], "an output that the snapshot of a failed build did not know")
+  }
+
   @Test(arguments: 0..<8)
   func everySessionEndsInWhatABuildFromNothingMakes(part: UInt64) {
     for seed in stride(from: part, to: Self.seeds, by: 8) {

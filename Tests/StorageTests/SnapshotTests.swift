@@ -203,6 +203,17 @@ struct SnapshotTests {
     }
     #expect(differences == patch.entries)
     #expect(summary == [9])
+    // One that is meant for another snapshot changes nothing.
+    patch.base = [8]
+    patch.entries[0].expectation = .missing
+    try snapshot.patch(key: key, generation: 8, patch, summary: [7])
+    guard case .changed(_, summary: [9]) = snapshot.check(key: key, generation: 8) else {
+      Issue.record("somebody else's snapshot is patched")
+      return
+    }
+    patch.base = [9]
+    try snapshot.patch(key: key, generation: 8, patch, summary: [9])
+    #expect(snapshot.entries(key: key) == patch.applied(to: old))
     // A folder with other names in it, but for one that is kept.
     var other = SnapshotPatch()
     other.forgotten = [SnapshotPlace(root: .source(.workspace), path: "data")]
