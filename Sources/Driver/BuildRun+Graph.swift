@@ -23,7 +23,7 @@ extension BuildRun {
       for diagnostic in memory.diagnostics(world.fileSystem) { say(diagnostic) }
       printed = memory.printed
     }
-    for line in printed { sink.receive(.printed(line)) }
+    tellPrinted()
     for id in plan.replies.keys.sorted() {
       let reply = plan.replies[id]!
       setRecord(reply.record, of: id)

@@ -68,6 +68,8 @@ final class BuildRun {
   var unread: Set<SourceID> = []
   var printed: [String] = []
   var diagnostics: [Diagnostic] = []
+  /// What runs of the same build have told before this one began anew.
+  var told = Told()
   /// Whether the nothing-changed check can cover all that was published.
   var canSnapshot = true
   /// What the evaluation was told, but for presences.
@@ -297,7 +299,7 @@ final class BuildRun {
       printed = lines
       entries = outputs
       for diagnostic in diagnostics { say(diagnostic) }
-      for line in lines { sink.receive(.printed(line)) }
+      tellPrinted()
       pending.append(.outputsDeclared(outputs))
     case .failed(let diagnostics):
       isEvaluationOver = true
@@ -318,7 +320,16 @@ final class BuildRun {
   /// Says something that the next build has to say again, if it finds that nothing changed.
   func report(_ diagnostic: Diagnostic) {
     diagnostics.append(diagnostic)
-    sink.receive(.diagnostic(diagnostic))
+    if !told.diagnostics.contains(diagnostic) { sink.receive(.diagnostic(diagnostic)) }
+  }
+
+  func tellPrinted() {
+    if printed != told.printed { for line in printed { sink.receive(.printed(line)) } }
+  }
+
+  struct Told {
+    var diagnostics: Set<Diagnostic> = []
+    var printed: [String] = []
   }
 
   func takeGraph(of program: LoadedProgram) {

@@ -172,12 +172,18 @@ package final class ResidentBuild {
     var changes = changes
     var more: Set<GraphNode> = []
     var renewal = Renewal.untried
+    var told = BuildRun.Told()
     for attempt in 0...restartLimit {
       let part = mayUsePart ? changes : nil
       guard let run = try begin(part, more, &renewal, world, store, interruption, feed, sink) else {
         return BuildEvent.Summary(status: .invalid, steps: 0, run: 0, cached: 0, failed: 0, seconds: 0)
       }
       if run.plan == nil { mayUsePart = false }
+      run.told = told
+      defer {
+        told.diagnostics.formUnion(run.diagnostics)
+        told.printed = run.printed
+      }
       do throws(SystemError) {
         let ending = try run.perform(mayRestart: attempt < restartLimit)
         let heard = ChangedPaths(sources: run.heard)

@@ -37,12 +37,14 @@ struct RegressionTests {
     let project = try Workspace(fixture: "regressions/began-twice-and-ended-once")
     #expect(try project.build().ran == ["Slow": 1])
     try project.write("a.txt", "two\n")
-    try project.edit("main.rf", replacing: "// more: ", with: "more: ")
+    try project.link("data/away", to: "nowhere")
+    try project.edit("main.rf", replacing: "other: All[0]", with: "other: All[1]")
     let build = try project.build()
     #expect(build.status == 2)
     let ended = build.events.filter { $0.event == "stepFinished" && $0.label == "Slow" }
     #expect(ended.count == build.started["Slow"], "\(build.events)")
     #expect(ended.last?.status == "run")
+    #expect(build.complaints.count == 1, "what is wrong is said once")
   }
 
   @Test func `made-after-a-failure-and-never-looked-at`() throws {
