@@ -12,9 +12,7 @@ extension BuildRun {
     tellOfRetry(launch)
     let demand = demand(of: launch.step, exec)
     if let refusal = demand.refusal(by: pools) {
-      let usage = RunOutcome.Usage(
-        wallSeconds: 0, cpuSeconds: 0, peakMemoryBytes: 0, memoryMeasure: .processMaximum)
-      let outcome = RunOutcome(ending: .refused(message: refusal), usage: usage, isSandboxed: false)
+      let outcome = RunOutcome(ending: .refused(message: refusal), usage: .none, isSandboxed: false)
       ended[launch.step] = (RunID(number: 0), outcome)
       pending.append(.launched(launch.step))
       pending.append(.runEnded(launch.step, RunReport(ending: .failed(isTemporary: false), isSandboxed: false)))
@@ -157,6 +155,15 @@ extension BuildRun {
     guard let launch = launches[end.step], let (run, startedAt) = runs.removeValue(forKey: end.step) else { return }
     note(.addRun(record(of: launch, run, startedAt, end.outcome)))
     tell(launch, end.outcome, .cancelled, nil)
+  }
+
+  /// All else that was said to have begun, and of which no end has been told.
+  func tellAbandoned() {
+    for step in ended.keys.sorted() { tellEnd(of: step, .cancelled) }
+    for step in runs.keys.sorted() {
+      guard let launch = launches[step] else { continue }
+      tell(launch, RunOutcome(ending: .cancelled, usage: .none, isSandboxed: false), .cancelled, nil)
+    }
   }
 
   func tell(_ step: StepID, _ failure: StepFailure) {

@@ -183,6 +183,7 @@ final class BuildRun {
           if case .ran(let end) = message { tellAbandoned(end) }
         }
       }
+      tellAbandoned()
       isSyncing = false
       // What had finished need not be lost; where the state itself refuses there is nothing more to do.
       try? flush()
@@ -550,7 +551,7 @@ final class BuildRun {
           if case .ran(let end) = message { tellAbandoned(end) }
         }
       }
-      for step in ended.keys.sorted() { tellEnd(of: step, .cancelled) }
+      tellAbandoned()
       isSyncing = false
       try flush()
       if mayRestart, !wasInterrupted { return .restart(restart) }

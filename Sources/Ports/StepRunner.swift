@@ -159,6 +159,10 @@ package struct RunOutcome: Hashable, Sendable {
       self.peakMemoryBytes = peakMemoryBytes
       self.memoryMeasure = memoryMeasure
     }
+
+    /// Of what never ran, or of which nobody has measured anything.
+    package static let none = Usage(
+      wallSeconds: 0, cpuSeconds: 0, peakMemoryBytes: 0, memoryMeasure: .processMaximum)
   }
 
   /// A failure that says nothing of the command.
