@@ -70,21 +70,30 @@ public struct Multiset<Data: Record, Time: Timestamp, Diff: Difference> {
 @usableFromInline final class Inbox<Data: Record, Time: Timestamp, Diff: Difference> {
   @usableFromInline typealias List = UpdateList<Data, Time, Diff>
   @usableFromInline var buckets: [(phase: Time, list: List)] = []
+  /// What was added up for one of the buckets, where equal records are.
+  @usableFromInline var sums: RecordSums<Data, Time, Diff>?
+  @usableFromInline let combines: Bool
   @usableFromInline let scope: Scope<Time>
   @usableFromInline var index = 0
 
-  @inlinable init(_ scope: Scope<Time>, name: String? = nil) {
+  /// - Parameter combines: whether equal records are added up as they come; see ``RecordSums``.
+  @inlinable init(_ scope: Scope<Time>, name: String? = nil, combines: Bool = false) {
     self.scope = scope
+    self.combines = combines
     register(name: name)
   }
 
-  deinit { for bucket in buckets { bucket.list.deallocate() } }
+  deinit {
+    for bucket in buckets { bucket.list.deallocate() }
+    sums?.deallocate()
+  }
 
   /// Keeps a copy of a run, and asks for a visit at its phase.
   @inlinable func accept(_ updates: Updates<Data, Time, Diff>) {
     guard updates.count > 0 else { return }
     if updates.hasCommonTime {
-      buckets[bucket(updates.commonTime.phase)].list.append(updates)
+      let at = bucket(updates.commonTime.phase)
+      if !combines || !combine(updates) { buckets[at].list.append(updates) }
       return
     }
     // Neighbouring updates mostly share their phase: look the bucket up only where it changes.
@@ -101,6 +110,20 @@ public struct Multiset<Data: Record, Time: Timestamp, Diff: Difference> {
     }
   }
 
+  /// Adds a run up, if it is of the time of what was added up before.
+  @inlinable func combine(_ updates: Updates<Data, Time, Diff>) -> Bool {
+    if sums == nil { sums = RecordSums(time: updates.commonTime) }
+    guard sums?.time == updates.commonTime else { return false }
+    sums?.add(updates)
+    return true
+  }
+
+  @inlinable func putSumsInTheirBucket() {
+    guard let combined = sums else { return }
+    sums = nil
+    buckets[bucket(combined.time.phase)].list.append(owning: combined.finish())
+  }
+
   @inlinable func bucket(_ phase: Time) -> Int {
     var at = buckets.count - 1
     while at >= 0 {
@@ -115,6 +138,7 @@ public struct Multiset<Data: Record, Time: Timestamp, Diff: Difference> {
   /// The updates of the current phase, in the epochs being worked on. Those of later epochs stay.
   @inlinable func take() -> List {
     guard let at = buckets.firstIndex(where: { $0.phase == scope.phase }) else { return List() }
+    if sums?.time.phase == scope.phase { putSumsInTheirBucket() }
     let list = buckets[at].list
     buckets.remove(at: at)
     let upper = scope.control.upper

@@ -46,6 +46,17 @@ public protocol Record: Hashable, Comparable, BitwiseCopyable, Sendable {
   func radixPosition(after position: Int) -> Int?
   /// Where positions end: beyond it nothing of this record is left.
   var radixExtent: Int { get }
+
+  /// Whether it is words and nothing else, in their order as unsigned numbers: then short rows are sorted where their words are.
+  ///
+  /// All records of a collection of such have equally many.
+  static var isOfWords: Bool { get }
+  /// How many words it is, if it is words.
+  var wordCount: Int { get }
+  /// Writes its words, if it is words.
+  func copyWords(to place: UnsafeMutablePointer<UInt64>)
+  /// The record that some words are, valid as long as these; nil if records are no words.
+  static func record(of words: UnsafePointer<UInt64>, count: Int) -> Self?
 }
 
 extension Record {
@@ -60,6 +71,10 @@ extension Record {
   @inlinable public func radix(from position: Int) -> UInt64 { radix }
   @inlinable public func radixPosition(after position: Int) -> Int? { nil }
   @inlinable public var radixExtent: Int { 1 }
+  @inlinable public static var isOfWords: Bool { false }
+  @inlinable public var wordCount: Int { 0 }
+  @inlinable public func copyWords(to place: UnsafeMutablePointer<UInt64>) {}
+  @inlinable public static func record(of words: UnsafePointer<UInt64>, count: Int) -> Self? { nil }
 }
 
 extension Record where Stored == Self, Arena == NoArena {
@@ -114,4 +129,6 @@ public struct Unit: Record {
   @inlinable public static var radixIsTotal: Bool { true }
   @inlinable public var route: UInt64 { 0 }
   @inlinable public static var routeIsStable: Bool { true }
+  @inlinable public static var isOfWords: Bool { true }
+  @inlinable public static func record(of words: UnsafePointer<UInt64>, count: Int) -> Unit? { Unit() }
 }

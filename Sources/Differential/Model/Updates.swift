@@ -183,6 +183,22 @@ public struct Updates<Data: Record, Time: Timestamp, Diff: Difference> {
   }
 }
 
+extension Updates {
+  /// Moves to wider memory; all differences are in a column afterwards.
+  @inlinable mutating func grow(to capacity: Int) {
+    records.grow(from: filled, to: capacity)
+    let wider = UnsafeMutablePointer<Diff>.allocate(capacity: capacity)
+    if let differenceColumn {
+      wider.moveInitialize(from: differenceColumn, count: filled)
+      differenceColumn.deallocate()
+    } else {
+      wider.initialize(repeating: commonDifference, count: filled)
+    }
+    differenceColumn = wider
+    self.capacity = capacity
+  }
+}
+
 /// Updates at rest, in runs of growing size: appending never copies what is there already.
 @usableFromInline struct UpdateList<Data: Record, Time: Timestamp, Diff: Difference> {
   @usableFromInline var runs: [Updates<Data, Time, Diff>] = []
@@ -212,6 +228,12 @@ public struct Updates<Data: Record, Time: Timestamp, Diff: Difference> {
     }
     runs[runs.count - 1].append(data, time, difference)
     count += 1
+  }
+
+  /// Takes over a run with its memory.
+  @inlinable mutating func append(owning run: Updates<Data, Time, Diff>) {
+    runs.append(run)
+    count += run.count
   }
 
   @inlinable func deallocate() {

@@ -82,6 +82,15 @@ public struct Words: Record, @unchecked Sendable {
   @inlinable public func radixPosition(after position: Int) -> Int? { position + 1 < count ? position + 1 : nil }
   @inlinable public var radixExtent: Int { Swift.max(count, 1) }
 
+  @inlinable public static var isOfWords: Bool { true }
+  @inlinable public var wordCount: Int { count }
+  @inlinable public func copyWords(to place: UnsafeMutablePointer<UInt64>) {
+    for i in 0..<count { place[i] = base[i] }
+  }
+  @inlinable public static func record(of words: UnsafePointer<UInt64>, count: Int) -> Words? {
+    Words(words, count: count)
+  }
+
   @inlinable public static var isView: Bool { true }
 
   @inlinable public func kept(in region: Region) -> Words { Words(buffer, in: region) }

@@ -30,6 +30,9 @@ public struct Arrangement<Key: Record, Value: Record, Diff: Difference, Lens: Ti
   var holds = CountedAntichain<Time.Epoch>()
   @usableFromInline var leastHeld: Time.Epoch?
   @usableFromInline var settleAtEnd: () -> Void = {}
+  /// Makes the trace ready to be stored, with its merges completed or not. A closure that whoever makes the trace compiles for its
+  /// types: merges of millions of rows by code that is not specialised take several times as long.
+  @usableFromInline var prepareToStore: (_ finishesMerges: Bool) -> Void = { _ in }
   @usableFromInline var isTouched = false
   /// The trace that is read, if this reads another's: who holds epochs apart holds them there.
   @usableFromInline var original: TraceHub?
@@ -54,6 +57,11 @@ public struct Arrangement<Key: Record, Value: Record, Diff: Difference, Lens: Ti
     settleAtEnd = { [unowned self] in
       isTouched = false
       settle()
+    }
+    prepareToStore = { [unowned self] finishesMerges in
+      settle()
+      if finishesMerges { spine.finishMerges() }
+      for (batch, _) in spine.batches where batch.storedName == nil { batch.prepareSearches() }
     }
     control.teardown.append { [weak self] in
       self?.readers.removeAll()
@@ -93,13 +101,15 @@ public struct Arrangement<Key: Record, Value: Record, Diff: Difference, Lens: Ti
 extension Multiset {
   /// Arranges pairs by their first.
   ///
-  /// - Parameter name: What the trace is called in checkpoints; see ``Scope/named(_:_:)``.
+  /// - Parameters:
+  ///   - name: What the trace is called in checkpoints; see ``Scope/named(_:_:)``.
+  ///   - combines: whether equal pairs are added up by a hash table as they come, before what is left is sorted: where few are distinct.
   /// - Complexity: An update is sorted with its batch and then moved O(log n) times by merges.
   @inlinable public func arrangeByKey<Key: Record, Value: Record>(
-    name: String? = nil
+    name: String? = nil, combines: Bool = false
   ) -> Arrangement<Key, Value, Diff, SameTime<Time>> where Data == Pair<Key, Value> {
     let hub = TraceHub<Key, Value, Time, Diff>(control: scope.control, kind: "arrange", name: name)
-    let inbox = Inbox<Data, Time, Diff>(scope, name: name)
+    let inbox = Inbox<Data, Time, Diff>(scope, name: name, combines: combines)
     inbox.index = scope.add("arrange") {
       if let batch = makeBatch(consuming: inbox.take()) { hub.publish(batch) }
     }
@@ -119,8 +129,14 @@ extension Multiset {
   }
 
   /// Arranges records by themselves: a set or multiset to look up.
-  @inlinable public func arrangeBySelf(name: String? = nil) -> Arrangement<Data, Unit, Diff, SameTime<Time>> {
-    map { Pair($0, Unit()) }.arrangeByKey(name: name)
+  ///
+  /// - Parameters:
+  ///   - name: What the trace is called in checkpoints; see ``Scope/named(_:_:)``.
+  ///   - combines: whether equal records are added up by a hash table as they come, before what is left is sorted: where few are distinct.
+  @inlinable public func arrangeBySelf(
+    name: String? = nil, combines: Bool = false
+  ) -> Arrangement<Data, Unit, Diff, SameTime<Time>> {
+    map { Pair($0, Unit()) }.arrangeByKey(name: name, combines: combines)
   }
 
   /// The same collection with at most one update a record and time, and none that cancel.

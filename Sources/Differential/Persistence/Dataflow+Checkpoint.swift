@@ -138,8 +138,7 @@ extension TraceHub {
   private func save(
     _ finishesMerges: Bool, _ store: (BatchImage) throws -> UInt64
   ) throws -> [Checkpoint.Named] {
-    settle()
-    if finishesMerges { spine.finishMerges() }
+    prepareToStore(finishesMerges)
     return try spine.batches.map { batch, age in
       if let name = batch.storedName { return Checkpoint.Named(name: name, age: age) }
       let name = try store(batch.image)
@@ -172,6 +171,7 @@ extension Inbox {
   }
 
   private func save(_ store: (BatchImage) throws -> UInt64) throws -> [Checkpoint.Named] {
+    putSumsInTheirBucket()
     var list = UpdateList<Pair<Data, Unit>, Time, Diff>()
     for bucket in buckets {
       for run in bucket.list.runs {

@@ -215,6 +215,11 @@
   _ list: UpdateList<Pair<K, V>, T, R>, _ extra: (Updates<Pair<K, V>, T, R>, Int) -> E, _ time: (E) -> T,
   _ difference: (E) -> R
 ) -> Batch<K, V, T, R>? {
+  if let widths = wordCounts(list) {
+    let width = widths.key + widths.value
+    if width <= TwoWords.count { return makeWordBatch(list, widths, TwoWords.self, extra, time, difference) }
+    if width <= FourWords.count { return makeWordBatch(list, widths, FourWords.self, extra, time, difference) }
+  }
   let count = list.count
   let rows = UnsafeMutablePointer<Row<Pair<K, V>, E>>.allocate(capacity: count)
   var filled = 0

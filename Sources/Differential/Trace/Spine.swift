@@ -104,7 +104,7 @@
   }
 
   /// Every settled batch, the oldest first, with how many rows have been inserted since it was made.
-  @usableFromInline var batches: [(batch: B, age: Int)] {
+  @inlinable var batches: [(batch: B, age: Int)] {
     slots.flatMap { slot in
       let age = insertedRows - slot.birth
       return slot.newer.map { [(slot.older, age), ($0, 0)] } ?? [(slot.older, age)]
@@ -275,7 +275,7 @@
   }
 
   /// Completes all merges under way, and those that become due by it.
-  func finishMerges() {
+  @inlinable func finishMerges() {
     while underWay > 0 {
       for at in slots.indices.reversed() where at < slots.count && slots[at].merge != nil { force(at) }
       restoreShape()

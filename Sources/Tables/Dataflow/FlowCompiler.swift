@@ -408,7 +408,7 @@ final class FlowCompiler {
     _ rows: Multiset<Words, T, Int>, _ keyWidth: Int, _ stage: TotalStage
   ) -> Multiset<Words, T, Int> {
     let splice = Splice(keyWidth, stage.width)
-    return rows.weigh { stage.weigh($0, $1) }.arrangeBySelf()
+    return rows.weigh { stage.weigh($0, $1) }.arrangeBySelf(combines: true)
       .reduce(by: TotalReduction(stage)) { splice($0, $1) }
   }
 
