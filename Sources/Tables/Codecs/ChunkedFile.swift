@@ -179,11 +179,10 @@ package final class ChunkedFile {
     }
     var removed: [RowList] = []
     for index in pieces.indices {
-      let taken = old.taken(from: index)
       if isKept[index] {
-        if let taken { try isNew(taken.rows) }
+        if let taken = old.rows(from: index, taken: true) { try isNew(taken) }
       } else {
-        let rest = try taken?.others ?? pieces[index].rows.rows(kinds, from: shelf)
+        let rest = try old.rows(from: index, taken: false) ?? pieces[index].rows.rows(kinds, from: shelf)
         if rest.count > 0 { removed.append(rest) }
       }
     }

@@ -51,15 +51,17 @@ package struct Chunking: Hashable, Sendable {
     guard bytes.count > least else { return bytes.count }
     let end = min(bytes.count, most)
     return Self.gear.withUnsafeBufferPointer { gear in
+      // A table of 256, and bytes within the buffer: looking at each time whether they are takes as long as the rest.
+      guard let gear = gear.baseAddress, let bytes = bytes.baseAddress else { return 0 }
       var hash: UInt64 = 0
       var position = least - Self.window
       while position < least {
-        hash = hash << 1 &+ gear[Int(bytes[position])]
-        position += 1
+        hash = hash &<< 1 &+ gear[Int(bytes[position])]
+        position &+= 1
       }
       while position < end {
-        hash = hash << 1 &+ gear[Int(bytes[position])]
-        position += 1
+        hash = hash &<< 1 &+ gear[Int(bytes[position])]
+        position &+= 1
         if hash & mask == 0 { break }
       }
       return position

@@ -115,17 +115,16 @@ struct OldStretches {
 
   // MARK: Taken over
 
-  /// The rows of an old chunk that were taken over, and the others; nil where none were.
+  /// The rows of an old chunk that were taken over, or those that were not; nil where none were taken over.
   ///
-  /// - Complexity: O(its rows).
-  func taken(from piece: Int) -> (rows: RowList, others: RowList)? {
+  /// - Complexity: O(stretches), and O(these rows).
+  func rows(from piece: Int, taken: Bool) -> RowList? {
     guard let flags = isTaken[piece], let content = contents[piece] else { return nil }
     var rows = RowList(kinds)
-    var others = RowList(kinds)
-    for (stretch, isTaken) in zip(content.stretches, flags) {
-      if isTaken { content.append(stretch, to: &rows) } else { content.append(stretch, to: &others) }
+    for (stretch, isTaken) in zip(content.stretches, flags) where isTaken == taken {
+      content.append(stretch, to: &rows)
     }
-    return (rows, others)
+    return rows
   }
 }
 
