@@ -53,12 +53,15 @@ extension Machine {
     var parameters = sources.map { parameter($0, &inputs) }
     let isCertain = !frozen.canFail
     var program: RowProgram?
-    if !makesList {
-      let symbolic = parameters.map { Self.symbolic($0) }
-      let known = symbolic.compactMap { $0 }
-      if known.count == symbolic.count,
-        let built = RowProgramBuilder.build(frozen, known, inputs: inputs.count, result: layout)
-      {
+    let known = parameters.compactMap { Self.symbolic($0) }
+    if known.count == parameters.count {
+      var built: RowProgramBuilder.Result?
+      if !makesList {
+        built = RowProgramBuilder.build(frozen, known, inputs: inputs.count, result: layout)
+      } else if case .scalar(.string) = layout {
+        built = RowProgramBuilder.buildFields(frozen, known, inputs: inputs.count)
+      }
+      if let built {
         program = built.program
         var place: [Int: Int] = [:]
         for (index, old) in built.used.enumerated() { place[old] = index }

@@ -106,6 +106,7 @@ package final class BoundRowFunction {
   package func expand(
     _ input: UnsafePointer<UInt64>, faults: [Int: RowError] = [:], _ body: (UnsafePointer<UInt64>) -> Void
   ) -> RowError? {
+    if hasProgram, faults.isEmpty, expandFields(input, body) { return nil }
     switch value(input, faults) {
     case .failure(let error): return error
     case .success(let value):
@@ -124,6 +125,17 @@ package final class BoundRowFunction {
         if let error { return error }
       }
       return nil
+    }
+  }
+
+  /// Computes a list that is the words of a text, where that is no text for the general machine.
+  private func expandFields(_ input: UnsafePointer<UInt64>, _ body: (UnsafePointer<UInt64>) -> Void) -> Bool {
+    guard let base = registers.baseAddress, let text = outputs.first?.register else { return false }
+    for index in 0..<inputCount { base[index] = input[index] }
+    guard case .done = RowProgram.run(UnsafeBufferPointer(operations), base, strings) else { return false }
+    return StringFunctions.forEachField(ofASCII: strings.bytes(base[text])) { field in
+      var word = strings.intern(field)
+      body(&word)
     }
   }
 

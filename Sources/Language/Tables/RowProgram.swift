@@ -47,6 +47,8 @@ struct RowProgram {
   var errors: [RowError] = []
   /// Whether some row may have no value.
   var canFail = false
+  /// Whether what comes out is text, and what is wanted its words as `strings.Fields` gives them.
+  var makesFields = false
 
   /// Where it does nothing but select, the input that each output is.
   func selection(inputs: Int) -> [Int]? {

@@ -12,6 +12,8 @@ struct RowProgramBuilder {
     case constant(Value)
     case record([(name: Symbol, value: Symbolic)])
     case tuple([Symbolic])
+    /// The words of the text in a register, as a list.
+    case fields(Int)
   }
 
   /// The code has no compact form.
@@ -50,6 +52,16 @@ struct RowProgramBuilder {
     } catch {
       return nil
     }
+    return builder.compacted(inputs)
+  }
+
+  /// The same of code that makes the list of a text's words and nothing else.
+  static func buildFields(_ closure: Closure, _ parameters: [Symbolic], inputs: Int) -> Result? {
+    var builder = RowProgramBuilder()
+    builder.program.registerCount = inputs
+    guard case .fields(let text)? = try? builder.call(closure.code, parameters) else { return nil }
+    builder.program.outputs = [text]
+    builder.program.makesFields = true
     return builder.compacted(inputs)
   }
 
@@ -115,7 +127,7 @@ struct RowProgramBuilder {
     switch value {
     case .register(let kind, let register): return (kind, register)
     case .constant(let constant): return try self.constant(constant)
-    case .record, .tuple: throw Unsupported()
+    case .record, .tuple, .fields: throw Unsupported()
     }
   }
 
@@ -173,7 +185,7 @@ struct RowProgramBuilder {
     case .constant(.record(let record)):
       guard let field = record[name] else { throw Unsupported() }
       return .constant(field)
-    case .constant, .register, .tuple: throw Unsupported()
+    case .constant, .register, .tuple, .fields: throw Unsupported()
     }
   }
 
@@ -181,7 +193,7 @@ struct RowProgramBuilder {
     switch value {
     case .tuple(let elements): return elements[index]
     case .constant(.tuple(let tuple)): return .constant(tuple.elements[index])
-    case .constant, .register, .record: throw Unsupported()
+    case .constant, .register, .record, .fields: throw Unsupported()
     }
   }
 
@@ -255,6 +267,10 @@ struct RowProgramBuilder {
         let (kind, register) = try register(run.stack.removeLast())
         guard kind == .string else { throw Unsupported() }
         run.stack.append(try compute(.length, .int, register))
+      case .system(.stringsFields, arguments: 1, type: _):
+        let (kind, register) = try register(run.stack.removeLast())
+        guard kind == .string else { throw Unsupported() }
+        run.stack.append(.fields(register))
       case .system(let function, arguments: 2, type: _):
         let right = try register(run.stack.removeLast())
         let left = try register(run.stack.removeLast())
@@ -340,6 +356,7 @@ struct RowProgramBuilder {
       var places: [Symbolic] = []
       for element in elements { places.append(try place(for: element)) }
       return .tuple(places)
+    case .fields: throw Unsupported()
     }
   }
 
@@ -352,7 +369,7 @@ struct RowProgramBuilder {
     case .record(let fields): for (name, target) in fields { try move(try member(name, of: value), to: target) }
     case .tuple(let parts):
       for (index, target) in parts.enumerated() { try move(try element(index, of: value), to: target) }
-    case .constant: throw Unsupported()
+    case .constant, .fields: throw Unsupported()
     }
   }
 

@@ -59,6 +59,21 @@ package enum StringFunctions {
     }
   }
 
+  /// As ``fields(_:)`` for text of ASCII alone, a part at a time and where it is.
+  ///
+  /// - Returns: false for other text, before any part was seen.
+  static func forEachField(ofASCII text: UnsafeBufferPointer<UInt8>, _ body: (UnsafeBufferPointer<UInt8>) -> Void)
+    -> Bool
+  {
+    guard text.allSatisfy({ $0 < 0x80 }) else { return false }
+    var start = 0
+    for end in 0...text.count where end == text.count || text[end] == 0x20 || (0x09...0x0D).contains(text[end]) {
+      if end > start { body(UnsafeBufferPointer(rebasing: text[start..<end])) }
+      start = end + 1
+    }
+    return true
+  }
+
   /// The lines without their ends, `\n` or `\r\n`; a last line without an end counts.
   package static func lines(_ text: ByteString) -> [ByteString] {
     var lines = text.bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)

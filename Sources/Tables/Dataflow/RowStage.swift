@@ -123,6 +123,8 @@ final class RowStage: Stage {
   private let product: Product
   private let errors: ErrorTable
   private let scratch: RecordBuffer
+  /// Of a list, while its elements are computed.
+  private var elements: [UInt64] = []
   /// Of what comes out.
   let width: Int
 
@@ -161,14 +163,17 @@ final class RowStage: Stage {
     case .list(let function, let keep):
       for (index, position) in keep.enumerated() { scratch[index] = row[position] }
       // All elements or the error: what was handed out before an error came counts nowhere.
-      var elements: [UInt64] = []
+      elements.removeAll(keepingCapacity: true)
+      let count = function.outputCount
       let error = function.expand(row) { element in
-        elements.append(contentsOf: UnsafeBufferPointer(start: element, count: function.outputCount))
+        for index in 0..<count { elements.append(element[index]) }
       }
       if let error { return out.appendAside(errors.record(of: error)) }
-      for start in stride(from: 0, to: elements.count, by: max(function.outputCount, 1)) {
-        for index in 0..<function.outputCount { scratch[keep.count + index] = elements[start + index] }
+      var start = 0
+      while start < elements.count {
+        for index in 0..<count { scratch[keep.count + index] = elements[start + index] }
         out.append(scratch.record)
+        start += max(count, 1)
       }
     }
   }

@@ -29,6 +29,11 @@ struct KeptTableTests {
     "semijoin(Edges, Edges, func(e {dst string}) => e.dst, func(e {src string}) => e.src)",
     "antijoin(Edges, Edges, func(e {dst string}) => e.dst, func(e {src string}) => e.src)",
     "[{src: e.src, part: p} | e <- Edges, p <- strings.Split(e.dst, \"1\")]",
+    // Words of plain text, and of text that is not.
+    "[{src: e.src, word: w} | e <- Edges, w <- strings.Fields(\" a \" + e.dst + \"\\tb  \" + e.src)]",
+    "[{src: e.src, word: w} | e <- Edges, w <- strings.Fields(e.dst + \" \u{2003}\u{E4} \" + e.src)]",
+    "[{word: g.key, n: len(g.rows)} | g <- group([{word: w} | e <- Edges, w <- strings.Fields(\"x y \" + e.src)], "
+      + "func(r {word string}) => r.word)]",
     "fixpoint([{node: \"n0\"} | e <- Edges, if e.src == \"n0\"], func(seen table {node string}) => "
       + "distinct(seen + [{node: e.dst} | s <- seen, e <- Edges, if e.src == s.node]))",
     "fixpoint([{node: e.src, label: e.src} | e <- Edges], func(known table {node, label string}) => "
