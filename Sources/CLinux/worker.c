@@ -103,40 +103,52 @@ static int64_t log_finish(struct log *log) {
 struct launch {
   char **arguments, **variables;
   const char *folder, *search;
+  const char *read_from, *write_to;  // the files of `<` and `>`; empty: none
+  char *command_variable;            // room for `_=` and the command's path; NULL: the shell sets it
   int output, error;
   int joins_group;
 };
 
+enum { PATH_ROOM = 4096 };
+
 static void execute(const struct launch *l, const char *file) {
+  if (l->command_variable) snprintf(l->command_variable, PATH_ROOM + 2, "_=%s", file);
   execve(file, l->arguments, l->variables);
-  if (errno != ENOEXEC) return;
-  // A script without an interpreter line is the shell's, as for a shell.
-  size_t count = 0;
-  while (l->arguments[count]) count++;
-  char *with_shell[count + 2];
-  with_shell[0] = (char *)"/bin/sh";
-  with_shell[1] = (char *)file;
-  for (size_t i = 1; i <= count; i++) with_shell[i + 1] = l->arguments[i];
-  execve(with_shell[0], with_shell, l->variables);
 }
 
 static int search_and_execute(const struct launch *l) {
   const char *name = l->arguments[0];
   if (strchr(name, '/')) {
     execute(l, name);
-    return errno;
+    return errno == ENOENT ? ENOEXEC : errno;
   }
   int error = ENOENT;
   for (const char *at = l->search; *at;) {
-    char file[4096];
+    char file[PATH_ROOM];
     size_t length = strcspn(at, ":");
-    if (length && snprintf(file, sizeof file, "%.*s/%s", (int)length, at, name) < (int)sizeof file) {
+    // A look costs a tenth of an `execve` that finds nothing. What is there and is no program ends the search, as in a shell.
+    if (length && snprintf(file, sizeof file, "%.*s/%s", (int)length, at, name) < (int)sizeof file &&
+        access(file, X_OK) == 0) {
       execute(l, file);
-      if (errno == EACCES) error = EACCES;
-      else if (errno != ENOENT && errno != ENOTDIR) return errno;
+      if (errno != EACCES) return errno == ENOENT ? ENOEXEC : errno;
+      error = EACCES;
     }
     at += length + (at[length] == ':');
   }
+  return error;
+}
+
+// Opens the file of `<` or `>` as a shell would, but waits for nobody: of a FIFO, say, the other end might never be opened, and the
+// worker stands still until this process is the command. 0 or an errno.
+static int redirect(const char *path, int flags, int number) {
+  struct stat s;
+  if (!*path) return 0;
+  int fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666), error = 0;
+  if (fd < 0) return errno;
+  if (fstat(fd, &s)) error = errno;
+  else if (!S_ISREG(s.st_mode) && strcmp(path, "/dev/null")) error = ENXIO;
+  else if (fcntl(fd, F_SETFL, 0) || dup2(fd, number) < 0) error = errno;
+  close(fd);
   return error;
 }
 
@@ -158,6 +170,8 @@ static int become_step(void *argument) {
   if (!error && in_box) error = reflow_drop_capabilities();
   // After the change of credentials, which would undo it. Covers the worker's death by a signal; its end is our end.
   if (!error && prctl(PR_SET_PDEATHSIG, SIGKILL)) error = errno;
+  if (!error) error = redirect(l->read_from, O_RDONLY, 0);
+  if (!error) error = redirect(l->write_to, O_WRONLY | O_CREAT | O_TRUNC, 1);
   l->error = error ? error : search_and_execute(l);
   _exit(127);
 }
@@ -435,7 +449,11 @@ static void run_step(char *payload, size_t length) {
   struct launch l = {.folder = take_text(&at, end)};
   snprintf(log_path, sizeof log_path, "%s%s", in_box ? "/host" : "", take_text(&at, end));
   l.search = take_text(&at, end);
-  size_t words = (size_t)plan.argument_count + plan.variable_count + 2;
+  l.read_from = take_text(&at, end);
+  l.write_to = take_text(&at, end);
+  static char command_variable[PATH_ROOM + 2];
+  if (plan.is_direct) l.command_variable = command_variable;
+  size_t words = (size_t)plan.argument_count + plan.variable_count + 3;
   char **texts = malloc(words * sizeof *texts);
   struct reflow_stage_operation *stage = malloc((plan.stage_count + 1) * sizeof *stage);
   if (!texts || !stage) _exit(1);
@@ -444,7 +462,8 @@ static void run_step(char *payload, size_t length) {
   for (uint32_t i = 0; i < plan.argument_count; i++) l.arguments[i] = (char *)take_text(&at, end);
   l.arguments[plan.argument_count] = NULL;
   for (uint32_t i = 0; i < plan.variable_count; i++) l.variables[i] = (char *)take_text(&at, end);
-  l.variables[plan.variable_count] = NULL;
+  l.variables[plan.variable_count] = l.command_variable;
+  l.variables[plan.variable_count + 1] = NULL;
 
   struct log log = {.path = log_path, .head_limit = plan.log_limit > 2 * RING ? plan.log_limit - RING : RING, .fd = -1};
   reflow_stage_open(in_box ? NULL : l.folder);

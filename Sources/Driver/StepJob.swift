@@ -67,8 +67,8 @@ extension RunRequest {
   init(_ reads: Launch.Reads, _ work: Step.Work, exec: Exec, staging: Staging, run: RunID, options: BuildOptions) {
     let script = staging.script(of: exec)
     // An image may hold another shell and other commands: what runs there is the runtime's business.
-    let words = exec.image == nil ? DirectCommand.words(of: script) : nil
-    var command = words.map { Command.direct($0) } ?? .shell(script)
+    let direct = exec.image == nil ? DirectCommand(script, environment: exec.environment) : nil
+    var command = direct.map { Command.direct($0) } ?? .shell(script)
     if case .table(let table) = work { command = .table(table) }
     self.init(
       run: run, command: command,

@@ -38,16 +38,21 @@ struct StepJob {
       let failure = makeFolderAt(worker.folder.descriptor, output.stagedPath)
       if failure != 0 { throw systemError(failure, "make", worker.folder.path + "/" + output.stagedPath) }
     }
-    let command = try arguments()
-    var plan = RequestBytes()
-    try append(command, to: &plan)
-    guard !plan.hasZero else {
+    if let memoryLimit { worker.group?.limit(memoryLimit) }
+    guard var report = try start(request.command, started) else {
       return Ended(report: Self.nothing, outcome: .refused("its command holds a zero byte, which no argument can"))
     }
-    if let memoryLimit { worker.group?.limit(memoryLimit) }
-    let report = try worker.perform(REFLOW_FRAME_RUN, plan.bytes, sent: started)
+    var lacks: ByteString?
+    if case .direct(let command) = request.command, report.ending == REFLOW_ENDED_NOT_STARTED,
+      report.figures.status != E2BIG
+    {
+      // bash knows what else to do, or says in its own words what is wrong.
+      if report.figures.status == ENOENT { lacks = command.words.first }
+      report = try start(.shell(command.script), started) ?? report
+    }
     if let container, report.ending == REFLOW_ENDED_TIMEOUT || report.ending == REFLOW_ENDED_CANCEL { end(container) }
     var outcome = try outcome(of: report)
+    if let lacks, outcome.ending == .exited(127) { outcome.ending = .refused(message: absent(lacks)) }
     // A step without a limit was in no group. The group counts those that the kernel killed for the whole machine's want as well. After
     // a success it is asked so that a child that was killed, and missed by nobody, is not counted against the next step.
     let group = memoryLimit == nil ? nil : worker.group
@@ -73,9 +78,16 @@ struct StepJob {
 
   private static let nothing = Worker.Report(figures: reflow_report(), message: "", logTail: "")
 
-  private func arguments() throws(SystemError) -> [ByteString] {
-    switch request.command {
-    case .direct(let words): return words
+  /// - Returns: nil where a text holds a zero byte.
+  private func start(_ command: RunRequest.Command, _ started: () -> Void) throws(SystemError) -> Worker.Report? {
+    var plan = RequestBytes()
+    try append(command, to: &plan)
+    return plan.hasZero ? nil : try worker.perform(REFLOW_FRAME_RUN, plan.bytes, sent: started)
+  }
+
+  private func arguments(of command: RunRequest.Command) throws(SystemError) -> [ByteString] {
+    switch command {
+    case .direct(let command): return command.words
     case .shell(let script):
       let shell: [ByteString] = ["/bin/bash", "-e", "-o", "pipefail"]
       if script.count < Self.argumentLimit { return shell + ["-c", script] }
@@ -105,9 +117,16 @@ struct StepJob {
     return fixed.filter { variable in !own.contains { $0.name == variable.name } } + own
   }
 
-  private func append(_ command: [ByteString], to plan: inout RequestBytes) throws(SystemError) {
-    var words = command
+  private func append(_ command: RunRequest.Command, to plan: inout RequestBytes) throws(SystemError) {
+    var words = try arguments(of: command)
     var variables = environment
+    var direct: DirectCommand?
+    if case .direct(let command) = command {
+      direct = command
+      // What bash adds. It becomes the command, or starts it where it has files to open.
+      let depth: ByteString = command.input == nil && command.output == nil ? "0" : "1"
+      variables += [("PWD", workFolder), ("SHLVL", depth)]
+    }
     if let container {
       // An image has its own PATH.
       variables.removeAll { variable in
@@ -115,7 +134,7 @@ struct StepJob {
       }
       words = container.arguments(
         work: worker.folder.path, mounts: try mountPoints(), environment: variables, network: request.network,
-        command: command)
+        command: words)
       variables = Self.environmentOfCaller
     }
     let timeout = request.timeoutSeconds.map { max(1, min($0 * 1000, 1e15)) } ?? 0
@@ -124,10 +143,12 @@ struct StepJob {
         timeout_ms: Int64(timeout), log_limit: request.logLimitBytes,
         memory_limit: memoryLimit ?? 0, argument_count: UInt32(words.count),
         variable_count: UInt32(variables.count),
-        stage_count: container == nil ? UInt32(inputs.entries.count) : 0, reserved: 0))
+        stage_count: container == nil ? UInt32(inputs.entries.count) : 0, is_direct: direct == nil ? 0 : 1))
     plan.append(text: worker.kind == .plain ? worker.folder.path : SandboxLayout.workFolder)
     plan.append(text: logPath)
     plan.append(text: variables.first { $0.name == "PATH" }?.value ?? runner.searchPath)
+    plan.append(text: direct?.input ?? "")
+    plan.append(text: direct?.output ?? "")
     for word in words { plan.append(text: word) }
     for variable in variables { plan.append(text: variable.name + "=" + variable.value) }
     if container == nil { inputs.append(to: &plan, for: worker) }
@@ -186,20 +207,17 @@ struct StepJob {
   }
 
   private func notStarted(_ number: Int32) -> String {
-    guard case .direct(let words) = request.command, let name = words.first else {
-      return systemError(number, "start", "/bin/bash").message
+    if number == E2BIG {
+      return "its command line is longer than this system allows; write the arguments to a file and name that"
     }
-    switch number {
-    case ENOENT:
-      if let folder = isSandboxed ? runner.hiddenFolder(withCommand: name) : nil {
-        return Self.hidden(name, in: folder)
-      }
-      return
-        "there is no command '\(name.display)' in \(runner.searchPath.display) (exit status 127); install it, or name its "
-        + "folder in `sandbox.readable` of reflow.toml"
-    case E2BIG: return "its command line is longer than this system allows; write the arguments to a file and name that"
-    default: return systemError(number, "start", name).message
-    }
+    return systemError(number, "start", "/bin/bash").message
+  }
+
+  private func absent(_ name: ByteString) -> String {
+    if let folder = isSandboxed ? runner.hiddenFolder(withCommand: name) : nil { return Self.hidden(name, in: folder) }
+    return
+      "there is no command '\(name.display)' in \(runner.searchPath.display) (exit status 127); install it, or name its "
+      + "folder in `sandbox.readable` of reflow.toml"
   }
 
   private static func hidden(_ name: ByteString, in folder: ByteString) -> String {
@@ -315,10 +333,10 @@ struct StepJob {
       reflow_plan(
         timeout_ms: 20_000, log_limit: 0, memory_limit: 0, argument_count: UInt32(words.count),
         variable_count: UInt32(variables.count),
-        stage_count: 0, reserved: 0))
+        stage_count: 0, is_direct: 0))
     plan.append(text: worker.folder.path)
     plan.append(text: "/dev/null")
-    plan.append(text: "")
+    for _ in ["PATH", "<", ">"] { plan.append(text: "") }
     for word in words { plan.append(text: word) }
     for variable in variables { plan.append(text: variable.name + "=" + variable.value) }
     // The container has most often ended with its client; then this finds nothing.

@@ -20,8 +20,8 @@ package struct RunID: Hashable, Comparable, Sendable {
 /// Everything that running a step takes. Staged paths are relative to the working directory and the same in every run.
 package struct RunRequest: Hashable, Sendable {
   package enum Command: Hashable, Sendable {
-    /// Executed as it is: the template had no shell syntax.
-    case direct([ByteString])
+    /// Executed as it is: the template had no syntax that a shell must read.
+    case direct(DirectCommand)
     /// `bash -e -o pipefail -c SCRIPT`, without profiles.
     case shell(ByteString)
     /// Not a command: the table, from the inputs in the order of the step's, into the one output.

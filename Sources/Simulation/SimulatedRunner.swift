@@ -84,7 +84,7 @@ package final class SimulatedRunner: StepRunner, @unchecked Sendable {
     }
     let script: ByteString =
       switch request.command {
-      case .direct(let words): ByteString(bytes: Array(words.map(\.bytes).joined(separator: [0x20])))
+      case .direct(let command): command.script
       case .shell(let script): script
       case .table(let table): ByteString("table \(table.command)")
       }

@@ -4,7 +4,7 @@ import Ports
 /// What a coordinator hands to an agent, as bytes of a file. A file is whole or not there; its last eight bytes say that it is.
 struct StepMessage: Hashable, Sendable {
   /// Another number, and neither side understands the other: a job of another version is left alone.
-  static let version: UInt32 = 1
+  static let version: UInt32 = 2
 
   var request: RunRequest
 
@@ -108,10 +108,9 @@ extension BinaryWriter {
   mutating func write(_ request: RunRequest) {
     write(request.run.number)
     switch request.command {
-    case .direct(let words):
+    case .direct(let command):
       write(UInt8(0))
-      write(list: words.count)
-      for word in words { write(word) }
+      write(command.script)
     case .shell(let script):
       write(UInt8(1))
       write(script)
@@ -232,8 +231,8 @@ extension BinaryReader {
     let command: RunRequest.Command
     switch readUInt8() {
     case 0:
-      guard let words = readList({ $0.readByteString() }) else { return nil }
-      command = .direct(words)
+      guard let script = readByteString() else { return nil }
+      command = DirectCommand(script).map { RunRequest.Command.direct($0) } ?? .shell(script)
     case 1:
       guard let script = readByteString() else { return nil }
       command = .shell(script)

@@ -42,9 +42,9 @@ private let driver = """
   var plan = RequestBytes()
   plan.append(
     reflow_plan(
-      timeout_ms: 0, log_limit: 0, memory_limit: 0, argument_count: 3, variable_count: 0, stage_count: 0, reserved: 0))
+      timeout_ms: 0, log_limit: 0, memory_limit: 0, argument_count: 3, variable_count: 0, stage_count: 0, is_direct: 0))
   let texts = [
-    kind == .plain ? folder.path : SandboxLayout.workFolder, folder.path + "/log", "/bin", "bash", "-c",
+    kind == .plain ? folder.path : SandboxLayout.workFolder, folder.path + "/log", "/bin", "", "", "bash", "-c",
     ByteString(script),
   ]
   for text in texts { plan.append(text: text) }

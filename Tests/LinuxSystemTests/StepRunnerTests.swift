@@ -27,7 +27,7 @@ let bothWays: [SandboxMode] = [.strict, .off]
   @Test(arguments: bothWays) func aDirectCommandRunsWithoutAShell(mode: SandboxMode) throws {
     let bench = StepBench()
     bench.workspace.write("a b", "x")
-    var request = bench.request(.direct(["cp", "in/0/a_b", "out/$HOME"]), outputs: ["$HOME"], sandbox: mode)
+    var request = try bench.request(.direct(#require(DirectCommand("cp in/0/a_b 'out/$HOME'"))), outputs: ["$HOME"], sandbox: mode)
     request.inputs = [.init(stagedPath: "in/0/a_b", kind: .file, origin: .source(Path("a b")))]
     let outcome = try bench.runner.run(request)
     #expect(outcome.ending == .exited(0))
@@ -156,12 +156,13 @@ let bothWays: [SandboxMode] = [.strict, .off]
     let path = String(cString: getenv("PATH"))
     #expect(path.isEmpty == false)
     let bench = StepBench()
-    let none = try bench.runner.run(bench.request(.direct(["frobnicate"])))
+    let command = try #require(DirectCommand("frobnicate"))
+    let none = try bench.runner.run(bench.request(.direct(command)))
     #expect(none.refusal?.contains("there is no command 'frobnicate'") == true)
     #expect(try bench.run("frobnicate").ending == .exited(127))
     let open = StepBench(readable: [tools.bytes + "/tools"])
     #expect(try open.run("frobnicate").logTail == "found\n")
-    #expect(try open.runner.run(open.request(.direct(["frobnicate"]))).logTail == "found\n")
+    #expect(try open.runner.run(open.request(.direct(command))).logTail == "found\n")
   }
 }
 

@@ -63,8 +63,8 @@ enum reflow_stage_code {
   REFLOW_STAGE_BIND_FOLDER = 'b',  // HOST PATH
 };
 
-/// Texts that follow: working directory, log file, PATH, arguments, environment, then stage operations (code byte and
-/// texts).
+/// Texts that follow: working directory, log file, PATH, the files of `<` and `>` (empty: none), arguments, environment, then
+/// stage operations (code byte and texts).
 struct reflow_plan {
   int64_t timeout_ms;  // 0: none
   int64_t log_limit;   // bytes
@@ -72,7 +72,7 @@ struct reflow_plan {
   uint32_t argument_count;
   uint32_t variable_count;
   uint32_t stage_count;
-  uint32_t reserved;
+  uint32_t is_direct;  // 1: it is not bash: gets the variable `_` that bash would give it
 };
 
 enum reflow_ending {
@@ -80,7 +80,7 @@ enum reflow_ending {
   REFLOW_ENDED_SIGNAL = 1,        // status: the signal
   REFLOW_ENDED_TIMEOUT = 2,
   REFLOW_ENDED_CANCEL = 3,
-  REFLOW_ENDED_NOT_STARTED = 4,   // status: errno of exec
+  REFLOW_ENDED_NOT_STARTED = 4,   // status: errno of exec, or of the files of `<` and `>`; ENOENT: no such command
   REFLOW_ENDED_NOT_STAGED = 5,    // status: errno; the message is the path
   REFLOW_ENDED_NO_PROCESS = 6,    // status: errno of clone or pipe
   REFLOW_ENDED_READY = 7,         // the answer to SETUP
