@@ -6,23 +6,30 @@ import Synchronization
 
 /// Files that only grow, as they were observed last: only what was added is hashed.
 final class GrownFiles: Sendable {
-  private let files = Mutex<[Path: GrownFile]>([:])
+  /// Nil as long as there is none: even to release an empty dictionary takes its type, and that a search of all conformances.
+  private let files = Mutex<Known?>(nil)
+
+  private final class Known {
+    var byPath: [Path: GrownFile] = [:]
+  }
 
   /// The digest of what a file holds up to the size in `hint`; nil where it has become shorter meanwhile.
   ///
   /// - Parameter hint: the figures of what is open, just now.
   func digest(of path: Path, _ descriptor: Int32, _ hint: FileHint) -> Result<Digest?, ErrnoFailure> {
     files.withLock { files in
-      let file = files[path] ?? GrownFile()
-      files[path] = file
+      let known = files ?? Known()
+      files = known
+      let file = known.byPath[path] ?? GrownFile()
+      known.byPath[path] = file
       return file.digest(descriptor, hint)
     }
   }
 
-  func generation(of path: Path) -> Int? { files.withLock { $0[path]?.generation } }
+  func generation(of path: Path) -> Int? { files.withLock { $0?.byPath[path]?.generation } }
 
   /// Has all files looked at as a whole when their turn comes.
-  func doubt() { files.withLock { files in for file in files.values { file.isDoubted = true } } }
+  func doubt() { files.withLock { files in files?.byPath.values.forEach { $0.isDoubted = true } } }
 }
 
 /// One of them.

@@ -10,7 +10,12 @@ package final class LinuxFileSystem: FileSystem {
   package let roots: Roots
   private let clocks: FileClocks
   private let grown = GrownFiles()
-  private let outwardLinks = Mutex<[Path: [ByteString]]>([:])
+  /// Nil as long as nothing is known. See `GrownFiles`.
+  private let outwardLinks = Mutex<OutwardLinks?>(nil)
+
+  private final class OutwardLinks {
+    var ofFolders: [Path: [ByteString]] = [:]
+  }
 
   /// - Parameters:
   ///   - roots: absolute paths by the index of ``RootID``.
@@ -202,7 +207,11 @@ package final class LinuxFileSystem: FileSystem {
     }
     var walk = FolderWalk(roots: roots, top: path)
     try walk.visit(descriptor, at: "", ancestors: [])
-    outwardLinks.withLock { $0[path] = walk.outwardLinks }
+    outwardLinks.withLock { known in
+      let links = known ?? OutwardLinks()
+      known = links
+      links.ofFolders[path] = walk.outwardLinks
+    }
     return walk.listing
   }
 
@@ -211,9 +220,9 @@ package final class LinuxFileSystem: FileSystem {
   ///
   /// - Throws: as `list`.
   func outwardLinks(below folder: Path) throws(SystemError) -> [ByteString] {
-    if let known = outwardLinks.withLock({ $0[folder] }) { return known }
+    if let known = outwardLinks.withLock({ $0?.ofFolders[folder] }) { return known }
     _ = try list(folder: folder)
-    return outwardLinks.withLock { $0[folder] ?? [] }
+    return outwardLinks.withLock { $0?.ofFolders[folder] ?? [] }
   }
 }
 

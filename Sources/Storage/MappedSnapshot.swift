@@ -18,8 +18,10 @@ package final class MappedSnapshot: Snapshot {
 
   /// How many snapshots are kept; each is some 100 bytes an entry.
   private static let kept = 32
-  /// How many entries a thread takes at a time; below twice this a second thread costs more than it saves.
-  private static let grain = 1_000
+  /// How many entries a thread takes at a time. Threads need some time to start, and must not be waited for at the end.
+  private static let grain = 250
+  /// From so many on a second thread saves more than it costs.
+  private static let leastForThreads = 2_000
 
   /// - Parameters:
   ///   - stateFolder: the absolute path of `.reflow`.
@@ -59,7 +61,8 @@ package final class MappedSnapshot: Snapshot {
 
     let check = SnapshotCheck(snapshot, roots: roots, output: output, startedAt: now)
     let count = snapshot.entryCount
-    onAllCores(count: count, grain: Self.grain) { range in check.run(range) }
+    let grain = count < Self.leastForThreads ? max(1, count) : Self.grain
+    onAllCores(count: count, grain: grain) { range in check.run(range) }
     let (differences, rested) = check.outcome
     guard differences.isEmpty else {
       return .changed(differences.map { snapshot.decoded($0) }, summary: snapshot.summary)
@@ -150,7 +153,12 @@ private final class SnapshotCheck: @unchecked Sendable {
   private let startedAt: Int64
   /// Open folders; none where one cannot be opened. A list, since there are few.
   private var roots: [(root: UInt32, folder: OpenFolder?)] = []
-  private let found = Mutex<(differences: [Int], rested: [Int])>(([], []))
+  private struct Found {
+    var differences: [Int] = []
+    var rested: [Int] = []
+  }
+
+  private let found = Mutex(Found())
 
   init(_ snapshot: SnapshotFile, roots: [ByteString], output: ByteString, startedAt: Int64) {
     self.snapshot = snapshot

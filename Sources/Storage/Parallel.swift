@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Synchronization
 
@@ -10,8 +11,7 @@ func onAllCores(count: Int, grain: Int, _ body: @Sendable (Range<Int>) -> Void) 
     if count > 0 { body(0..<count) }
     return
   }
-  // Asked only here: it reads a file.
-  let helpers = min(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), pieces) - 1
+  let helpers = min(max(1, Int(reflow_cores())), pieces) - 1
   withoutActuallyEscaping(body) { body in
     let work = Pieces(count: count, grain: grain, body: body)
     var threads: [pthread_t] = []

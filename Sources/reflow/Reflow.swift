@@ -4,12 +4,14 @@ import Diagnostics
 /// The commands.
 struct Reflow: ParsableCommand {
   static let _errorLabel = "error"
+  /// Apart from the configuration: to ask that for it would make the tables of all commands.
+  static let version = "reflow 0.1.0"
 
   static let configuration = CommandConfiguration(
     commandName: "reflow",
     abstract: "Keep a tree of outputs up to date with the files and the program that they are made from.",
     discussion: "See reflow(1) for the commands and reflow(5) for the language.",
-    version: "reflow 0.1.0",
+    version: version,
     subcommands: [
       BuildCommand.self, WatchCommand.self, CheckCommand.self, FmtCommand.self, TestCommand.self, EvalCommand.self,
       DocCommand.self, InitCommand.self, LspCommand.self, CompletionsCommand.self,

@@ -9,7 +9,7 @@ extension Session {
   /// Of everything that decides what a build does and says. A watch answers for another process only where these agree.
   func identity(of request: Request) -> Digest {
     var manifest = DigestManifest()
-    manifest.write(.value, Reflow.configuration.version)
+    manifest.write(.value, Reflow.version)
     manifest.write(.program, (workspace.relative(request.program) ?? ByteString(request.program)).display)
     for target in request.targets { manifest.write(.name, target) }
     for (name, value) in request.parameters {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import BuildGraph
+import CLinux
 import Configuration
 import Console
 import Diagnostics
@@ -87,7 +88,7 @@ struct Session {
     let mode = sandboxMode
     let fileSystem = LinuxFileSystem(roots: roots, stateFolder: state)
     let snapshot = MappedSnapshot(
-      stateFolder: state, roots: roots, output: outputFolder, version: ByteString(Reflow.configuration.version))
+      stateFolder: state, roots: roots, output: outputFolder, version: ByteString(Reflow.version))
     var store: SQLiteStore?
     var said = 0
     func sayNotices() {
@@ -113,12 +114,14 @@ struct Session {
           return world
         }
         try StateFolder(path: state).make()
+        // As many as can be at work at once; most threads of a build wait for a step.
+        reflow_limit_heaps(Int32(clamping: max(2, Machine.cores)))
         // While the process is small and has one thread: the spawner is a copy of it.
         try LinuxStepRunner.startSpawner()
         Interrupts.watch { _ in interruption.interrupt() }
         let objects = try FileObjectStore(in: state)
         let traces = TableTraces(
-          FolderTraceStorage(stateFolder: state, version: ByteString(Reflow.configuration.version)))
+          FolderTraceStorage(stateFolder: state, version: ByteString(Reflow.version)))
         let runners = try runners(
           fileSystem: fileSystem, objects: objects, clock: clock, sink: sink, traces: traces)
         cluster = runners.slurm
@@ -166,7 +169,7 @@ struct Session {
   func buildOptions(_ request: Request, mode: SandboxMode) -> BuildOptions {
     let given = options.jobs ?? workspace.settings.jobs
     var identity = DigestManifest()
-    identity.write(.value, Reflow.configuration.version)
+    identity.write(.value, Reflow.version)
     identity.write(.path, outputFolder)
     identity.write(.value, mode.rawValue)
     for (name, value) in request.parameters {
@@ -182,7 +185,8 @@ struct Session {
       evaluatesAlways: request.evaluatesAlways, checksDeterminism: checksDeterminism)
     buildOptions.predicts = options.predict
     buildOptions.executor = executor
-    buildOptions.executors = workspace.settings.executors
+    // Not even to give a dictionary back is free: its type is made at run time, which takes a search of all conformances.
+    if !workspace.settings.executors.isEmpty { buildOptions.executors = workspace.settings.executors }
     buildOptions.smallStepSeconds = workspace.settings.slurm.smallStepSeconds
     let root = workspace.root
     buildOptions.discover {

@@ -58,11 +58,12 @@ enum Terminal {
     var found: [String: String] = [:]
     var place = environ
     while let entry = place.pointee {
+      place += 1
+      guard strncmp(entry, prefix, prefix.utf8.count) == 0 else { continue }
       let text = String(cString: entry)
-      if text.hasPrefix(prefix), let sign = text.firstIndex(of: "=") {
+      if let sign = text.firstIndex(of: "=") {
         found[String(text[..<sign])] = String(text[text.index(after: sign)...])
       }
-      place += 1
     }
     return found
   }

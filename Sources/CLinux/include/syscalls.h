@@ -73,6 +73,9 @@ int reflow_watch_interrupts(void);
 // thread's process is gone: killed, too. Returns that process, to be reaped by the caller, or -errno.
 pid_t reflow_start_hook(const char *path, char *const words[], char *const environment[]);
 
+/// Has the threads share so many heaps, where by default there may be eight for each core: each keeps some of what it was given.
+void reflow_limit_heaps(int count);
+
 /// Has the process keep one heap for all threads, and give large blocks back to the system when they are freed: for one that lives long and
 /// frees on one thread what it has allocated on another. It would hold twice as much as it uses.
 void reflow_limit_fragments(void);

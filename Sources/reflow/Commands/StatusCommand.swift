@@ -72,7 +72,7 @@ struct StatusCommand: ProgramCommand {
     let workspace = session.workspace
     let snapshot = MappedSnapshot(
       stateFolder: workspace.stateFolder, roots: workspace.rootFolders, output: session.outputFolder,
-      version: ByteString(Reflow.configuration.version))
+      version: ByteString(Reflow.version))
     let key = session.buildOptions(request, mode: session.sandboxMode).snapshotKey
     guard case .changed(let entries, _) = snapshot.check(key: key, generation: nil) else { return ([], []) }
     let outputs = entries.filter { $0.root == .output }.map { entry in

@@ -43,7 +43,7 @@ struct VerifyCommand: ParsableCommand {
     let tree = FileOutputTree(root: folder, objects: objects)
     let snapshot = MappedSnapshot(
       stateFolder: state, roots: workspace.rootFolders, output: folder,
-      version: ByteString(Reflow.configuration.version))
+      version: ByteString(Reflow.version))
     var lines: [String] = []
     var store: SQLiteStore?
     do throws(SystemError) {
@@ -60,7 +60,7 @@ struct VerifyCommand: ParsableCommand {
     defer { store?.close() }
     let report = try Driver.verify(
       store, objects, outputs: tree, snapshot: snapshot,
-      tables: FolderTraceStorage(stateFolder: state, version: ByteString(Reflow.configuration.version)), repairs: repair
+      tables: FolderTraceStorage(stateFolder: state, version: ByteString(Reflow.version)), repairs: repair
     )
     lines += report.findings.map { finding in
       finding.message + (finding.setAside.map { "; it was set aside as '.reflow/\($0.display)'" } ?? "")

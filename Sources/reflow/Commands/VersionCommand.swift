@@ -3,5 +3,5 @@ import ArgumentParser
 struct VersionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
 
-  func run() { Terminal.print(Reflow.configuration.version + "\n") }
+  func run() { Terminal.print(Reflow.version + "\n") }
 }

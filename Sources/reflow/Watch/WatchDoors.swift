@@ -38,7 +38,7 @@ final class WatchDoors {
     hostRoot = RootID(index: UInt16(roots.count + 1))
     let fileSystem = LinuxFileSystem(roots: roots, stateFolder: state)
     let watched = WatchedFileSystem(fileSystem, map: map)
-    let version = ByteString(Reflow.configuration.version)
+    let version = ByteString(Reflow.version)
     let snapshot = WatchedSnapshot(
       MappedSnapshot(stateFolder: state, roots: roots, output: session.outputFolder, version: version), map: map)
     let (stores, clusters, voice) = (stores, clusters, voice)
