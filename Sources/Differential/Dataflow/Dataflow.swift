@@ -119,6 +119,7 @@ public final class Dataflow<Epoch: EpochTime> {
   @inlinable func finishStep() {
     for settle in control.touched { settle() }
     control.touched.removeAll(keepingCapacity: true)
+    control.mergeTurn.goOn(control.work.arrangedUpdates)
   }
 }
 

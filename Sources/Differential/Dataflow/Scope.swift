@@ -168,6 +168,8 @@ public final class Scope<Time: Timestamp> {
   @usableFromInline var visits = 0
   /// What else is counted; see ``Dataflow/work``.
   @usableFromInline var work = Work()
+  /// Which large merge is under way.
+  @usableFromInline let mergeTurn = MergeTurn()
   /// Whether another dataflow's traces are read.
   @usableFromInline var isFollowing = false
   /// Operators that hold updates of later epochs, to be asked again then.
@@ -194,6 +196,7 @@ public final class Scope<Time: Timestamp> {
   @usableFromInline func giveUp() {
     for part in teardown { part() }
     teardown.removeAll()
+    mergeTurn.giveUp()
     deferred.removeAll()
     touched.removeAll()
     membership?.leave()

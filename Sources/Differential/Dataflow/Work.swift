@@ -44,4 +44,9 @@ extension Dataflow {
   ///
   /// - Complexity: O(batches).
   public var heldUpdates: Int { control.parts.reduce(0) { $0 + $1.held() } }
+
+  /// The memory that its traces take, with merges under way, in bytes.
+  ///
+  /// - Complexity: O(batches).
+  public var heldBytes: Int { control.parts.reduce(0) { $0 + $1.heldBytes() } }
 }

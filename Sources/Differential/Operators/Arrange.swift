@@ -54,6 +54,7 @@ public struct Arrangement<Key: Record, Value: Record, Diff: Difference, Lens: Ti
   }
 
   @inlinable func prepare() {
+    spine.turn = control.mergeTurn
     settleAtEnd = { [unowned self] in
       isTouched = false
       settle()

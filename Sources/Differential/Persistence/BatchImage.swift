@@ -121,6 +121,16 @@ extension Batch {
     return BatchImage(header: header, pieces: pieces, owner: memory)
   }
 
+  /// The memory that it takes, in bytes: what is read in place counts like what is held.
+  ///
+  /// - Complexity: O(pieces).
+  var heldBytes: Int {
+    columns.keys.heldBytes(columns.keyCount) + columns.values.heldBytes(columns.rowCount)
+      + (columns.offsets == nil ? 0 : 4 * (columns.keyCount + 1))
+      + (columns.times == nil ? 0 : Self.size(Time.self, columns.rowCount))
+      + (columns.differences == nil ? 0 : Self.size(Diff.self, columns.rowCount)) + 4 * columns.directoryCount
+  }
+
   private static func append<T: BitwiseCopyable>(_ value: T, to header: inout [UInt64]) {
     var words = [UInt64](repeating: 0, count: (MemoryLayout<T>.size + 7) / 8)
     words.withUnsafeMutableBytes { bytes in
@@ -212,5 +222,26 @@ extension Batch {
       guard columns.directoryCount == pieces[next - 1].count / 4 else { throw .damaged }
     }
     return columns
+  }
+}
+
+extension Column {
+  /// Of so many records, in bytes.
+  func heldBytes(_ count: Int) -> Int {
+    var pieces: [UnsafeRawBufferPointer] = []
+    arena.appendPieces(to: &pieces, records: count)
+    return pieces.reduce(MemoryLayout<Element.Stored>.size == 0 ? 0 : MemoryLayout<Element.Stored>.stride * count) {
+      $0 + $1.count
+    }
+  }
+}
+
+extension Merge {
+  /// The memory that what has been merged so far takes, in bytes.
+  var heldBytes: Int {
+    let (keys, rows) = (builder.keyCount, builder.rowCount)
+    return builder.keys.heldBytes(keys) + builder.values.heldBytes(rows) + (builder.offsets == nil ? 0 : 4 * (keys + 1))
+      + (builder.times == nil ? 0 : MemoryLayout<Time>.stride * rows)
+      + (builder.differences == nil ? 0 : MemoryLayout<Diff>.stride * rows)
   }
 }

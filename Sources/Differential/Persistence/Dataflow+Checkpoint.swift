@@ -17,6 +17,10 @@
   @usableFromInline let moved: () -> Int
   /// How many updates it holds.
   @usableFromInline let held: () -> Int
+  /// The memory that these take, with merges under way, in bytes.
+  @usableFromInline let heldBytes: () -> Int
+  /// Goes on showing what they hold; see ``Dataflow/showContents(inRound:atMost:_:)``.
+  @usableFromInline let show: (_ round: UInt32, _ budget: inout Int, _ body: (UnsafeRawBufferPointer) -> Void) -> Bool
 }
 
 /// Names for parts of a dataflow, the same whenever the same program makes it.
@@ -132,7 +136,9 @@ extension TraceHub {
         name: control.names.claim(kind, name), isTrace: true,
         save: { [weak self] finishesMerges, store in try self?.save(finishesMerges, store) ?? [] },
         load: { [weak self] names, fetch in try self?.load(names, fetch) },
-        moved: { [weak self] in self?.spine.movedRows ?? 0 }, held: { [weak self] in self?.spine.rowCount ?? 0 }))
+        moved: { [weak self] in self?.spine.movedRows ?? 0 }, held: { [weak self] in self?.spine.rowCount ?? 0 },
+        heldBytes: { [weak self] in self?.spine.heldBytes ?? 0 },
+        show: { [weak self] in self?.spine.showContents(inRound: $0, &$1, $2) ?? true }))
   }
 
   private func save(
@@ -167,7 +173,8 @@ extension Inbox {
       StatePart(
         name: scope.control.names.claim("waiting", name.map { $0 + "~" }), isTrace: false,
         save: { [weak self] _, store in try self?.save(store) ?? [] },
-        load: { [weak self] names, fetch in try self?.load(names, fetch) }, moved: { 0 }, held: { 0 }))
+        load: { [weak self] names, fetch in try self?.load(names, fetch) }, moved: { 0 }, held: { 0 }, heldBytes: { 0 },
+        show: { _, _, _ in true }))
   }
 
   private func save(_ store: (BatchImage) throws -> UInt64) throws -> [Checkpoint.Named] {

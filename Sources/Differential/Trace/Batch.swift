@@ -42,6 +42,16 @@
     directoryShift = 0
   }
 
+  /// How many rows take something away.
+  ///
+  /// - Complexity: O(rows), if their differences are not all alike.
+  @inlinable var takenRows: Int {
+    guard let differences else { return commonDifference.takesAway ? rowCount : 0 }
+    var count = 0
+    for row in 0..<rowCount where differences[row].takesAway { count &+= 1 }
+    return count
+  }
+
   /// Below this many keys a search by halving touches one or two cache lines anyway.
   @inlinable static var directoryLimit: Int { 16 }
 
@@ -214,6 +224,9 @@ public final class Batch<Key: Record, Value: Record, Time: Timestamp, Diff: Diff
   @usableFromInline var columns: BatchColumns<Key, Value, Time, Diff>
 
   @usableFromInline let memory: ColumnMemory
+
+  /// In which round it was shown last, and how many bytes of it; see ``Dataflow/showContents(inRound:atMost:_:)``.
+  var shown: (round: UInt32, bytes: Int) = (0, 0)
 
   /// What the sink of checkpoints called it, if it has been stored.
   @usableFromInline var storedName: UInt64?

@@ -11,7 +11,10 @@
 ///
 /// Memory is in proportion to the updates that differ beyond the compaction epoch `since`: merges bring times up to it.
 /// What arrives may cancel among itself and so never grow as large as an old batch, most of which it may have cancelled before:
-/// a batch is therefore merged also when twice its rows have been inserted since it was made, which pays for that.
+/// a batch is therefore merged also when twice its rows have been inserted since it was made, which pays for that. For the oldest,
+/// where a quarter of what was inserted took something away, as behind a window, half its rows are enough: such a trace is held one and a
+/// half times, at three moves for each row that is inserted. A large merge of this kind holds both what it reads and what it makes,
+/// and all traces of a window come to it at the same time: they take turns (``MergeTurn``).
 @usableFromInline final class Spine<Key: Record, Value: Record, Time: Timestamp, Diff: Difference> {
   @usableFromInline typealias B = Batch<Key, Value, Time, Diff>
   @usableFromInline typealias Columns = BatchColumns<Key, Value, Time, Diff>
@@ -21,12 +24,16 @@
     @usableFromInline var older: B
     @usableFromInline var newer: B?
     @usableFromInline var merge: Merge<Key, Value, Time, Diff>?
-    /// How many rows had been inserted when this was made, or its merge begun.
+    /// How many rows had been inserted when this was made, or its merge begun; and how many of them took something away.
     @usableFromInline var birth: Int
+    @usableFromInline var takenAtBirth: Int
+    /// Whether its merge is the one whose turn it is.
+    @usableFromInline var hasTurn = false
 
-    @inlinable init(_ batch: B, birth: Int) {
+    @inlinable init(_ batch: B, birth: Int, taken: Int) {
       older = batch
       self.birth = birth
+      takenAtBirth = taken
       newer = nil
       merge = nil
     }
@@ -37,6 +44,10 @@
   @usableFromInline var slots: [Slot] = []
   /// How many rows have been inserted so far.
   @usableFromInline var insertedRows = 0
+  /// How many of them took something away.
+  @usableFromInline var takenRows = 0
+  /// Which large merge of the dataflow is under way; none for a trace outside of one.
+  @usableFromInline var turn: MergeTurn?
   /// How many slots have a merge under way.
   @usableFromInline var underWay = 0
   @usableFromInline var fresh: [B] = []
@@ -55,6 +66,8 @@
   /// Merges of up to so many rows are done at once: they take less than the bookkeeping of doing them in pieces.
   @inlinable static var eagerRows: Int { 2048 }
   @inlinable static var fuelFactor: Int { 6 }
+  /// Merges from so many rows on take turns, if nothing but what was taken away calls for them.
+  @inlinable static var largeRows: Int { 1 << 14 }
 
   @inlinable init() { table = .allocate(capacity: 16) }
 
@@ -103,6 +116,23 @@
     slots.reduce(0) { $0 + $1.rowCount } + shown.reduce(0) { $0 + $1.rowCount } + fresh.reduce(0) { $0 + $1.rowCount }
   }
 
+  /// The memory that batches and merges under way take, in bytes; but for what is another spine's.
+  var heldBytes: Int {
+    slots.reduce(fresh.reduce(0) { $0 + $1.heldBytes }) { sum, slot in
+      sum + slot.older.heldBytes + (slot.newer?.heldBytes ?? 0) + (slot.merge?.heldBytes ?? 0)
+    }
+  }
+
+  /// Goes on showing what the records of batches hold; see ``Dataflow/showContents(inRound:atMost:_:)``.
+  func showContents(inRound round: UInt32, _ budget: inout Int, _ body: (UnsafeRawBufferPointer) -> Void) -> Bool {
+    for slot in slots {
+      guard slot.older.showContents(inRound: round, &budget, body),
+        slot.newer?.showContents(inRound: round, &budget, body) ?? true
+      else { return false }
+    }
+    return fresh.allSatisfy { $0.showContents(inRound: round, &budget, body) }
+  }
+
   /// Every settled batch, the oldest first, with how many rows have been inserted since it was made.
   @inlinable var batches: [(batch: B, age: Int)] {
     slots.flatMap { slot in
@@ -117,7 +147,7 @@
   func adopt(_ batches: [(batch: B, age: Int)]) {
     precondition(slots.isEmpty && fresh.isEmpty, "only an empty trace takes up batches")
     insertedRows = batches.map(\.age).max() ?? 0
-    slots = batches.map { Slot($0.batch, birth: insertedRows - $0.age) }
+    slots = batches.map { Slot($0.batch, birth: insertedRows - $0.age, taken: 0) }
     rebuildTable()
   }
 
@@ -199,7 +229,8 @@
     }
     rollUp(below: batch.rowCount)
     insertedRows &+= batch.rowCount
-    slots.append(Slot(batch, birth: insertedRows))
+    takenRows &+= batch.columns.takenRows
+    slots.append(Slot(batch, birth: insertedRows, taken: takenRows))
     restoreShape()
   }
 
@@ -227,15 +258,20 @@
     var right = slots.count - 1
     while right > 0 {
       let left = right - 1
-      if slots[right].merge != nil || !isDue(left, right) {
+      if slots[right].merge != nil {
         right -= 1
-      } else if slots[left].merge != nil {
-        // The newer ones have caught up with a merge still under way: it is late.
-        force(left)
-        right = slots.count - 1
+      } else if isDue(left, right) {
+        if slots[left].merge != nil {
+          // The newer ones have caught up with a merge still under way: it is late.
+          force(left)
+          right = slots.count - 1
+        } else {
+          combine(left)
+          right = min(left, slots.count - 1)
+        }
       } else {
-        combine(left)
-        right = min(left, slots.count - 1)
+        if left == 0, isHalfGone { beginInTurn() }
+        right -= 1
       }
     }
   }
@@ -246,6 +282,29 @@
     return slots[right].rowCount >= rows || insertedRows &- slots[left].birth >= 2 &* rows
   }
 
+  /// Whether much of the oldest batch may have been taken away by newer ones.
+  @inlinable var isHalfGone: Bool {
+    let inserted = insertedRows &- slots[0].birth
+    return slots[0].merge == nil && 2 &* inserted >= slots[0].rowCount
+      && 4 &* (takenRows &- slots[0].takenAtBirth) >= inserted
+  }
+
+  /// Merges the oldest batch with the one after it, when it is its turn.
+  @inlinable @inline(never) func beginInTurn() {
+    guard slots[0].rowCount >= Self.largeRows, let turn else { return combine(0) }
+    guard turn.isFree else {
+      return turn.wait(for: self) { [weak self] in
+        guard let self, self.slots.count > 1, self.slots[1].merge == nil, self.isHalfGone else { return }
+        self.beginInTurn()
+        self.rebuildTable()
+      }
+    }
+    combine(0)
+    guard slots[0].merge != nil else { return }
+    slots[0].hasTurn = true
+    turn.take { [weak self] fuel in self?.goOn(fuel) ?? 0 }
+  }
+
   @inlinable func combine(_ left: Int) {
     let older = slots[left].older
     let newer = slots[left + 1].older
@@ -253,9 +312,28 @@
     slots[left].newer = newer
     slots[left].merge = merge
     slots[left].birth = insertedRows
+    slots[left].takenAtBirth = takenRows
     underWay += 1
     slots.remove(at: left + 1)
     if older.rowCount + newer.rowCount <= Self.eagerRows { force(left) }
+  }
+
+  /// Goes on with the merge whose turn it is. Between steps: nothing is fresh.
+  ///
+  /// - Returns: How many rows it has moved.
+  @usableFromInline func goOn(_ fuel: Int) -> Int {
+    guard let at = slots.firstIndex(where: \.hasTurn), let merge = slots[at].merge else {
+      turn?.pass()
+      return 0
+    }
+    let before = merge.moved
+    let isComplete = merge.work(fuel: fuel)
+    let moved = merge.moved &- before
+    movedRows &+= moved
+    guard isComplete else { return moved }
+    complete(at)
+    rebuildTable()
+    return moved
   }
 
   /// Completes a merge, whatever it takes.
@@ -271,7 +349,13 @@
   @inlinable func complete(_ at: Int) {
     guard let merge = slots[at].merge else { return }
     underWay -= 1
-    if let batch = merge.finish() { slots[at] = Slot(batch, birth: insertedRows) } else { slots.remove(at: at) }
+    if slots[at].hasTurn { turn?.pass() }
+    if let batch = merge.finish() {
+      if let newer = slots[at].newer { batch.isMade(of: slots[at].older, newer) }
+      slots[at] = Slot(batch, birth: insertedRows, taken: takenRows)
+    } else {
+      slots.remove(at: at)
+    }
   }
 
   /// Completes all merges under way, and those that become due by it.
@@ -288,5 +372,57 @@
     settle()
     rollUp(below: .max)
     rebuildTable()
+  }
+}
+
+/// Which large merge of a dataflow is under way, and which ones wait. It goes on with each step, in proportion to what all traces take
+/// in: three moves for each row are enough for all of them, so each is complete when it is due again, whatever comes to its own trace.
+@usableFromInline final class MergeTurn {
+  private var work: ((_ fuel: Int) -> Int)?
+  private var waiting: [(trace: ObjectIdentifier, begin: () -> Void)] = []
+  /// Whether the one that has waited longest is being asked.
+  private var isOffered = false
+  /// How many rows all traces had taken in at the last step.
+  private var arrangedRows = 0
+
+  @usableFromInline init() {}
+
+  /// Whether a merge may begin at once.
+  @usableFromInline var isFree: Bool { work == nil && (isOffered || waiting.isEmpty) }
+
+  /// - Parameter work: Goes on for about so many rows, and says how many it has moved. It is not called after ``pass()``.
+  @usableFromInline func take(_ work: @escaping (_ fuel: Int) -> Int) { self.work = work }
+
+  @usableFromInline func pass() { work = nil }
+
+  /// Asks when it is free, once for each trace.
+  @usableFromInline func wait(for trace: AnyObject, _ begin: @escaping () -> Void) {
+    let trace = ObjectIdentifier(trace)
+    if !waiting.contains(where: { $0.trace == trace }) { waiting.append((trace, begin)) }
+  }
+
+  /// Goes on at the end of a step.
+  ///
+  /// - Parameter rows: how many all traces have taken in so far.
+  @usableFromInline func goOn(_ rows: Int) {
+    var fuel = 6 * (rows - arrangedRows) + 64
+    arrangedRows = rows
+    while fuel > 0 {
+      if let work {
+        fuel -= max(1, work(fuel))
+      } else if waiting.isEmpty {
+        return
+      } else {
+        let next = waiting.removeFirst()
+        isOffered = true
+        next.begin()
+        isOffered = false
+      }
+    }
+  }
+
+  @usableFromInline func giveUp() {
+    work = nil
+    waiting = []
   }
 }

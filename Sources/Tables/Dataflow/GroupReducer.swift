@@ -12,6 +12,7 @@ struct Totals: Difference {
   var third: Int128 = 0
 
   static var zero: Totals { Totals(rows: 0) }
+  var takesAway: Bool { rows < 0 }
 
   static func + (a: Totals, b: Totals) -> Totals {
     Totals(rows: a.rows + b.rows, first: a.first + b.first, second: a.second + b.second, third: a.third + b.third)
