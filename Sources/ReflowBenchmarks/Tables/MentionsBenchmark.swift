@@ -52,7 +52,7 @@ struct MentionsBenchmark: ParsableCommand {
       return print("the watch did not come to an end of its first build")
     }
     let seconds = ChildProcess.monotonicSeconds() - begin
-    print("first build: \(Self.rounded(seconds)) s, \(watch.memory) MiB")
+    print("first build: \(Self.rounded(seconds)) s, \(watch.memory) MiB, at most \(watch.peak) MiB on the way")
     if highest { findHighest(&writer, watch) } else { _ = measure(rate, &writer, watch) }
     guard watch.hasSeen(writer.latest, withinSeconds: 600) else { return print("the watch has lost something") }
     // All that is written by then is what nothing else will change.
@@ -70,13 +70,37 @@ struct MentionsBenchmark: ParsableCommand {
     let begin = ChildProcess.monotonicSeconds()
     let (latencies, memory) = append(rate, &writer, watch)
     let share = (watch.cpuSeconds - cpu) / (ChildProcess.monotonicSeconds() - begin)
-    let p99 = Self.quantile(latencies, 0.99)
+    let all = latencies.map(\.seconds)
+    let p99 = Self.quantile(all, 0.99)
     print(
-      "\(rate) a second for \(seconds) s: latency p50 \(Self.quantile(latencies, 0.5)) s, p90 \(Self.quantile(latencies, 0.9)) s, "
-        + "p99 \(p99) s, worst \(Self.quantile(latencies, 1)) s; \(Self.rounded(share)) cores; MiB from first to last: "
-        + memory.map(String.init).joined(separator: " "))
+      "\(rate) a second for \(seconds) s: latency p50 \(Self.quantile(all, 0.5)) s, p90 \(Self.quantile(all, 0.9)) s, "
+        + "p99 \(p99) s, worst \(Self.quantile(all, 1)) s; \(Self.rounded(share)) cores")
+    if !highest { printParts(latencies, memory) }
+    print("at most \(watch.peak) MiB so far")
     fflush(stdout)
     return p99
+  }
+
+  /// Parts of the time that a measurement is told by.
+  private static let parts = 12
+
+  /// How it went over time: memory at the end of each part, and latencies within it.
+  private func printParts(_ latencies: [Latency], _ memory: [Int]) {
+    print("second  days gone by  MiB   p50 s   p99 s")
+    for (part, mebibytes) in memory.enumerated() {
+      let second = Double(seconds * part) / Double(Self.parts)
+      let its = latencies.filter { $0.batch * Self.parts / (seconds * 10) == part - 1 }.map(\.seconds)
+      let cells = [
+        Self.padded(Int(second), 6), Self.padded(Self.rounded(second * Double(rate) / Double(mentions)), 12),
+        Self.padded(mebibytes, 4), Self.padded(Self.quantile(its, 0.5), 6), Self.padded(Self.quantile(its, 0.99), 6),
+      ]
+      print(cells.joined(separator: "  "))
+    }
+  }
+
+  private static func padded(_ value: some CustomStringConvertible, _ width: Int) -> String {
+    let text = value.description
+    return String(repeating: " ", count: max(0, width - text.count)) + text
   }
 
   /// Doubles the rate until it is too high, and goes halfway back until it is known to a tenth.
@@ -98,14 +122,20 @@ struct MentionsBenchmark: ParsableCommand {
     print("the highest rate of which 99 of 100 appends are seen within a second: \(good) a second")
   }
 
+  /// How long an append was not seen.
+  private struct Latency {
+    var batch: Int
+    var seconds: Double
+  }
+
   /// Appends ten times a second.
   ///
-  /// - Returns: the seconds from each append until it was seen, and the memory of the watch at eleven times.
+  /// - Returns: the seconds from each append until it was seen, and the memory of the watch at the start and at the end of each part.
   private func append(
     _ rate: Int, _ writer: inout MentionWriter, _ watch: MeasuredWatch
-  ) -> (latencies: [Double], memory: [Int]) {
-    var waiting: [(at: Int, since: Double)] = []
-    var latencies: [Double] = []
+  ) -> (latencies: [Latency], memory: [Int]) {
+    var waiting: [(batch: Int, at: Int, since: Double)] = []
+    var latencies: [Latency] = []
     var memory = [watch.memory]
     let begin = ChildProcess.monotonicSeconds()
     let batches = seconds * 10
@@ -115,19 +145,19 @@ struct MentionsBenchmark: ParsableCommand {
         let before = writer.latest
         writer.append(rate * (batch + 1) / 10 - rate * batch / 10)
         // One that the clock of the stream does not tell from the one before cannot be told to be seen.
-        if writer.latest > before { waiting.append((writer.latest, ChildProcess.monotonicSeconds())) }
+        if writer.latest > before { waiting.append((batch, writer.latest, ChildProcess.monotonicSeconds())) }
         batch += 1
-        if batch * 10 / batches > memory.count - 1 { memory.append(watch.memory) }
+        if batch * Self.parts / batches > memory.count - 1 { memory.append(watch.memory) }
       }
       let seen = watch.seen
       let end = ChildProcess.monotonicSeconds()
       while let first = waiting.first, first.at <= seen {
-        latencies.append(end - first.since)
+        latencies.append(Latency(batch: first.batch, seconds: end - first.since))
         waiting.removeFirst()
       }
       // What is not seen by then is not seen at all.
       if let first = waiting.first, end - first.since > 600 {
-        return (latencies + waiting.map { end - $0.since }, memory)
+        return (latencies + waiting.map { Latency(batch: $0.batch, seconds: end - $0.since) }, memory)
       }
       usleep(2_000)
     }
@@ -192,9 +222,14 @@ private struct MeasuredWatch {
   }
 
   /// What it holds in memory, in MiB.
-  var memory: Int {
+  var memory: Int { mebibytes("VmRSS:") }
+
+  /// The most that it has held so far.
+  var peak: Int { mebibytes("VmHWM:") }
+
+  private func mebibytes(_ name: String) -> Int {
     let lines = Scratch.read("/proc/\(process)/status").split(separator: "\n")
-    let line = lines.first { $0.hasPrefix("VmRSS:") } ?? ""
+    let line = lines.first { $0.hasPrefix(name) } ?? ""
     return (Int(line.filter(\.isNumber)) ?? 0) / 1024
   }
 
