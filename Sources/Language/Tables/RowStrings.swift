@@ -2,7 +2,7 @@
 ///
 /// Two numbers are equal exactly where the strings are, bytewise.
 package protocol RowStrings: AnyObject {
-  /// The bytes of a string. They stay where they are for as long as the table of strings lives.
+  /// The bytes of a string. They stay where they are while rows are worked on; between that they may be moved.
   func bytes(_ id: UInt64) -> UnsafeBufferPointer<UInt8>
 
   /// The number of a string, a new one if it has none.

@@ -25,7 +25,7 @@ final class TailedFile {
   private var start = 0
   private var entry: ChunkedFile.Entry
   /// What the record comes to that ends with the file.
-  private var last: RowList?
+  private(set) var last: RowList?
   private var lastDropped = 0
   private var droppedBefore = 0
   /// Bytes that the last update had to read.

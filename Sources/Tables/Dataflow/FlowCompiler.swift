@@ -206,7 +206,8 @@ final class FlowCompiler {
     }
     depths[fixpoint.loop] = depth + 1
     defer { depths[fixpoint.loop] = nil }
-    let loopGuard = LoopGuard(isOutermost: depth == 0, roundLimit: roundLimit)
+    let loopGuard = LoopGuard(
+      isOutermost: depth == 0, roundLimit: roundLimit, fixpoint.seed.columns.map(\.kind), evaluator.strings)
     guards.append(loopGuard)
     switch seed {
     case .root(let rows):

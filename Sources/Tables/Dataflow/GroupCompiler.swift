@@ -109,10 +109,13 @@ struct GroupCompiler {
       if case .minimum = reducer.kind { isMinimum = true }
       var pairs = flow.apply(pick, to: input)
       // Where there are many groups, it takes as much to know the best of each as to keep all.
+      var memory: ExtremeMemory?
       if flow.forgets, grouping.key.inputs.isEmpty, grouping.input.onlyGrows, case .root(let rows) = pairs {
-        pairs = .root(flow.forgetting(rows, isMinimum: isMinimum, place: keyWidth))
+        let made = flow.forgetting(rows, isMinimum: isMinimum, place: keyWidth)
+        (pairs, memory) = (.root(made.rows), made.memory)
       }
       let index = flow.arrange(pairs, keyWidth: keyWidth, keep: [keyWidth])
+      if case .root(let index) = index { memory?.watch(index) }
       return flow.reduce(
         index, keyWidth: keyWidth, GroupReducer(.extreme(kind, isMinimum: isMinimum)))
     case .top(let number):

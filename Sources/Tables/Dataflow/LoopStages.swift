@@ -57,6 +57,8 @@ final class LoopGuard {
   /// Only then do states of different rounds follow from each other alone.
   private let isOutermost: Bool
   private let roundLimit: Int
+  private let kinds: [ColumnKind]
+  private let strings: any RowStrings
   /// By round: what the differences of the round add to the state's fingerprint.
   private var rounds: [UInt32: Fingerprint] = [:]
   /// When to look for a state that comes back: at every doubling.
@@ -68,9 +70,11 @@ final class LoopGuard {
     var second: UInt64 = 0
   }
 
-  init(isOutermost: Bool, roundLimit: Int) {
+  init(isOutermost: Bool, roundLimit: Int, _ kinds: [ColumnKind], _ strings: any RowStrings) {
     self.isOutermost = isOutermost
     self.roundLimit = roundLimit
+    self.kinds = kinds
+    self.strings = strings
   }
 
   /// What a later process has to know: three words for each round that has changed something, ascending by round.
@@ -96,8 +100,8 @@ final class LoopGuard {
   }
 
   func see(_ row: Words, round: UInt32, _ difference: Int) {
-    var hash = finalize(row[0] &+ 0x9E37_79B9_7F4A_7C15)
-    for index in 1..<max(row.count, 1) { hash = finalize(hash &* 0xA076_1D64_78BD_642F &+ row[index]) }
+    var hash = finalize(content(of: row, 0) &+ 0x9E37_79B9_7F4A_7C15)
+    for index in 1..<max(row.count, 1) { hash = finalize(hash &* 0xA076_1D64_78BD_642F &+ content(of: row, index)) }
     let times = UInt64(bitPattern: Int64(difference))
     rounds[round, default: Fingerprint()].first &+= hash &* times
     rounds[round, default: Fingerprint()].second &+= finalize(hash ^ 0xE703_7ED1_A0B4_28DB) &* times
@@ -105,6 +109,12 @@ final class LoopGuard {
       nextLook *= 2
       look()
     }
+  }
+
+  /// What a word says. A string's number may be another one when the row goes again.
+  private func content(of row: Words, _ index: Int) -> UInt64 {
+    guard index < kinds.count, kinds[index] == .string || kinds[index] == .rows else { return row[index] }
+    return StringDictionary.hash(strings.bytes(row[index]))
   }
 
   private func look() {

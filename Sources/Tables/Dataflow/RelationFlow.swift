@@ -130,6 +130,7 @@ final class RelationFlow {
     guard unknown.isEmpty else { throw TraceShelf.damaged }
     self.epoch = epoch
     for ((_, tally), held) in zip(tallies, kept.held) { tally.held = held }
+    for memory in forgetting { memory.begin() }
     hasBegun = true
   }
 
@@ -149,6 +150,26 @@ final class RelationFlow {
 
   /// Records that operators hold.
   var heldRecords: Int { flow.heldUpdates }
+
+  /// The memory that these take, in bytes.
+  var heldBytes: Int { flow.heldBytes }
+
+  // MARK: Showing
+
+  /// Shows the words of all that operators hold and that has not been shown in this round, as far as the budget of bytes goes.
+  ///
+  /// - Returns: whether all has been shown.
+  func showHeld(inRound round: UInt32, _ budget: inout Int, _ body: (UnsafeBufferPointer<UInt64>) -> Void) -> Bool {
+    flow.showContents(inRound: round, atMost: &budget) { body($0.bindMemory(to: UInt64.self)) }
+  }
+
+  /// Shows the words of what has come out and was not taken, and of what is remembered beside.
+  ///
+  /// - Complexity: O(words).
+  func showPending(_ body: (UnsafeBufferPointer<UInt64>) -> Void) {
+    for collected in collected { for row in collected.changes.keys { row.withUnsafeBufferPointer(body) } }
+    for memory in forgetting { memory.words.withUnsafeBufferPointer(body) }
+  }
 
   /// Rows that come or go with the next update.
   func add(_ rows: RowList, to table: FileTable, times: Int) {

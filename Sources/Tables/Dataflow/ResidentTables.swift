@@ -45,6 +45,7 @@ package final class ResidentTables {
   /// What went through the plan of the table that was asked for last, for people.
   package private(set) var plan: String?
   private let roundLimit: Int
+  private let census: (strings: Int, bytes: Int)
   private let shelf: (Relation) -> TraceShelf?
   /// By the key of each of their relations.
   private var entries: [Digest: Entry] = [:]
@@ -64,9 +65,15 @@ package final class ResidentTables {
   /// Relations that have not been asked for since so many others are forgotten.
   private static let entryLimit = 256
 
-  /// - Parameter shelf: where an earlier process may have left a relation; asked once for each, when it is asked for first.
-  package init(roundLimit: Int = 1_000_000, shelf: @escaping (Relation) -> TraceShelf? = { _ in nil }) {
+  /// - Parameters:
+  ///   - census: from how many strings on those that no row has any more are looked for, and how many bytes at once.
+  ///   - shelf: where an earlier process may have left a relation; asked once for each, when it is asked for first.
+  package init(
+    roundLimit: Int = 1_000_000, census: (strings: Int, bytes: Int) = (1 << 16, 8 << 20),
+    shelf: @escaping (Relation) -> TraceShelf? = { _ in nil }
+  ) {
     self.roundLimit = roundLimit
+    self.census = census
     self.shelf = shelf
   }
 
@@ -136,6 +143,17 @@ package final class ResidentTables {
     }
   }
 
+  /// The memory that traces and strings take, in bytes; and how many strings there are.
+  ///
+  /// - Complexity: O(batches).
+  package var held: (bytes: Int, strings: Int) {
+    var seen: Set<ObjectIdentifier> = []
+    return entries.values.reduce((0, 0)) { sum, entry in
+      guard seen.insert(ObjectIdentifier(entry)).inserted else { return sum }
+      return (sum.0 + entry.kept.heldBytes, sum.1 + entry.kept.strings.liveCount)
+    }
+  }
+
   private func note(_ work: Work, since before: Work) {
     let done = work - before
     self.work.parsedBytes += done.parsedBytes
@@ -161,16 +179,19 @@ package final class ResidentTables {
     hasResumed = false
     // One of the others may be what no dataflow is made for.
     let forgets = remembering.isDisjoint(with: relations.map(\.key))
-    if relations.count > 1 { made = try? KeptRelation(relations, roundLimit: roundLimit, forgets: forgets) }
+    if relations.count > 1 {
+      made = try? KeptRelation(relations, roundLimit: roundLimit, forgets: forgets, census: census)
+    }
     if made == nil, isFirst, let shelf = shelf(relation) {
-      made = try? KeptRelation.resumed(relation, roundLimit: roundLimit, from: shelf)
+      made = try? KeptRelation.resumed(
+        relation, roundLimit: roundLimit, from: shelf, forgets: forgets, census: census)
       hasResumed = made != nil
     }
     let entry: Entry
     if let made {
       entry = Entry(made)
     } else {
-      entry = Entry(try KeptRelation([relation], roundLimit: roundLimit, forgets: forgets))
+      entry = Entry(try KeptRelation([relation], roundLimit: roundLimit, forgets: forgets, census: census))
     }
     entry.lastUse = uses
     for relation in entry.kept.relations { entries[relation.key] = entry }

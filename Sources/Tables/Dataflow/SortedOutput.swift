@@ -21,6 +21,8 @@ final class SortedOutput {
     let first: [UInt64]
     /// By form, as far as it has been asked for since the last change.
     fileprivate(set) var texts: [TableStep.Form: KeptText]
+    /// In which round it was shown last.
+    fileprivate var shown: UInt32 = 0
 
     init(_ rows: KeptRows, first: [UInt64], texts: [TableStep.Form: KeptText] = [:]) {
       self.rows = rows
@@ -45,6 +47,22 @@ final class SortedOutput {
   func adopt(_ pieces: [Piece]) {
     self.pieces = pieces
     rowCount = pieces.reduce(0) { $0 + $1.rows.count }
+  }
+
+  /// Shows the words of all pieces that have not been shown in this round, as far as the budget of bytes goes; but not of those that an
+  /// earlier process has kept.
+  ///
+  /// - Returns: whether all have been shown.
+  func show(inRound round: UInt32, _ budget: inout Int, _ body: (UnsafeBufferPointer<UInt64>) -> Void) -> Bool {
+    guard order.kinds.contains(.string) else { return true }
+    for piece in pieces where piece.shown != round {
+      guard budget > 0 else { return false }
+      piece.shown = round
+      guard let words = piece.rows.list?.words else { continue }
+      words.withUnsafeBufferPointer(body)
+      budget -= 8 * words.count
+    }
+    return true
   }
 
   /// Keeps the rows and texts of all pieces that are not kept yet.

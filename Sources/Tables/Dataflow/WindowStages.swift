@@ -99,21 +99,24 @@ extension FlowCompiler {
       return true
     }
     var keyed = rows.map { rowStage($0) }
+    var memory: WindowMemory?
     var observer: RangeObserver<Words, Words, Words>?
     if plan.forgets {
       let (input, taken) = flow.input(Pair<Words, Words>.self)
       keyed = keyed.concat(taken)
-      let memory = WindowMemory(relations, input)
-      forgetting.append(memory)
+      let its = WindowMemory(relations, input)
+      forgetting.append(its)
       observer = RangeObserver {
-        memory.see($0)
+        its.see($0)
       } isOutside: {
-        memory.forget($0, $1, $2)
+        its.forget($0, $1, $2)
       }
+      memory = its
     }
-    let result = keyed.arrangeByKey().within(
-      made.arrangeBySelf(), turns: turns, admits: admits, observer: observer
-    ) { _, value in value }
+    let index = keyed.arrangeByKey()
+    let arrangedBounds = made.arrangeBySelf()
+    memory?.watch(index, arrangedBounds)
+    let result = index.within(arrangedBounds, turns: turns, admits: admits, observer: observer) { _, value in value }
     return .root(result)
   }
 }

@@ -5,7 +5,7 @@ import Ports
 
 // The root of what a relation keeps: which blobs are what. Written by `BinaryWriter`:
 //
-//     format 4 · strings at first, compact · layers: count, names of 8 bytes each
+//     format 5 · strings at first, compact · layers: count, names of 8 bytes each
 //     checkpoint: length and bytes · loops: count, then for each its words · nodes: count, for each its rows
 //     tables: count; for each the files: count, ascending by name; for each name, path, digest if it is known, chunks, end
 //     chunk: length, digest, exit, content: rows, name, base; its entry is the exit of the one before
@@ -14,7 +14,7 @@ import Ports
 // Another layout of what is kept, another hash of strings or another order of a dataflow's operators is another format.
 
 extension KeptRelation {
-  private static let format: UInt32 = 4
+  private static let format: UInt32 = 5
 
   /// Strings that no row has any more are never removed; when they are so many more than at first, all begins anew.
   private static let stringGrowth = 4
@@ -152,10 +152,13 @@ extension KeptRelation {
 
   /// What an earlier process has left of a relation.
   ///
+  /// - Parameter forgets: whether rows that cannot matter any more, as long as files only grow, are forgotten from now on. It cannot be
+  ///   kept then.
   /// - Throws: where it cannot be used.
   /// - Complexity: O(chunks and batches), whatever their size.
   static func resumed(
-    _ relation: Relation, roundLimit: Int, chunking: Chunking = .standard, from shelf: TraceShelf
+    _ relation: Relation, roundLimit: Int, chunking: Chunking = .standard, from shelf: TraceShelf,
+    forgets: Bool = false, census: (strings: Int, bytes: Int) = (1 << 16, 8 << 20)
   ) throws -> KeptRelation {
     guard let root = shelf.store.root else { throw TraceShelf.damaged }
     var reader = BinaryReader(root)
@@ -176,7 +179,8 @@ extension KeptRelation {
     guard stringCount <= freeStrings || stringCount / stringGrowth <= stringsAtFirst else {
       throw SystemError(.limit, "most of its strings are in no row any more")
     }
-    let kept = try KeptRelation(relation, roundLimit: roundLimit, chunking: chunking, on: shelf, layers)
+    let kept = try KeptRelation(
+      relation, roundLimit: roundLimit, chunking: chunking, on: shelf, layers, forgets: forgets, census: census)
     kept.stringsAtFirst = stringsAtFirst
     try kept.flow.resume(try readFlow(&reader), from: shelf)
     guard reader.readCount() == kept.files.count else { throw TraceShelf.damaged }

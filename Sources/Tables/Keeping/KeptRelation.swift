@@ -38,6 +38,8 @@ final class KeptRelation {
   private let leaves: TraceShelf?
   /// Rows that were fed and not worked off.
   private var waiting = 0
+  /// Forgets strings that no row has any more; nil where all are kept.
+  private let census: StringCensus?
   let chunking: Chunking
 
   /// - Parameter leaves: where it will be left for a later process, if it will.
@@ -54,12 +56,16 @@ final class KeptRelation {
   /// - Throws: ``Unsupported`` if one of them is what only an evaluation from nothing can do.
   init(
     _ relations: [Relation], roundLimit: Int, chunking: Chunking = .standard, forgets: Bool = false,
-    leaves: TraceShelf? = nil
+    census censusAt: (strings: Int, bytes: Int) = (1 << 16, 8 << 20), leaves: TraceShelf? = nil
   ) throws(Unsupported) {
     self.relations = relations
     self.leaves = leaves
     self.chunking = chunking
+    // What the program itself says stays.
+    strings.keepsForGood = true
     flow = try RelationFlow(relations, RowEvaluator(strings: strings), roundLimit: roundLimit, forgets: forgets)
+    strings.keepsForGood = false
+    census = forgets ? StringCensus(strings, least: censusAt.strings, bytesAtOnce: censusAt.bytes) : nil
     let strings = strings
     outputs = relations.map { SortedOutput($0.columns, strings) }
     countsBefore = relations.map { _ in PlanCounts() }
@@ -69,14 +75,18 @@ final class KeptRelation {
 
   /// With the strings of an earlier process: those that the relation itself has must get the numbers that they had.
   init(
-    _ relation: Relation, roundLimit: Int, chunking: Chunking, on shelf: TraceShelf, _ layers: [StringLayer]
+    _ relation: Relation, roundLimit: Int, chunking: Chunking, on shelf: TraceShelf, _ layers: [StringLayer],
+    forgets: Bool, census censusAt: (strings: Int, bytes: Int)
   ) throws(Unsupported) {
     relations = [relation]
     self.chunking = chunking
     self.shelf = shelf
     leaves = nil
+    census = forgets ? StringCensus(strings, least: censusAt.strings, bytesAtOnce: censusAt.bytes) : nil
     strings.adopt(layers)
-    flow = try RelationFlow([relation], RowEvaluator(strings: strings), roundLimit: roundLimit)
+    strings.keepsForGood = true
+    flow = try RelationFlow([relation], RowEvaluator(strings: strings), roundLimit: roundLimit, forgets: forgets)
+    strings.keepsForGood = false
     outputs = [SortedOutput(relation.columns, strings)]
     countsBefore = [PlanCounts()]
     outputs[0].shelf = shelf
@@ -121,6 +131,7 @@ final class KeptRelation {
     } catch {
       throw Self.unsupported(error)
     }
+    let rowsBefore = changedRows
     for change in changes {
       guard try feed(change, while: mayContinue) else { return .stopped }
     }
@@ -128,13 +139,22 @@ final class KeptRelation {
     case .changes(let changes):
       do throws(SystemError) {
         try outputs[index].apply(changes)
-        return .output(try outputs[index].output(form))
+        let output = try outputs[index].output(form)
+        forgetStrings(after: changedRows - rowsBefore)
+        return .output(output)
       } catch {
         throw .unreadable(error.message)
       }
     case .stopped: return .stopped
     case .undecided: return .undecided
     }
+  }
+
+  /// Goes on forgetting strings, after an update.
+  private func forgetStrings(after rows: Int) {
+    guard let census else { return }
+    let last = tails.flatMap { $0.values.compactMap(\.last) }
+    census.goOn(after: rows, flow, outputs, last)
   }
 
   /// What has gone through a relation's plan since this was asked for it last.
@@ -212,6 +232,9 @@ final class KeptRelation {
   ) throws {
     let table = flow.tables[change.table]
     let known = files[change.table][name] ?? ChunkedFile(table, strings, path: file.path, chunking: chunking)
+    // Its rows are held in a form that is not looked through.
+    strings.keepsForGood = census != nil
+    defer { strings.keepsForGood = false }
     if files[change.table][name] != nil {
       let made = try known.update(file, from: shelf)
       note(removed: made.removed, added: made.added, &change)
@@ -305,6 +328,9 @@ final class KeptRelation {
     let rows = files.reduce(0) { sum, files in files.values.reduce(sum) { $0 + $1.rowCount } }
     return flow.heldRecords + rows
   }
+
+  /// The memory that traces and strings take, in bytes.
+  var heldBytes: Int { flow.heldBytes + strings.heldBytes }
 
   /// Work so far.
   var work: ResidentTables.Work {

@@ -2,16 +2,41 @@ import Language
 
 /// The strings of rows: each once, by number, in memory that does not move.
 ///
-/// A number has no meaning outside this dictionary and no order. Strings are never removed: what is kept of a table refers to
-/// them. The first may come from earlier processes, in ``StringLayer``s that are read where they are. For one thread at a time.
+/// A number has no meaning outside this dictionary and no order. Strings go only where somebody finds out which ones no row has any more
+/// (``StringCensus``); their numbers are given again then. The first may come from earlier processes, in ``StringLayer``s that are read
+/// where they are, and never go. For one thread at a time.
 package final class StringDictionary: RowStrings {
-  private struct Entry {
+  struct Entry {
     var bytes: UnsafePointer<UInt8>
-    var count: Int
+    /// From the lowest bit: 39 of how many bytes there are, whether it stays for good, 24 of the page.
+    private var packed: UInt64
     var hash: UInt64
+
+    init(_ bytes: UnsafePointer<UInt8>, count: Int, page: Int, hash: UInt64, stays: Bool) {
+      precondition(count < 1 << 39, "a string has fewer than 2³⁹ bytes")
+      self.bytes = bytes
+      self.hash = hash
+      packed = UInt64(count) | (stays ? 1 << 39 : 0) | UInt64(page) << 40
+    }
+
+    var count: Int { Int(packed & (1 << 39 - 1)) }
+    var page: Int { Int(packed >> 40) }
+    var stays: Bool {
+      get { packed & 1 << 39 != 0 }
+      set { packed = newValue ? packed | 1 << 39 : packed & ~(1 << 39) }
+    }
+    /// Of a number that is to be given again.
+    static let none = 1 << 24 - 1
+    var isNone: Bool { page == Self.none }
   }
 
   /// Room for many short strings at once.
+  struct Page {
+    var memory: UnsafeMutableBufferPointer<UInt8>
+    /// Bytes of strings that are there.
+    var used = 0
+  }
+
   private static let pageSize = 1 << 18
 
   /// Strings of earlier processes, ascending, without gaps.
@@ -19,15 +44,25 @@ package final class StringDictionary: RowStrings {
   /// How many strings are in the layers.
   private(set) var layeredCount = 0
   /// The first `ownCount` are in use: those beyond the layers. Grown with the slots, with room for one more than half of them.
-  private var entries: UnsafeMutableBufferPointer<Entry>
-  private var ownCount = 0
-  /// How many different strings there are.
+  var entries: UnsafeMutableBufferPointer<Entry>
+  private(set) var ownCount = 0
+  /// How many numbers have been given: how many different strings there are, but for those that have gone.
   package var count: Int { layeredCount + ownCount }
   /// Open addressing: an index among the entries plus one, or zero. At most half full.
-  private var slots: UnsafeMutableBufferPointer<UInt32>
-  private var pages: [UnsafeMutableBufferPointer<UInt8>] = []
+  var slots: UnsafeMutableBufferPointer<UInt32>
+  /// Nil where one was given back.
+  var pages: [Page?] = []
+  /// The one that is being filled, and how many bytes of strings are in it.
+  private(set) var page = 0
+  private var used = 0
   private var free: UnsafeMutablePointer<UInt8>
   private var freeCount = 0
+  /// Indices of strings that have gone.
+  var freed: [UInt32] = []
+  /// Whether what is asked for now stays for good.
+  var keepsForGood = false
+  /// Which of the entries are known to be in use; nil while nobody wants to know.
+  var marks: StringMarks?
 
   package init() {
     slots = .allocate(capacity: 1 << 10)
@@ -35,7 +70,7 @@ package final class StringDictionary: RowStrings {
     entries = .allocate(capacity: slots.count / 2 + 1)
     let page = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: Self.pageSize)
     page.initialize(repeating: 0)
-    pages = [page]
+    pages = [Page(memory: page)]
     free = page.baseAddress!  // A page is never empty.
     freeCount = Self.pageSize
   }
@@ -43,7 +78,7 @@ package final class StringDictionary: RowStrings {
   deinit {
     slots.deallocate()
     entries.deallocate()
-    for page in pages { page.deallocate() }
+    for page in pages { page?.memory.deallocate() }
   }
 
   /// Starts with the strings of earlier processes.
@@ -63,7 +98,7 @@ package final class StringDictionary: RowStrings {
   /// - Complexity: O(pages).
   var heldBytes: Int {
     pages.reduce(slots.count * MemoryLayout<UInt32>.stride + entries.count * MemoryLayout<Entry>.stride) {
-      $0 + $1.count
+      $0 + ($1?.memory.count ?? 0)
     }
   }
 
@@ -96,14 +131,22 @@ package final class StringDictionary: RowStrings {
     var slot = Int(truncatingIfNeeded: hash) & mask
     while slots[slot] != 0 {
       let index = Int(slots[slot] - 1)
-      if entries[index].hash == hash, Self.areEqual(entries[index], bytes) { return UInt64(layeredCount + index) }
+      if entries[index].hash == hash, Self.areEqual(entries[index], bytes) {
+        marks?.insert(index)
+        if keepsForGood { entries[index].stays = true }
+        return UInt64(layeredCount + index)
+      }
       slot = (slot + 1) & mask
     }
     if layeredCount > 0, let known = layeredNumber(bytes, hash) { return known }
-    let index = ownCount
-    (entries.baseAddress! + index).initialize(to: Entry(bytes: copy(bytes), count: bytes.count, hash: hash))
-    ownCount += 1
+    let index = freed.popLast().map { Int($0) } ?? ownCount
+    let place = copy(bytes)
+    (entries.baseAddress! + index).initialize(
+      to: Entry(place, count: bytes.count, page: page, hash: hash, stays: keepsForGood))
+    marks?.insert(index)
     slots[slot] = UInt32(index + 1)
+    guard index == ownCount else { return UInt64(layeredCount + index) }
+    ownCount += 1
     if ownCount * 2 > slots.count { grow() }
     return UInt64(layeredCount + index)
   }
@@ -135,8 +178,10 @@ package final class StringDictionary: RowStrings {
       let entry = entries[Int(pending[index].slot - 1)]
       if entry.hash != pending[index].hash || entry.count != pending[index].bytes.count { pending[index].slot = 0 }
     }
+    // Else it is noted of each string that it was asked for.
+    let isPlain = marks == nil && !keepsForGood
     for string in pending {
-      if string.slot != 0, Self.areEqual(entries[Int(string.slot - 1)], string.bytes) {
+      if isPlain, string.slot != 0, Self.areEqual(entries[Int(string.slot - 1)], string.bytes) {
         words[string.place] = UInt64(layeredCount + Int(string.slot - 1))
       } else {
         words[string.place] = intern(string.bytes, string.hash)
@@ -146,19 +191,45 @@ package final class StringDictionary: RowStrings {
 
   package func intern(_ bytes: [UInt8]) -> UInt64 { bytes.withUnsafeBufferPointer { intern($0) } }
 
-  private func copy(_ bytes: UnsafeBufferPointer<UInt8>) -> UnsafePointer<UInt8> {
+  /// Puts a string in the page that is being filled.
+  func copy(_ bytes: UnsafeBufferPointer<UInt8>) -> UnsafePointer<UInt8> {
     if bytes.count > freeCount {
-      let page = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: max(Self.pageSize, bytes.count))
-      page.initialize(repeating: 0)
-      pages.append(page)
-      free = page.baseAddress!  // A page is never empty.
-      freeCount = page.count
+      let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: max(Self.pageSize, bytes.count))
+      memory.initialize(repeating: 0)
+      let last = page
+      page = pages.firstIndex { $0 == nil } ?? pages.count
+      precondition(page < Entry.none, "strings take less than 4 TiB")
+      if page == pages.count { pages.append(nil) }
+      pages[page] = Page(memory: memory)
+      free = memory.baseAddress!  // A page is never empty.
+      freeCount = memory.count
+      pages[last]?.used = used
+      used = 0
+      giveBack(last)
     }
+    used += bytes.count
     let start = free
     if let base = bytes.baseAddress { start.update(from: base, count: bytes.count) }
     free += bytes.count
     freeCount -= bytes.count
     return UnsafePointer(start)
+  }
+
+  /// Notes that a string is no longer where it was.
+  func leave(_ entry: Entry) {
+    if entry.page == page {
+      used -= entry.count
+    } else {
+      pages[entry.page]?.used -= entry.count
+      giveBack(entry.page)
+    }
+  }
+
+  /// Gives back a page that no string is in.
+  private func giveBack(_ index: Int) {
+    guard let last = pages[index], last.used == 0 else { return }
+    last.memory.deallocate()
+    pages[index] = nil
   }
 
   private func grow() {
@@ -170,7 +241,7 @@ package final class StringDictionary: RowStrings {
     entries.deallocate()
     entries = grown
     let mask = slots.count - 1
-    for index in 0..<ownCount {
+    for index in 0..<ownCount where !entries[index].isNone {
       var slot = Int(truncatingIfNeeded: entries[index].hash) & mask
       while slots[slot] != 0 { slot = (slot + 1) & mask }
       slots[slot] = UInt32(index + 1)
