@@ -19,6 +19,9 @@ package struct FolderTraceStorage: TraceStorage {
 
   package func open(_ key: Digest) throws(SystemError) -> any TraceStore { store(of: key) }
 
+  /// Whether an earlier process has left anything of tables.
+  package var hasTraces: Bool { ((try? FileStatus.of(folder)) ?? nil) != nil }
+
   private func store(of key: Digest) -> FolderTraceStore {
     FolderTraceStore(folder: folder + "/" + ObjectName.hex(key), version: version, key: key)
   }

@@ -120,8 +120,10 @@ struct Session {
         try LinuxStepRunner.startSpawner()
         Interrupts.watch { _ in interruption.interrupt() }
         let objects = try FileObjectStore(in: state)
-        let traces = TableTraces(
-          FolderTraceStorage(stateFolder: state, version: ByteString(Reflow.version)))
+        let kept = FolderTraceStorage(stateFolder: state, version: ByteString(Reflow.version))
+        // Before there are threads, each of which would take a heap of its own.
+        if kept.hasTraces { reflow_reuse_large_blocks() }
+        let traces = TableTraces(kept)
         let runners = try runners(
           fileSystem: fileSystem, objects: objects, clock: clock, sink: sink, traces: traces)
         cluster = runners.slurm

@@ -80,4 +80,9 @@ void reflow_limit_heaps(int count);
 /// frees on one thread what it has allocated on another. It would hold twice as much as it uses.
 void reflow_limit_fragments(void);
 
+/// Has the process keep one heap for all threads, let it grow in large pieces and reuse large blocks that are freed: for one that works on
+/// tables and then ends. Otherwise each array is mapped anew, and the kernel clears its pages; and a thread's own heap grows by a page at a
+/// time.
+void reflow_reuse_large_blocks(void);
+
 #endif
