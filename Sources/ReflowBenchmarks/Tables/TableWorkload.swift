@@ -123,6 +123,41 @@ enum TableWorkload: String, CaseIterable {
     }
   }
 
+  /// The same by Pathway; nil where it has no such thing here. Its output is changes with their times, in no order: they are put in order.
+  var pathway: String? {
+    let rows =
+      switch self {
+      case .join, .parts:
+        """
+        class O(p.Schema):
+            customer: int
+            amount: int
+        class C(p.Schema):
+            customer: int
+            region: str
+        o = p.io.csv.read('\(self == .parts ? "orders" : "orders.csv")', schema=O, mode='static')
+        c = p.io.csv.read('customers.csv', schema=C, mode='static')
+        t = o.join(c, o.customer == c.customer).select(c.region, o.amount).groupby(p.this.region)
+        t = t.reduce(p.this.region, n=p.reducers.count(), total=p.reducers.sum(p.this.amount))
+        """
+      case .words:
+        """
+        t = p.io.plaintext.read('text.txt', mode='static').select(word=p.this.data.str.split(' ')).flatten(p.this.word)
+        t = t.groupby(p.this.word).reduce(p.this.word, n=p.reducers.count())
+        """
+      case .reach: ""
+      }
+    guard !rows.isEmpty else { return nil }
+    return """
+      import pathway as p, pandas
+      \(rows)
+      p.io.csv.write(t, 'changes.csv')
+      p.run(monitoring_level=p.MonitoringLevel.NONE)
+      t = pandas.read_csv('changes.csv').drop(columns=['time', 'diff'])
+      t.sort_values(t.columns[0]).to_csv('peer.csv', index=False)
+      """
+  }
+
   private var header: String {
     switch self {
     case .join, .parts: "customer,amount\n"

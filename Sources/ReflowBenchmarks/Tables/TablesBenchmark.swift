@@ -5,7 +5,7 @@ import ArgumentParser
 struct TablesBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tables",
-    abstract: "Joins, word counts and reachability, first and after edits; beside DuckDB, polars and pandas.",
+    abstract: "Joins, word counts and reachability, first and after edits; beside DuckDB, polars, pandas and Pathway.",
     discussion: """
       Workloads: join (orders with customers, grouped by region), parts (the same, the orders in a hundred files of which one is edited), words (how often each occurs), reach (the nodes that one reaches). An \
       edit writes other records over random ones. 'reflow' is a process for each build, which goes on from what the one before has left, \
@@ -20,11 +20,11 @@ struct TablesBenchmark: ParsableCommand {
   var workload: [String] = TableWorkload.allCases.map(\.rawValue)
   @Option(help: "How many records an edit changes; repeat for several.")
   var changes = [1, 1_000, 100_000]
-  @Option(help: "reflow, watch, duckdb, polars, pandas; repeat for several.")
+  @Option(help: "reflow, watch, duckdb, polars, pandas, pathway; repeat for several.")
   var tool = ["reflow", "watch", "duckdb", "polars", "pandas"]
   @Option(help: "Edits of each size; the median counts.")
   var rounds = 3
-  @Option(help: "A Python with duckdb, polars and pandas.")
+  @Option(help: "A Python with duckdb, polars, pandas or pathway.")
   var python = "python3"
   @OptionGroup var measured: MeasuredBinary
   @Option(help: "Where to work; emptied first.")
@@ -85,12 +85,13 @@ struct TablesBenchmark: ParsableCommand {
     switch tool {
     case "reflow": return [binary, "build", "-q"]
     case "watch": return [binary, "watch", "-q"]
-    case "duckdb", "polars", "pandas":
+    case "duckdb", "polars", "pandas", "pathway":
       guard ChildProcess.run([python, "-c", "import \(tool)"], in: "/").status == 0 else {
         print("\(workload.rawValue): \(python) has no \(tool)")
         return nil
       }
-      let program = tool == "duckdb" ? workload.duckdb : tool == "polars" ? workload.polars : workload.pandas
+      let programs = ["polars": workload.polars, "pandas": workload.pandas, "pathway": workload.pathway]
+      let program = tool == "duckdb" ? workload.duckdb : programs[tool] ?? nil
       return program.map { [python, "-c", $0] }
     case _: return nil
     }
