@@ -190,6 +190,19 @@ struct DelimitedScanner: ~Copyable {
     return (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080
   }
 
+  /// Where the next line feed is; where the bytes end, if there is none.
+  static func lineFeed(in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+    let raw = UnsafeRawBufferPointer(bytes)
+    var end = start
+    while end + 8 <= bytes.count {
+      let hits = matches(raw.loadUnaligned(fromByteOffset: end, as: UInt64.self).littleEndian, 0x0A)
+      if hits != 0 { return end + (hits.trailingZeroBitCount >> 3) }
+      end += 8
+    }
+    while end < bytes.count, bytes[end] != 0x0A { end += 1 }
+    return end
+  }
+
   /// Makes room for so many bytes of a field.
   private mutating func reserve(_ count: Int) {
     guard buffer.count < count else { return }
@@ -286,12 +299,11 @@ enum LineScanner {
     guard let column = sink.fileColumns.first else { return bytes.count }
     var position = start
     while position < bytes.count {
-      var end = position
-      while end < bytes.count, bytes[end] != 0x0A { end += 1 }
+      let end = DelimitedScanner.lineFeed(in: bytes, from: position)
       if end == bytes.count, !isEnd { return position }
       var textEnd = end
       if textEnd > position, end < bytes.count, bytes[textEnd - 1] == 0x0D { textEnd -= 1 }
-      sink.set(column, UnsafeBufferPointer(rebasing: bytes[position..<textEnd]), at: position)
+      sink.set(column, UnsafeBufferPointer(rebasing: bytes[position..<textEnd]), at: position, stays: true)
       if end == bytes.count, sink.awaitsRest {
         sink.forgetRecord()
         return position

@@ -43,6 +43,9 @@ final class TotalStage {
   private let errors: ErrorTable
   /// For each reducer, one; for an average the sum and the count.
   private let slots: [Slot]
+  /// Of the slots where all of them look at every row: what each adds up, or nothing for counting. At a fixed place and without references
+  /// to count, since it is looked at for each row.
+  private let plain: UnsafeMutableBufferPointer<Unmanaged<BindingFunction>?>
   private let scratch: RecordBuffer
   /// Of what comes of a group: a complaint's number or 0, and a word for each reducer.
   var width: Int { reducers.count + 1 }
@@ -63,15 +66,38 @@ final class TotalStage {
       }
     }
     self.slots = slots
+    let isPlain = slots.allSatisfy { $0.conditions.isEmpty }
+    plain = .allocate(capacity: isPlain ? slots.count : 0)
+    // The slots hold them.
+    if isPlain { _ = plain.initialize(from: slots.map { $0.function.map { Unmanaged.passUnretained($0) } }) }
     let room = max(reducers.count + 1, key.outputCount)
     scratch = RecordBuffer(room)
   }
+
+  deinit { plain.deallocate() }
 
   /// The key, valid until the next call, and what the row adds.
   ///
   /// No function can fail but by the limits of an evaluation; then the whole flow is in doubt.
   func weigh(_ row: Words, _ difference: Int) -> (Words, Totals) {
     var totals = Totals(rows: difference)
+    for number in plain.indices {
+      if let function = plain[number] {
+        let word = function._withUnsafeGuaranteedRef { self.word(of: $0, row) }
+        totals[number] = Int128(Int64(bitPattern: word)) * Int128(difference)
+      } else {
+        totals[number] = Int128(difference)
+      }
+    }
+    if plain.isEmpty { addSlots(row, difference, to: &totals) }
+    guard case .success(let words) = key.apply(row) else {
+      errors.isInDoubt = true
+      return (Words(UnsafePointer(scratch.words), count: key.outputCount), .zero)
+    }
+    return (Words(words, count: key.outputCount), totals)
+  }
+
+  private func addSlots(_ row: Words, _ difference: Int, to totals: inout Totals) {
     for (number, slot) in slots.enumerated() {
       var passes = true
       for condition in slot.conditions where passes {
@@ -84,11 +110,6 @@ final class TotalStage {
       }
       totals[number] = Int128(Int64(bitPattern: word(of: function, row))) * Int128(difference)
     }
-    guard case .success(let words) = key.apply(row) else {
-      errors.isInDoubt = true
-      return (Words(UnsafePointer(scratch.words), count: key.outputCount), .zero)
-    }
-    return (Words(words, count: key.outputCount), totals)
   }
 
   private func word(of function: BindingFunction, _ row: Words) -> UInt64 {

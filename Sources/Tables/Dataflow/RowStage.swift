@@ -182,6 +182,8 @@ final class RowStage: Stage {
 /// Makes the key and the value under which a binding is arranged.
 final class KeyStage {
   private let keys: [BindingFunction]
+  /// The same at a fixed place, and without references to count: they are looked at for each row.
+  private let unownedKeys: UnsafeMutableBufferPointer<Unmanaged<BindingFunction>>
   /// How many first words are the key, where no function makes it.
   private let plainKeyWidth: Int
   private let keep: [Int]
@@ -200,6 +202,8 @@ final class KeyStage {
 
   private init(_ keys: [BindingFunction], plainKeyWidth: Int, keep: [Int], _ errors: ErrorTable) {
     self.keys = keys
+    unownedKeys = .allocate(capacity: keys.count)
+    _ = unownedKeys.initialize(from: keys.map { Unmanaged.passUnretained($0) })
     self.plainKeyWidth = plainKeyWidth
     self.keep = keep
     self.errors = errors
@@ -207,18 +211,25 @@ final class KeyStage {
     valueScratch = RecordBuffer(keep.count)
   }
 
+  deinit { unownedKeys.deallocate() }
+
   func process<T: Timestamp>(_ row: Words, _ out: inout Expansion<Pair<Words, Words>, Words, T, Int>) {
     var next = 0
-    for key in keys {
-      switch key.apply(row) {
+    for key in unownedKeys {
+      let count = key._withUnsafeGuaranteedRef { $0.outputCount }
+      switch key._withUnsafeGuaranteedRef({ $0.apply(row) }) {
       case .success(let words):
-        for index in 0..<key.outputCount { keyScratch[next + index] = words[index] }
-        next += key.outputCount
+        for index in 0..<count { keyScratch[next + index] = words[index] }
+        next += count
       case .failure(let error): return out.appendAside(errors.record(of: error))
       }
     }
     for index in 0..<plainKeyWidth { keyScratch[index] = row[index] }
-    for index in 0..<keep.count { valueScratch[index] = row[keep[index]] }
+    var index = 0
+    while index < keep.count {
+      valueScratch[index] = row[keep[index]]
+      index += 1
+    }
     out.append(
       Pair(keyScratch.record, valueScratch.record))
   }
