@@ -50,6 +50,10 @@ package final class EventLog: EventSink {
       text("step", step)
       text("label", label)
       text("reason", reason)
+    case .wouldPublish(let path, let change):
+      begin("wouldPublish")
+      text("path", path.display)
+      text("change", change.rawValue)
     case .explained(let step, let label, let lines):
       begin("explained")
       text("step", step)

@@ -134,6 +134,8 @@ package final class ProgressReport: EventSink {
       drawStatus()
     case .wouldRun(_, let label, let reason):
       line("would run \(label)\(reason.isEmpty ? "" : style.quiet(" (\(reason))"))")
+    case .wouldPublish(let path, let change):
+      line("would \(change.rawValue) \(path.display)\(change == .restore ? style.quiet(" (it was edited)") : "")")
     case .explained(_, let label, let lines):
       // What was hashed, entry by entry: for who really wants to know.
       guard options.verbosity == .verbose else { break }

@@ -6,17 +6,6 @@ package import Ports
 package final class StatusReport: EventSink {
   package enum Form: Hashable, Sendable { case text, json }
 
-  /// An output that is not as the last build left it.
-  package struct Output: Hashable, Sendable {
-    package var path: ByteString
-    package var isMissing: Bool
-
-    package init(path: ByteString, isMissing: Bool) {
-      self.path = path
-      self.isMissing = isMissing
-    }
-  }
-
   /// A job of a cluster that has steps of this workspace, or had.
   package struct Job: Hashable, Sendable {
     /// Nil where the cluster has not taken it yet.
@@ -40,7 +29,7 @@ package final class StatusReport: EventSink {
 
   private let form: Form
   private let style: Style
-  private let differing: [Output]
+  private var differing: [(path: ByteString, change: BuildEvent.OutputChange)] = []
   private let programFiles: [ByteString]
   private let jobs: [Job]
   private let write: (String) -> Void
@@ -53,12 +42,11 @@ package final class StatusReport: EventSink {
   ///   - write: Gets the answer, for standard output.
   ///   - writeError: Gets what is wrong with the program, for standard error.
   package init(
-    form: Form, style: Style, differing: [Output], programFiles: [ByteString] = [], jobs: [Job] = [],
+    form: Form, style: Style, programFiles: [ByteString] = [], jobs: [Job] = [],
     write: @escaping (String) -> Void, writeError: @escaping (String) -> Void
   ) {
     self.form = form
     self.style = style
-    self.differing = differing
     self.programFiles = programFiles
     self.jobs = jobs
     self.write = write
@@ -73,6 +61,7 @@ package final class StatusReport: EventSink {
   package func receive(_ event: BuildEvent) {
     switch event {
     case .wouldRun(_, let label, let reason): stale.append((label, reason))
+    case .wouldPublish(let path, let change): differing.append((path, change))
     case .diagnostic(let diagnostic): writeError(DiagnosticRenderer(style: style).render(diagnostic))
     case .buildFinished(let summary): finish(summary)
     case .buildStarted, .planned, .remaining, .stepStarted, .stepFinished, .explained, .outputWritten, .outputRemoved,
@@ -93,7 +82,7 @@ package final class StatusReport: EventSink {
     if !programFiles.isEmpty {
       text += "the program changed: \(programFiles.map(\.display).joined(separator: ", "))\n"
     }
-    for output in differing { text += "\(output.isMissing ? "missing" : "edited ")  \(output.path.display)\n" }
+    for output in differing { text += Self.state(output.change) + "  \(output.path.display)\n" }
     for step in stale {
       let gap = String(repeating: " ", count: max(2, width + 2 - step.label.count))
       text += "stale    \(step.label)\(gap)\(style.quiet(step.reason))\n"
@@ -101,7 +90,7 @@ package final class StatusReport: EventSink {
     let steps = "\(summary.steps) \(summary.steps == 1 ? "step" : "steps")"
     if isStale {
       let outputs =
-        differing.isEmpty ? "" : ", \(differing.count) \(differing.count == 1 ? "output" : "outputs") to restore"
+        differing.isEmpty ? "" : ", \(differing.count) \(differing.count == 1 ? "output" : "outputs") to put right"
       text += "status: \(stale.count) of \(steps) to run\(outputs); bring them up to date with 'reflow build'\n"
     } else {
       text += "status: up to date (\(steps))\n"
@@ -112,6 +101,16 @@ package final class StatusReport: EventSink {
       text += "\(job.waiting.count) waiting, \(job.ended) ended\(Self.told(job.running))\n"
     }
     write(text)
+  }
+
+  /// What an output is that a build would do this to; all of one width.
+  private static func state(_ change: BuildEvent.OutputChange) -> String {
+    switch change {
+    case .write: "missing"
+    case .replace: "old    "
+    case .restore: "edited "
+    case .remove: "extra  "
+    }
   }
 
   /// Those that run, where there are any; the first few.
@@ -144,7 +143,7 @@ package final class StatusReport: EventSink {
     for output in differing {
       json.beginObject()
       json.field("path", output.path.display)
-      json.field("state", output.isMissing ? "missing" : "edited")
+      json.field("state", Self.state(output.change).filter { $0 != " " })
       json.endObject()
     }
     json.endArray()

@@ -79,6 +79,8 @@ final class BuildRun {
   /// What the evaluation said, as against what came of running.
   var sayings: [Diagnostic] = []
   var entries: [OutputEntry] = []
+  /// The path of an intent that stays until the graph says what was published: while there is one, no part is made of a graph.
+  var lastIntent: ByteString?
   /// The caller writes the snapshot when there is time.
   var defersSnapshot = false
   /// The summary of the snapshot that a part is relative to.
@@ -587,18 +589,27 @@ final class BuildRun {
       let superseded = isUseful ? try supersededTables() : []
       for made in superseded { note(.removeResult(contentKey: made.contentKey)) }
       var header = isUseful ? plan.flatMap(recordStates) : nil
+      if header != nil, let lastIntent { note(.removeIntents([lastIntent])) }
       try flush()
       if isUseful, let plan, let renewed = plan.renewed {
         header = try save(renewed, plan)
+        if let lastIntent { try store.commit([.removeIntents([lastIntent])]) }
       } else if isUseful, plan == nil {
         header = try saveGraph(wantedSteps: tally.steps)
+        if header != nil, let lastIntent { try store.commit([.removeIntents([lastIntent])]) }
         // The snapshot takes as much room again, and nobody asks the engine any more.
         engine = BuildEngine()
       }
       writeSnapshot(header, isComplete: status == .succeeded, steps: tally.steps)
       removeObjects(of: superseded)
     }
-    if options.isDryRun, isEvaluated, !wasInterrupted, let question = world.question { answer(question) }
+    if options.isDryRun, isEvaluated, !wasInterrupted {
+      if let question = world.question {
+        answer(question)
+      } else if try !Publisher(self).foresee(), status == .succeeded {
+        status = .refused
+      }
+    }
     // What was made is as good as any: it is kept, and only the ending tells.
     if status == .succeeded, hasNondeterminism { status = .failed }
     if options.checksDeterminism, tally.run > 0, !hasNondeterminism { reportDeterminism() }

@@ -25,23 +25,40 @@ struct Publisher {
 
   /// - Returns: false if something foreign is in the way; it was said, and nothing was done.
   func publish() throws(SystemError) -> Bool {
-    let desired = run.engine.desiredOutputs
-    let missing = run.engine.missingOutputs
-    let claims = try claims()
-    let looks = try looks(desired: desired, claims: claims)
-    let publication = Publication(
-      desired: desired, kept: missing.map(\.path), owner: owner(of:),
-      owners: owners, claims: claims.byPath, looks: looks.content, isForced: run.options.isForced)
-    reportStale(missing, claims)
-    guard publication.refusals.isEmpty else {
-      for refusal in publication.refusals { run.report(diagnostic(for: refusal)) }
-      return false
-    }
-    var hints = looks.hints
+    let view = try look()
+    reportStale(run.engine.missingOutputs, view.claims)
+    let publication = view.publication
+    report(publication.refusals)
+    guard publication.refusals.isEmpty else { return false }
+    var hints = view.looks.hints
     if !publication.actions.isEmpty { try perform(publication.actions, &hints) }
-    settleIntents(claims, leaving: publication.left)
-    remember(desired, claims, hints)
+    settleIntents(view.claims, leaving: publication.left)
+    remember(view.desired, view.claims, hints)
     return true
+  }
+
+  /// Says what ``publish()`` would do, and does nothing. What a step that would run makes is not known.
+  ///
+  /// - Returns: false if something foreign is in the way; it was said.
+  func foresee() throws(SystemError) -> Bool {
+    let publication = try look().publication
+    report(publication.refusals)
+    var displaced: Set<ByteString> = []
+    for action in publication.actions {
+      let (path, change): (ByteString, BuildEvent.OutputChange)
+      switch action {
+      case .displace(let place):
+        displaced.insert(place)
+        (path, change) = (place, .restore)
+      case .write(let output, let old):
+        if displaced.contains(output.path) { continue }
+        (path, change) = (output.path, old == nil ? .write : .replace)
+      case .remove(let place, _): (path, change) = (place, .remove)
+      case .adopt, .forget: continue
+      }
+      run.sink.receive(.wouldPublish(path: path, change))
+    }
+    return publication.refusals.isEmpty
   }
 
   // MARK: Looking
@@ -55,6 +72,26 @@ struct Publisher {
   private struct Looks {
     var content: [ByteString: TreeContent] = [:]
     var hints: [ByteString: FileHint] = [:]
+  }
+
+  /// What there should be, what the state says, what there is, and what follows from that.
+  private struct View {
+    var desired: [DesiredOutput]
+    var claims: Claims
+    var looks: Looks
+    var publication: Publication
+  }
+
+  private func look() throws(SystemError) -> View {
+    let desired = run.engine.desiredOutputs
+    let claims = try claims()
+    let looks = try looks(desired: desired, claims: claims)
+    let options = run.options
+    let publication = Publication(
+      desired: desired, kept: run.engine.missingOutputs.map(\.path), owner: owner(of:),
+      owners: Set(options.targets.map { BuildOptions.owner(program: options.program, target: $0) }),
+      claims: claims.byPath, looks: looks.content, isForced: options.isForced)
+    return View(desired: desired, claims: claims, looks: looks, publication: publication)
   }
 
   private func claims() throws(SystemError) -> Claims {
@@ -79,7 +116,7 @@ struct Publisher {
       ].artifacts += either
     }
     // A crash in the middle of a write leaves a temporary name.
-    if !claims.intents.isEmpty { try tree.sweep() }
+    if !claims.intents.isEmpty, !run.options.isDryRun { try tree.sweep() }
     return claims
   }
 
@@ -151,7 +188,9 @@ struct Publisher {
       case .write(let output, let old):
         Intent(path: output.path, owner: owner(of: output.path), old: old, new: output.artifact)
       case .remove(let path, let old): Intent(path: path, owner: owner(of: path), old: old, new: nil)
-      case .displace, .adopt, .forget: nil
+      case .adopt(let output):
+        Intent(path: output.path, owner: owner(of: output.path), old: output.artifact, new: output.artifact)
+      case .displace, .forget: nil
       }
     }
     // An intent names contents to compare with, and no object: it needs no flush of objects.
@@ -161,7 +200,14 @@ struct Publisher {
       // The intents say what is ours until the last of it is committed.
       if run.batch.changes.count >= Batch.changesToWait { try run.flush() }
     }
-    if !intents.isEmpty { run.note(.removeIntents(intents.map(\.path))) }
+    finish(intents)
+  }
+
+  /// Intents go when what they were for is committed, but for one, which goes when the graph says so, too.
+  private func finish(_ intents: [Intent]) {
+    run.lastIntent = run.lastIntent ?? intents.first?.path
+    let done = intents.map(\.path).filter { $0 != run.lastIntent }
+    if !done.isEmpty { run.note(.removeIntents(done)) }
   }
 
   /// So many outputs are looked at, and intended, together: what that takes would else be as large as all that is known of them.
@@ -204,8 +250,7 @@ struct Publisher {
   /// that says whose the file is.
   private func settleIntents(_ claims: Claims, leaving left: Set<ByteString>) {
     guard !claims.intents.isEmpty else { return }
-    run.note(
-      .removeIntents(claims.intents.filter { owners.contains($0.owner) && !left.contains($0.path) }.map(\.path)))
+    finish(claims.intents.filter { owners.contains($0.owner) && !left.contains($0.path) })
   }
 
   /// Notes what the next build must find for having nothing to do, and figures that are new.
@@ -237,6 +282,10 @@ struct Publisher {
           ? "\(first.path.isEmpty ? "the output tree" : "output '\(first.path.display)'") is of an earlier build: what makes it failed"
           : "\(stale.count) outputs are of an earlier build, since what makes them failed: \(names)"
             + (stale.count > 6 ? " and \(stale.count - 6) more" : "")))
+  }
+
+  private func report(_ refusals: [Publication.Refusal]) {
+    for refusal in refusals { run.report(diagnostic(for: refusal)) }
   }
 
   private func diagnostic(for refusal: Publication.Refusal) -> Diagnostic {

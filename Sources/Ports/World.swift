@@ -83,6 +83,18 @@ package enum BuildEvent: Sendable {
     }
   }
 
+  /// What a build does to a path of the output tree.
+  package enum OutputChange: String, Hashable, Sendable, CaseIterable {
+    /// Nothing lies there.
+    case write
+    /// What lies there was made by Reflow, and of something else: of another state of the inputs, or with other parameters.
+    case replace
+    /// Somebody edited what lies there; it is kept aside.
+    case restore
+    /// The program does not make it any more.
+    case remove
+  }
+
   case buildStarted(program: String)
   /// How many steps the build has found so far; grows while a dynamic program is evaluated.
   case planned(steps: Int)
@@ -92,6 +104,8 @@ package enum BuildEvent: Sendable {
   case stepFinished(StepEnd)
   /// A step that a dry run found stale, and why.
   case wouldRun(step: String, label: String, reason: String)
+  /// What a dry run found out of place in the output tree, where it is known what belongs there.
+  case wouldPublish(path: ByteString, OutputChange)
   /// For `--explain`: what a step's key was made of, line by line as it was hashed.
   case explained(step: String, label: String, lines: [String])
   case outputWritten(path: ByteString)

@@ -58,6 +58,10 @@ extension BuildEvent {
       writer.write(UInt8(15))
       writer.write(seconds)
       writer.write(Int64(steps))
+    case .wouldPublish(let path, let change):
+      writer.write(UInt8(16))
+      writer.write(path)
+      writer.write(change.rawValue)
     }
   }
 
@@ -113,6 +117,10 @@ extension BuildEvent {
     case 15:
       guard let seconds = reader.readDouble(), let steps = reader.readCount() else { return nil }
       self = .remaining(seconds: seconds, steps: steps)
+    case 16:
+      guard let path = reader.readByteString(), let change = reader.readString().flatMap(OutputChange.init(rawValue:))
+      else { return nil }
+      self = .wouldPublish(path: path, change)
     case _: return nil
     }
   }

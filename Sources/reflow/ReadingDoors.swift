@@ -115,7 +115,8 @@ extension Session {
     let base = HostFile.isFolder(state + "/objects") ? try FileObjectStore(in: state) : nil
     let objects = ReadingObjects(base)
     return World(
-      fileSystem: fileSystem, objects: objects, outputs: NoOutputs(), runner: runner(objects),
+      fileSystem: fileSystem, objects: objects,
+      outputs: ReadingOutputs(base: base.map { FileOutputTree(root: outputFolder, objects: $0) }), runner: runner(objects),
       exporter: NoExporter(), snapshot: snapshot, lock: NoLock(), clock: clock,
       openStore: { () throws(SystemError) -> any Store in
         do throws(SystemError) {
@@ -129,14 +130,23 @@ extension Session {
   }
 }
 
-/// A dry run has no outputs to look at, and none to write.
-private struct NoOutputs: OutputTree {
+/// Outputs that are looked at and left as they are.
+private struct ReadingOutputs: OutputTree {
+  /// Nil before the first build.
+  let base: FileOutputTree?
+
   private static func refusal() -> SystemError {
     SystemError(.unsupported, "a dry run writes no outputs; please report this")
   }
 
-  func look(at path: ByteString, expecting expected: OwnedOutput?) throws(SystemError) -> OutputLook { .missing }
-  func look(at outputs: [OwnedOutput]) throws(SystemError) -> [OutputLook] { outputs.map { _ in .missing } }
+  func look(at path: ByteString, expecting expected: OwnedOutput?) throws(SystemError) -> OutputLook {
+    try base?.look(at: path, expecting: expected) ?? .missing
+  }
+
+  func look(at outputs: [OwnedOutput]) throws(SystemError) -> [OutputLook] {
+    try base?.look(at: outputs) ?? outputs.map { _ in .missing }
+  }
+
   func write(_ artifact: Artifact, to path: ByteString) throws(SystemError) -> FileHint { throw Self.refusal() }
   func writeLink(target: ByteString, to path: ByteString) throws(SystemError) { throw Self.refusal() }
   func makeFolder(_ path: ByteString) throws(SystemError) { throw Self.refusal() }

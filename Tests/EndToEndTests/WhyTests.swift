@@ -163,10 +163,14 @@ struct WhyTests {
     let project = try project()
     #expect(
       try project.reflow("status").output.hasSuffix(
-        "status: 3 of 3 steps to run; bring them up to date with 'reflow build'\n"))
+        "status: 3 of 3 steps to run, 1 output to put right; bring them up to date with 'reflow build'\n"))
     #expect(!project.exists("out"))
     #expect(try project.build().status == 0)
     #expect(try project.reflow("status", "--check").output == "status: up to date (3 steps)\n")
+    // Elsewhere nothing has been put yet.
+    let other = try project.reflow("status", "--out", "other")
+    #expect(other.output.contains("missing  all\n") && other.output.contains("0 of 3 steps to run, 4 outputs"))
+    #expect(try project.reflow("build", "-n", "--out", "other").errors.contains("would write parts/a.txt\n"))
     try project.write("data/a.txt", "changed\n")
     try project.remove("out/parts/b.txt")
     try project.write("out/plain", "mine\n")
@@ -177,7 +181,7 @@ struct WhyTests {
     #expect(status.output.contains("stale    Upper[a.txt]  input data/a.txt changed\n"))
     #expect(
       status.output.hasSuffix(
-        "status: 2 of 3 steps to run, 2 outputs to restore; bring them up to date with 'reflow build'\n"))
+        "status: 2 of 3 steps to run, 2 outputs to put right; bring them up to date with 'reflow build'\n"))
     let after = try project.snapshot("")
     for (path, entry) in before where !path.hasPrefix(".reflow/") { #expect(after[path] == entry, "\(path)") }
     let json = try project.reflow("status", "--json").output

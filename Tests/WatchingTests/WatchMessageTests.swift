@@ -23,7 +23,7 @@ import Watching
         notes: [.init("here", at: SourceRange(file, 0, 3)), .init("nowhere")], fixIts: [FixIt("do it", [])])),
     .printed("line"),
     .buildFinished(.init(status: .failed, steps: 5, run: 1, cached: 2, failed: 3, seconds: 0.125)),
-    .changed(paths: ["x", "y"], others: 2), .watching(folders: 4),
+    .changed(paths: ["x", "y"], others: 2), .watching(folders: 4), .wouldPublish(path: "a", .replace),
   ]
 
   @Test func everyEventArrivesAsItWasSent() throws {

@@ -48,7 +48,7 @@ package final class RoundSink: EventSink {
         return
       }
       release()
-    case .stepStarted, .wouldRun, .outputWritten, .outputRemoved, .outputDisplaced: release()
+    case .stepStarted, .wouldRun, .wouldPublish, .outputWritten, .outputRemoved, .outputDisplaced: release()
     case .stepFinished(let end):
       switch end.status {
       case .run, .failed, .cancelled: release()

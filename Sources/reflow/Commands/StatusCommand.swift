@@ -48,10 +48,9 @@ struct StatusCommand: ProgramCommand {
     let folder = try workspace.outputFolder(out)
     let request = Session.Request(outputsOf: program, targets: targets, arguments.parameters)
     var session = Session(workspace: workspace, options: options, verb: "status", outputFolder: folder, isDryRun: true)
-    let (outputs, programFiles) = try differences(session, request)
     let report = StatusReport(
-      form: json ? .json : .text, style: Style(isColored: Terminal.hasColor), differing: outputs,
-      programFiles: programFiles, jobs: Self.jobs(workspace), write: Terminal.print, writeError: Terminal.printError)
+      form: json ? .json : .text, style: Style(isColored: Terminal.hasColor),
+      programFiles: try changedProgramFiles(session, request), jobs: Self.jobs(workspace), write: Terminal.print, writeError: Terminal.printError)
     session.report = report
     let status = session.status(of: request)
     guard status == .done else { throw status.exitCode }
@@ -65,32 +64,24 @@ struct StatusCommand: ProgramCommand {
     }
   }
 
-  /// The outputs that are not as the last build left them, and the files of the program that are not as it read them.
-  private func differences(
-    _ session: Session, _ request: Session.Request
-  ) throws -> (outputs: [StatusReport.Output], programFiles: [ByteString]) {
+  /// The files of the program that are not as the last build read them.
+  private func changedProgramFiles(_ session: Session, _ request: Session.Request) throws -> [ByteString] {
     let workspace = session.workspace
     let snapshot = MappedSnapshot(
       stateFolder: workspace.stateFolder, roots: workspace.rootFolders, output: session.outputFolder,
       version: ByteString(Reflow.version))
     let key = session.buildOptions(request, mode: session.sandboxMode).snapshotKey
-    guard case .changed(let entries, _) = snapshot.check(key: key, generation: nil) else { return ([], []) }
-    let outputs = entries.filter { $0.root == .output }.map { entry in
-      let isThere = HostFile.exists(session.outputFolder + "/" + entry.path)
-      return StatusReport.Output(path: entry.path, isMissing: !isThere)
+    guard case .changed(let entries, _) = snapshot.check(key: key, generation: nil) else { return [] }
+    let sources = entries.compactMap { entry -> Path? in
+      guard case .source(let root) = entry.root else { return nil }
+      return Path(root: root, entry.path)
     }
     // What cannot be read is said by the dry run that follows.
-    guard outputs.count < entries.count,
+    guard !sources.isEmpty,
       let store = try? SQLiteStore(in: workspace.stateFolder, options: SQLiteStore.Options(isReadOnly: true)),
       let graph = try? PersistedGraph(in: store, key: key)
-    else { return (outputs, []) }
+    else { return [] }
     defer { store.close() }
-    let files = Set(graph.header.programFiles)
-    let changed = entries.compactMap { entry -> ByteString? in
-      guard case .source(let root) = entry.root else { return nil }
-      let path = Path(root: root, entry.path)
-      return files.contains(path) ? path.bytes : nil
-    }
-    return (outputs, changed)
+    return sources.filter(Set(graph.header.programFiles).contains).map(\.bytes)
   }
 }

@@ -29,7 +29,7 @@ final class WatchPage: EventSink {
   func receive(_ event: BuildEvent) {
     switch event {
     // Nothing on the page shows them, and a first build writes many.
-    case .outputWritten, .outputRemoved, .explained, .wouldRun: return
+    case .outputWritten, .outputRemoved, .explained, .wouldRun, .wouldPublish: return
     case .buildStarted, .planned, .remaining, .stepStarted, .stepFinished, .outputDisplaced, .diagnostic, .printed,
       .buildFinished,
       .changed, .watching:
