@@ -158,7 +158,7 @@ extension BuildRun {
       switch look {
       case .file(let hint): add(path, .file(hint, rehash: nil))
       // That it is there is all that was asked; if its names matter its listing stands below.
-      case .folder(let hint): add(path, .folder(hint, isTrusted: true))
+      case .folder(let hint): if !isListed(id, hint) { add(path, .folder(hint, isTrusted: true)) }
       case .missing: add(path, .missing)
       case .special, .refused: return nil
       }
@@ -193,6 +193,13 @@ extension BuildRun {
     return Self.merge(&entries) ? entries : nil
   }
 
+  /// Whether a folder was listed that looked so.
+  private func isListed(_ id: SourceID, _ hint: FileHint) -> Bool {
+    var listing = listings[id]
+    if case .folder(_, let folder)? = record(of: id) { listing = folder.listing }
+    return listing?.folders.contains { $0.path.isEmpty && $0.look == .folder(hint) } ?? false
+  }
+
   /// Leaves each path once. Two sources may share one (a folder and a file in it), and one may have been read again after an edit: then
   /// something was made of the older content, and false is the answer.
   private static func merge(_ entries: inout [SnapshotEntry]) -> Bool {
@@ -222,12 +229,14 @@ extension BuildRun {
 }
 
 extension SnapshotExpectation {
-  /// What both expect, as little trusted as by either; nil where they contradict each other.
+  /// What both expect; nil where they contradict each other, or may do so: two looks at what had not rested can have seen different things
+  /// behind the same figures.
   fileprivate func and(_ other: SnapshotExpectation) -> SnapshotExpectation? {
     switch (self, other) {
-    case (.file(let a, let rehash), .file(let b, let other)): a == b ? .file(a, rehash: rehash ?? other) : nil
+    case (.file(let a, let rehash), .file(let b, let other)):
+      a == b && (rehash == nil || other == nil || rehash == other) ? .file(a, rehash: rehash ?? other) : nil
     case (.folder(let a, let isTrusted), .folder(let b, let other)):
-      a == b ? .folder(a, isTrusted: isTrusted && other) : nil
+      a == b && isTrusted && other ? .folder(a, isTrusted: true) : nil
     case (.missing, .missing): .missing
     case (.file, _), (.folder, _), (.missing, _): nil
     }

@@ -97,7 +97,19 @@ struct PartialPlanner {
     for case .source(let id) in graph.fresh { changed.insert(id) }
     // Whoever has evaluated the program knows of what is behind tables whether it only grows, and reads less of it.
     if !graph.isEvaluated, try restsATable(on: changed) { return nil }
-    guard let different = try observe(changed.sorted()) else { return nil }
+    var different: [SourceID] = []
+    var heard = Set(changes.sources)
+    var rest = changed
+    while !rest.isEmpty {
+      guard let others = try observe(rest.sorted()) else { return nil }
+      different += others
+      // A folder may show of a file in it what nobody has heard, and other sources may hold that file.
+      let unheard = rest.flatMap { replies[$0]?.changed(since: known) ?? [] }.filter { heard.insert($0).inserted }
+      rest = []
+      for path in unheard { rest.formUnion(try graph.sources(holding: path)) }
+      rest.subtract(changed)
+      changed.formUnion(rest)
+    }
     let roots =
       different.map(GraphNode.source) + graph.header.staleSteps.map(GraphNode.step) + more.sorted() + graph.fresh
     let closure = try graph.closure(over: roots)
@@ -198,7 +210,7 @@ struct PartialPlanner {
       wanted.append((id, source, known, definition.needs))
       if source.kind == .file { paths.files.append(path) } else { paths.folders.append(path) }
     }
-    known = try store.sources(at: paths.files, below: paths.folders)
+    known.merge(try store.sources(at: paths.files, below: paths.folders)) { old, _ in old }
     let reader = SourceReader(fileSystem: fileSystem, now: now)
     let growing = graph.growing
     let found = reader.read(

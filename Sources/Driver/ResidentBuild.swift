@@ -366,8 +366,11 @@ package final class ResidentBuild {
         graph = nil
       }
       if let patch = outcome.patch, let summary = outcome.summary, isWatching {
-        var all = unwritten?.patch ?? SnapshotPatch()
-        all.formUnion(patch)
+        var all = patch
+        if let earlier = unwritten?.patch {
+          all = earlier
+          all.formUnion(patch)
+        }
         unwritten = (all, summary.encoded)
       }
     } else {

@@ -51,6 +51,11 @@ struct SourceReader: Sendable {
     var record: SourceRecord?
     /// Observations that the state does not have yet.
     var news: [(path: Path, observation: Observation)] = []
+
+    /// The files that hold something else than is known of them.
+    func changed(since known: [Path: Observation]) -> [Path] {
+      news.filter { known[$0.path]?.artifact != $0.observation.artifact }.map(\.path)
+    }
   }
 
   /// Reads many sources, the files among them in one go, on all cores.

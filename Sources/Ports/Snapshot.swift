@@ -76,7 +76,7 @@ extension SnapshotEntry {
 }
 
 extension SnapshotPatch {
-  /// Adds a patch that is to be applied after this one.
+  /// Adds a patch that is to be applied after this one, to what it makes.
   package mutating func formUnion(_ later: SnapshotPatch) {
     let forgets = later.forgets
     entries.removeAll { forgets($0) }

@@ -1,9 +1,17 @@
 /// Whether what is said of launches is true: of each step, what it could last have been brought up to date with.
 struct Reasons {
   private var history: [String: [SimulatedRunner.Seen]] = [:]
-  /// Nobody knows which objects are there.
-  var haveObjectsGone = false
+  /// Since some objects may have gone, the steps of which all are there again; nil where none have.
+  private var whole: Set<String>?
   private var hasSharedSteps = false
+
+  /// Nobody knows which objects are there.
+  mutating func loseObjects() { whole = [] }
+
+  /// A build that went well has looked at all that these made.
+  mutating func findObjects(of labels: Set<String>) { whole?.formUnion(labels) }
+
+  private func mayHaveLost(_ label: String) -> Bool { whole.map { !$0.contains(label) } ?? false }
 
   /// Nobody knows any more what was recorded.
   mutating func forget() { history = [:] }
@@ -34,9 +42,9 @@ struct Reasons {
     // What reads of a step that has been merged with another reads of one with another name.
     if reason == "never built" { return hasSharedSteps }
     if reason.hasPrefix("command changed") { return before.contains { $0.script != now.script } }
-    if reason.hasPrefix("result is gone") { return haveObjectsGone || before.contains { $0.inputs == now.inputs } }
+    if reason.hasPrefix("result is gone") { return mayHaveLost(label) || before.contains { $0.inputs == now.inputs } }
     if reason.hasPrefix("input ") {
-      return haveObjectsGone || before.contains { $0.inputs != now.inputs || $0.shape != now.shape }
+      return mayHaveLost(label) || before.contains { $0.inputs != now.inputs || $0.shape != now.shape }
     }
     return false
   }

@@ -61,7 +61,7 @@ package final class WatchedSession {
           "the disk was full, after \(watch?.rounds ?? 0) rounds; there is room again, and a build is asked for")
         world.plug.arm(at: nil)
         reasons.forget()
-        reasons.haveObjectsGone = true
+        reasons.loseObjects()
         watch?.ask()
       } else if isCut {
         _ = watch?.comeToRest()
@@ -114,7 +114,7 @@ package final class WatchedSession {
     seed &+= 1
     isDeaf = false
     (launchesTold, roundsTold) = (0, 0)
-    reasons.haveObjectsGone = true
+    reasons.loseObjects()
     let watch = SimulatedWatch(world, seed: seed) { [unowned self] in program }
     self.watch = watch
     world.choose = { [unowned self] count in
@@ -159,7 +159,7 @@ package final class WatchedSession {
     checkReasons(matching)
     guard problems.isEmpty, watch.summary?.status == .succeeded else { return }
     reasons.settle(references[0].wanted, matching, program)
-    reasons.haveObjectsGone = false
+    reasons.findObjects(of: references[0].wanted)
     checkNothingToDo(watch)
   }
 

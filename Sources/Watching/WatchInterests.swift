@@ -95,12 +95,7 @@ package struct WatchInterests: Sendable {
     for path in paths { need(path.parent ?? path) }
     for path in guarded { need(path.parent) }
     for folder in folders { need(folder) }
-    for place in aliases.keys {
-      var current = place.parent
-      // The nearest one that is there is enough.
-      while let folder = current, !watched.contains(folder) { current = folder.parent }
-      if let current { needed.insert(current) }
-    }
+    for place in aliases.keys { need(place.parent) }
     return needed.intersection(watched)
   }
 

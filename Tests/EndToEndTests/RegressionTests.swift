@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 /// What once went wrong, by the names in `fixtures/regressions`.
@@ -58,5 +59,44 @@ struct RegressionTests {
     try project.write("out/checked", "mine\n")
     let build = try project.build(["--keep-going"])
     #expect(try project.read("out/checked") == "good\n", "\(build.errors)")
+  }
+
+  @Test func `removed-while-an-input-was-missing`() throws {
+    let project = try Workspace(fixture: "regressions/removed-while-an-input-was-missing")
+    let watch = try Watch(on: project)
+    try project.link("data/away", to: "nowhere")
+    try project.edit("main.rf", replacing: "second: Second}", with: "data: dir(\"data\")}")
+    #expect(watch.wait { _ in !project.exists("out/second") })
+    try project.edit("main.rf", replacing: "data: dir(\"data\")}", with: "second: Second}")
+    #expect(watch.wait { _ in (try? project.read("out/second")) == "one\none\n" })
+    #expect(try project.texts().keys.sorted() == ["first", "second"])
+  }
+
+  @Test func `folder-back-behind-a-link`() throws {
+    let project = try Workspace(fixture: "regressions/folder-back-behind-a-link")
+    try project.link("data/b.txt", to: "../far/b.txt")
+    let watch = try Watch(on: project)
+    #expect(try project.read("out/Main") == "a\none\n")
+    try project.remove("far")
+    #expect(watch.wait { $0.contains { $0.event == "buildFinished" && $0.status == "invalid" } })
+    try project.write("far/b.txt", "two\n")
+    #expect(watch.wait { _ in (try? project.read("out/Main")) == "a\ntwo\n" })
+  }
+
+  @Test func `write-that-only-a-folder-showed`() throws {
+    let project = try Workspace(fixture: "regressions/write-that-only-a-folder-showed")
+    let watch = try Watch(on: project)
+    let file = open(project.path("data/b.txt"), O_RDWR)
+    defer { close(file) }
+    let bytes = try #require(mmap(nil, 2, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0))
+    bytes.storeBytes(of: UInt8(ascii: "c"), as: UInt8.self)
+    msync(bytes, 2, MS_SYNC)
+    munmap(bytes, 2)
+    try project.write("data/a.txt", "other\n")
+    #expect(watch.wait { _ in (try? project.read("out/each/a")) == "each other\n" })
+    #expect(watch.wait { _ in (try? project.read("out/all")) == "other\nc\n" })
+    _ = watch.end(SIGKILL)
+    let build = try project.build()
+    #expect(try project.read("out/each/b") == "each c\n", "\(build.errors)")
   }
 }

@@ -316,6 +316,13 @@ package final class WatchMap: Sendable {
     }
   }
 
+  /// Watches a folder of which only is of interest whether it stays.
+  private func watchIfPossible(_ folder: Path, _ state: inout State) {
+    guard let watched = try? watcher.watch(folder) else { return }
+    state.watched[folder] = watched
+    state.unsure.remove(folder)
+  }
+
   /// Learns of the links that came into a watched folder since it was first watched.
   private func findLinks(in folder: Path, _ state: inout State) {
     guard state.unsure.remove(folder) != nil, state.watched[folder] != nil else { return }
@@ -337,10 +344,15 @@ package final class WatchMap: Sendable {
   private func watchHost(_ place: ByteString, for path: Path, _ state: inout State) {
     var current = Path(root: hostRoot, ByteString(bytes: Array(place.bytes.drop { $0 == UInt8(ascii: "/") })))
     state.interests.insert(alias: current, of: path)
-    // The nearest folder that is there.
+    // Any folder on the way may go, or give way to another; the nearest one that is there has to tell.
+    var isHeard = false
     while let parent = current.parent {
-      if state.watched[parent] != nil || watch(parent, &state) { return }
-      state.interests.insert(ancestor: parent)
+      if !parent.bytes.isEmpty { state.interests.insert(ancestor: parent) }
+      if state.watched[parent] == nil {
+        if isHeard { watchIfPossible(parent, &state) } else { isHeard = watch(parent, &state) }
+      } else {
+        isHeard = true
+      }
       current = parent
     }
   }
