@@ -35,7 +35,8 @@ extension BuildRun {
       if hasOnlyGrown(id, path, new) { continue }
       switch source.kind {
       case .file: unplaced.remove(path)
-      case .folder: unplaced = unplaced.filter { !$0.isAt(orBelow: path) }
+      // Of a part, other sources that hold a file of the folder may not be here.
+      case .folder: if plan == nil { unplaced = unplaced.filter { !$0.isAt(orBelow: path) } }
       }
       // What is being read may have been read before the change, or after.
       if record(of: id) == nil { suspects.insert(id) } else { stale.append(id) }

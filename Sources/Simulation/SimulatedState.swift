@@ -45,6 +45,8 @@ package final class SimulatedObjects: ObjectStore, @unchecked Sendable {
     for artifact in contents.keys.sorted(by: { $0.digest < $1.digest }) where !durable.contains(artifact) {
       if isLost(artifact) { contents[artifact] = nil }
     }
+    // What is there after the power went is on the disk.
+    durable = Set(contents.keys)
   }
 
   package func removeAll() {

@@ -24,11 +24,13 @@ import Testing
     #expect(Session(seed: 104_710).run() == [], "a step that began twice and ended once")
     #expect(Session(seed: 118_189).run() == [], "a file that came between two listings within a tick of the clock")
     #expect(WatchedSession(seed: 112_044).run() == [], "a folder that came again behind a link that led nowhere")
+    #expect(
+      WatchedSession(seed: 183_687).run() == [], "a file in a folder that a part has, and in no other source of it")
     #expect(WatchedSession(seed: 153_293).run() == [], "a folder far above the place that a link leads to")
     #expect(WatchedSession(seed: 138_988).run() == [], "a write of which only a folder's reading told")
     #expect(
-      WatchedSession(seed: 103_658).run() == [], "an output that a build of a program with a missing input removed")
-    #expect(WatchedSession(seed: 102_195).run() == [], "what a watch left for later changed another process's snapshot")
+      WatchedSession(seed: 103_658).run() == [], "an output that a build with a missing input removed")
+    #expect(WatchedSession(seed: 102_195).run() == [], "a patch that changed another process's snapshot")
     #expect(WatchedSession(seed: 100_279).run() == [], "an output that the snapshot of a failed build did not know")
   }
 
