@@ -49,7 +49,8 @@ package final class TraceLog: EventSink {
       emit(started, end)
     case .buildFinished:
       if !isContinuous { finish() }
-    case .buildStarted, .planned, .remaining, .wouldRun, .wouldPublish, .explained, .outputWritten, .outputRemoved, .outputDisplaced,
+    case .buildStarted, .planned, .remaining, .wouldRun, .wouldPublish, .explained, .outputWritten, .outputRemoved,
+      .outputDisplaced,
       .diagnostic,
       .printed, .changed, .watching:
       break

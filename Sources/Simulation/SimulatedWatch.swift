@@ -41,7 +41,8 @@ final class SimulatedWatch: WatchHost {
       case .stepFinished(let end):
         if let message = end.message { messages.append(message) }
         if end.status != .cached, end.usage != nil { running -= 1 }
-      case .buildStarted, .planned, .remaining, .wouldRun, .wouldPublish, .explained, .outputWritten, .outputRemoved, .outputDisplaced,
+      case .buildStarted, .planned, .remaining, .wouldRun, .wouldPublish, .explained, .outputWritten, .outputRemoved,
+        .outputDisplaced,
         .printed,
         .changed, .watching, .buildFinished:
         return

@@ -59,7 +59,8 @@ package final class SimulatedWorld {
         switch event {
         case .diagnostic(let diagnostic): return diagnostic.message
         case .stepFinished(let end): return end.message
-        case .buildStarted, .planned, .remaining, .stepStarted, .wouldRun, .wouldPublish, .explained, .outputWritten, .outputRemoved,
+        case .buildStarted, .planned, .remaining, .stepStarted, .wouldRun, .wouldPublish, .explained, .outputWritten,
+          .outputRemoved,
           .outputDisplaced, .printed, .changed, .watching, .buildFinished:
           return nil
         }
@@ -92,7 +93,8 @@ package final class SimulatedWorld {
         running += 1
         mostAtOnce = max(mostAtOnce, running)
       case .stepFinished(let end) where end.status != .cached && end.usage != nil: running -= 1
-      case .stepFinished, .buildStarted, .planned, .remaining, .wouldRun, .wouldPublish, .explained, .outputWritten, .outputRemoved,
+      case .stepFinished, .buildStarted, .planned, .remaining, .wouldRun, .wouldPublish, .explained, .outputWritten,
+        .outputRemoved,
         .outputDisplaced, .diagnostic, .printed, .changed, .watching, .buildFinished:
         return
       }

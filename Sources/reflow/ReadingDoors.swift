@@ -116,7 +116,8 @@ extension Session {
     let objects = ReadingObjects(base)
     return World(
       fileSystem: fileSystem, objects: objects,
-      outputs: ReadingOutputs(base: base.map { FileOutputTree(root: outputFolder, objects: $0) }), runner: runner(objects),
+      outputs: ReadingOutputs(base: base.map { FileOutputTree(root: outputFolder, objects: $0) }),
+      runner: runner(objects),
       exporter: NoExporter(), snapshot: snapshot, lock: NoLock(), clock: clock,
       openStore: { () throws(SystemError) -> any Store in
         do throws(SystemError) {

@@ -27,7 +27,8 @@ let bothWays: [SandboxMode] = [.strict, .off]
   @Test(arguments: bothWays) func aDirectCommandRunsWithoutAShell(mode: SandboxMode) throws {
     let bench = StepBench()
     bench.workspace.write("a b", "x")
-    var request = try bench.request(.direct(#require(DirectCommand("cp in/0/a_b 'out/$HOME'"))), outputs: ["$HOME"], sandbox: mode)
+    var request = try bench.request(
+      .direct(#require(DirectCommand("cp in/0/a_b 'out/$HOME'"))), outputs: ["$HOME"], sandbox: mode)
     request.inputs = [.init(stagedPath: "in/0/a_b", kind: .file, origin: .source(Path("a b")))]
     let outcome = try bench.runner.run(request)
     #expect(outcome.ending == .exited(0))

@@ -50,7 +50,8 @@ struct StatusCommand: ProgramCommand {
     var session = Session(workspace: workspace, options: options, verb: "status", outputFolder: folder, isDryRun: true)
     let report = StatusReport(
       form: json ? .json : .text, style: Style(isColored: Terminal.hasColor),
-      programFiles: try changedProgramFiles(session, request), jobs: Self.jobs(workspace), write: Terminal.print, writeError: Terminal.printError)
+      programFiles: try changedProgramFiles(session, request), jobs: Self.jobs(workspace), write: Terminal.print,
+      writeError: Terminal.printError)
     session.report = report
     let status = session.status(of: request)
     guard status == .done else { throw status.exitCode }
