@@ -377,6 +377,12 @@ final class BuildRun {
   }
 
   func take(_ reply: SourceReader.Reply, isFirst: Bool) {
+    if plan != nil, case .folder(_, let old)? = record(of: reply.id) {
+      // Of a name that goes from a folder while a part is built, the snapshot would forget that others read it.
+      var names: Set<ByteString> = []
+      if case .folder(_, let new)? = reply.record { names = Set(new.listing.files) }
+      if !names.isSuperset(of: old.listing.files) { canSnapshot = false }
+    }
     setRecord(reply.record, of: reply.id)
     if reply.record == nil { unread.insert(reply.id) }
     remember(reply.news)

@@ -2,6 +2,7 @@ import BuildGraph
 import Diagnostics
 import Engine
 import Ports
+import Watching
 
 /// A source as it was read: enough to tell later, without reading, whether it is still the same.
 enum SourceRecord: Sendable {
@@ -52,9 +53,14 @@ struct SourceReader: Sendable {
     /// Observations that the state does not have yet.
     var news: [(path: Path, observation: Observation)] = []
 
-    /// The files that hold something else than is known of them.
+    /// The files that hold something else than is known of them, or are gone from a folder.
+    ///
+    /// - Complexity: of a folder, O(its files and all that is known).
     func changed(since known: [Path: Observation]) -> [Path] {
-      news.filter { known[$0.path]?.artifact != $0.observation.artifact }.map(\.path)
+      let changed = news.filter { known[$0.path]?.artifact != $0.observation.artifact }.map(\.path)
+      guard case .folder(let path, let folder)? = record else { return changed }
+      let names = Set(folder.listing.entries.map { path.appending($0.path) })
+      return changed + known.keys.filter { $0 != path && $0.isAt(orBelow: path) && !names.contains($0) }.sorted()
     }
   }
 
