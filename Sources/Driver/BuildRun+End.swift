@@ -22,19 +22,29 @@ extension BuildRun {
     }
   }
 
+  /// Ends what is under way, and waits for it: nothing may outlive the loop that it reports to.
+  ///
+  /// - Throws: once all has ended, what a commit could not do.
+  func abandonWork() throws(SystemError) {
+    world.runner.cancelAll()
+    var failure: SystemError?
+    while underWay > 0 {
+      for message in wait(seconds: nil) {
+        if message.endsWork { underWay -= 1 }
+        if case .interrupted = message { wasInterrupted = true }
+        if case .ran(let end) = message { tellAbandoned(end) }
+        guard case .synced(let changes) = message else { continue }
+        do throws(SystemError) { try commit(changes) } catch { failure = failure ?? error }
+      }
+    }
+    tellAbandoned()
+    isSyncing = false
+    if let failure { throw failure }
+  }
+
   func finish(mayRestart: Bool) throws(SystemError) -> Ending {
     if let restart {
-      world.runner.cancelAll()
-      while underWay > 0 {
-        try each(wait(seconds: nil)) { message throws(SystemError) in
-          if message.endsWork { underWay -= 1 }
-          if case .interrupted = message { wasInterrupted = true }
-          if case .synced(let changes) = message { try commit(changes) }
-          if case .ran(let end) = message { tellAbandoned(end) }
-        }
-      }
-      tellAbandoned()
-      isSyncing = false
+      try abandonWork()
       try flush()
       if mayRestart, !wasInterrupted { return .restart(restart) }
     }

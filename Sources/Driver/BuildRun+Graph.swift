@@ -39,13 +39,13 @@ extension BuildRun {
   /// What was read is checked against what the part was made for: a source of which not all dependents are here must be as it was.
   func check(_ reply: SourceReader.Reply, _ plan: PartialPlan) {
     let index = Int(reply.id.index)
-    // If all begins again, with all that this has shown.
-    heard += reply.changed(since: known)
     switch reply.observation {
     case .failed: restart(.evaluate)
     case .file(let artifact), .folder(let artifact, _):
       let old = plan.expected[index]
       if old == artifact { return }
+      // If all begins again, with all that this has shown.
+      heard += reply.changed(since: known)
       if plan.isAnswer[index] {
         restart(.evaluate)
       } else if old != nil {

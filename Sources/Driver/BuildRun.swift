@@ -176,17 +176,7 @@ final class BuildRun {
     do throws(SystemError) {
       return try performLoop(mayRestart: mayRestart)
     } catch {
-      // Nothing may outlive the loop that it reports to.
-      world.runner.cancelAll()
-      while underWay > 0 {
-        for message in wait(seconds: nil) where message.endsWork {
-          underWay -= 1
-          if case .synced(let changes) = message { try? commit(changes) }
-          if case .ran(let end) = message { tellAbandoned(end) }
-        }
-      }
-      tellAbandoned()
-      isSyncing = false
+      try? abandonWork()
       // What had finished need not be lost; where the state itself refuses there is nothing more to do.
       try? flush()
       throw error
@@ -230,7 +220,7 @@ final class BuildRun {
 
   /// Handles messages in order. Where one ends the build, the work that those behind it tell of has ended all the same: nobody
   /// must wait for it.
-  func each(
+  private func each(
     _ messages: [Inbox.Message], _ body: (Inbox.Message) throws(SystemError) -> Void
   ) throws(SystemError) {
     var next = 0
