@@ -14,7 +14,7 @@ struct BuildCommand: ProgramCommand {
   @Argument(help: "The program.")
   var program = "main.rf"
   @OptionGroup var running: RunningOptions
-  @Flag(name: [.customShort("n"), .long], help: "Say what would run and which outputs are not in place; change nothing.")
+  @Flag(name: [.customShort("n"), .long], help: "Say what would run and what is out of place; change nothing.")
   var dryRun = false
   @Option(help: "Build this exported value and not Main, into a folder of its name; may be repeated.")
   var target: [String] = []
