@@ -97,6 +97,29 @@ package enum Keys {
     return manifest.finish()
   }
 
+  /// The derivation key of a step that makes something else in some runs, of what it made last: all keys above it are others than
+  /// those above what it made before.
+  ///
+  /// - Parameters:
+  ///   - variant: ``variant(of:)``.
+  ///   - key: what it would be without.
+  package static func derivation(variant: Digest, of key: Digest) -> Digest {
+    var manifest = DigestManifest()
+    manifest.write(.scheme, scheme)
+    manifest.write(.derivation, key)
+    manifest.write(.variant, variant)
+    return manifest.finish()
+  }
+
+  /// All that a step made.
+  package static func variant(of outputs: [Artifact]) -> Digest {
+    var manifest = DigestManifest()
+    manifest.write(.scheme, scheme)
+    manifest.write(.count, outputs.count)
+    for output in outputs { manifest.write(.artifact, output) }
+    return manifest.finish()
+  }
+
   /// A source, a literal: nothing lies behind it but its content.
   package static func derivation(of artifact: Artifact) -> Digest {
     var manifest = DigestManifest()

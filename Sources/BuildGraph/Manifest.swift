@@ -32,6 +32,7 @@ package enum ManifestField: UInt8, Sendable, CaseIterable {
   case ordinal = 28
   case program = 29
   case table = 30
+  case variant = 31
 }
 
 /// Takes down what a key is made of, entry by entry.

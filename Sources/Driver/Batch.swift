@@ -14,7 +14,8 @@ struct Uncommitted {
     case .setResult(let key, let result): results[key] = result
     case .setDerivation(let key, let derivation): derivations[key] = derivation
     case .addReadSet(let key, let set): readSets[key, default: []].insert(set, at: 0)
-    case .setSource, .removeSource, .removeResult, .setDeclaredKey, .setTrace, .addRun, .setOutput, .removeOutput,
+    case .setSource, .removeSource, .removeResult, .setVariant, .setDeclaredKey, .setTrace, .addRun, .setOutput,
+      .removeOutput,
       .setIntents, .removeIntents, .setHistory, .beginBuild, .endBuild, .setGraph, .updateGraph, .removeGraph:
       return
     }
@@ -29,7 +30,8 @@ struct Uncommitted {
       case .addReadSet(let key, let set):
         readSets[key]?.removeAll { $0 == set }
         if readSets[key] == [] { readSets[key] = nil }
-      case .setSource, .removeSource, .removeResult, .setDeclaredKey, .setTrace, .addRun, .setOutput, .removeOutput,
+      case .setSource, .removeSource, .removeResult, .setVariant, .setDeclaredKey, .setTrace, .addRun, .setOutput,
+        .removeOutput,
         .setIntents, .removeIntents, .setHistory, .beginBuild, .endBuild, .setGraph, .updateGraph, .removeGraph:
         continue
       }
@@ -54,8 +56,8 @@ struct Batch {
     if changes.isEmpty { since = now }
     switch change {
     case .setResult, .setOutput, .setGraph, .updateGraph: namesObjects = true
-    case .setSource, .removeSource, .removeResult, .setDerivation, .addReadSet, .setDeclaredKey, .setTrace, .addRun,
-      .setHistory,
+    case .setSource, .removeSource, .removeResult, .setDerivation, .setVariant, .addReadSet, .setDeclaredKey,
+      .setTrace, .addRun, .setHistory,
       .removeOutput, .setIntents, .removeIntents, .beginBuild, .endBuild, .removeGraph:
       break
     }

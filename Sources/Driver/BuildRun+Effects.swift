@@ -41,10 +41,8 @@ extension BuildRun {
       if options.explains { explain(step, key, label) }
     case .sourceFailed(let id, let message): tell(id, message)
     case .restart: restart(.evaluate)
-    case .remade(_, let keys):
-      // In the transaction of the result itself. Of what is not known nothing can be a hit.
-      let nothing = Derivation(contentKey: Digest(high: 0, low: 0), inputs: [])
-      for key in keys { note(.setDerivation(key: key, nothing)) }
+    case .remade(_, let key, let contentKey, let outputs):
+      try remember(Variant(contentKey: contentKey, outputs: outputs), of: key)
     case .incomplete(let step):
       if let plan { restart(.planAgain([.step(plan.stepIDs[Int(step.index)])])) } else { restart(.evaluate) }
     }

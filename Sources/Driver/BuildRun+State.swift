@@ -65,7 +65,7 @@ extension BuildRun {
         answer =
           whole[position]
           ? .result(key: candidate.key, outputs: candidate.result.outputs, isSandboxed: candidate.result.isSandboxed)
-          : .gone
+          : .gone(outputs: candidate.result.outputs)
       }
       found.append(
         ResultAnswer(

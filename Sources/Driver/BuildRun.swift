@@ -95,6 +95,9 @@ final class BuildRun {
   var remarked: Set<Diagnostic> = []
   var batch = Batch()
   var uncommitted = Uncommitted()
+  var variants: [Digest: Variant] = [:]
+  /// Those of the state by content key, where they had to be known.
+  var derivationKeys: [Digest: [Digest]]?
   var isSyncing = false
   /// Whether objects were made since the last flush began; a flush costs as much as all that the disk has to write.
   var hasNewObjects = false
@@ -188,6 +191,7 @@ final class BuildRun {
       for diagnostic in program.diagnostics { say(diagnostic) }
       known = try store.sources()
     }
+    try tellVariants()
     let inbox = inbox
     interruption.onInterrupt { inbox.post(.interrupted) }
     listenForChanges()

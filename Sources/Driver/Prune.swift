@@ -69,6 +69,7 @@ private func inventory(
     PruneInventory.Result(key: $0.key, run: $0.result.run, outputs: $0.result.outputs.map(ObjectID.init))
   }
   inventory.derivations = try store.allDerivations()
+  inventory.variants = try store.variants()
   inventory.traces = try store.allTraces().map { ($0.identity, StepTrace(encoded: $0.bytes)?.contentKey) }
   inventory.readSets = try store.readSetKeys()
   inventory.declaredKeys = try store.declaredKeys()

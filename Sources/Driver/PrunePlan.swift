@@ -40,6 +40,7 @@ struct PruneInventory {
   var results: [Result] = []
   var derivations: [(key: Digest, contentKey: Digest)] = []
   /// Each identity with the content key of its trace; nil where it cannot be read.
+  var variants: [Digest: Variant] = [:]
   var traces: [(identity: Digest, contentKey: Digest?)] = []
   var readSets: [Digest] = []
   var declaredKeys: [Digest: Digest] = [:]
@@ -202,6 +203,15 @@ struct PrunePlan {
     let results = Set(inventory.results.lazy.map(\.key)).subtracting(removed)
     for (key, contentKey) in inventory.derivations where !results.contains(contentKey) {
       removal.derivations.append(key)
+    }
+    if !inventory.variants.isEmpty {
+      let derivations = Set(inventory.derivations.lazy.map(\.key)).subtracting(removal.derivations)
+      // As long as anything can rest on what it makes, it must be known which of its runs is meant.
+      removal.variants = inventory.variants.keys.sorted().filter { key in
+        let variant = inventory.variants[key]!
+        return !results.contains(variant.contentKey) && !derivations.contains(key)
+          && !derivations.contains(Keys.derivation(variant: variant.outputs, of: key))
+      }
     }
     let gone = Set(removal.graphs)
     var identities: Set<Digest> = []

@@ -128,13 +128,19 @@ extension BuildEngine {
       let command = graph.plan(of: step, exec: exec).command.digest
       // Many keys are computed before the first step is launched.
       graph.forgetPlan(of: step)
-      setKey(Keys.derivation(command: command, inputs: exec.inputs.map { derivationKey(of: $0.reference) }), of: node)
+      let key = Keys.derivation(command: command, inputs: exec.inputs.map { derivationKey(of: $0.reference) })
+      setKey(varied(key), of: node)
     case .manifest(let step, let output):
       setKey(derivationKey(of: .output(step, output)), of: node)
     case .assembly(let id):
       let members = graph.assemblies[Int(id.index)].map { (name: $0.name, key: derivationKey(of: $0.reference)) }
       setKey(Keys.derivation(assembly: members), of: node)
     }
+  }
+
+  /// A step's key as those above it see it: another one for each thing that the step was found to make.
+  func varied(_ key: Digest) -> Digest {
+    progress.variants.isEmpty ? key : progress.variants[key].map { Keys.derivation(variant: $0, of: key) } ?? key
   }
 
   /// - Precondition: the keys of the nodes behind it are known.
@@ -164,7 +170,7 @@ extension BuildEngine {
     guard progress[node].resolution == .resolved, !progress[node].isResolutionSpread else { return }
     progress[node].isResolutionSpread = true
     if progress[node].key == nil, case .step(let step) = graph.kinds[node.position], isBarrier(step) {
-      setKey(progress[step].contentKey ?? Keys.derivation(of: progress[step].outputs[0]), of: node)
+      setKey(Keys.variant(of: progress[step].outputs), of: node)
     }
     answerNeeds(of: node)
     for dependent in graph.edges.dependents(of: node) {

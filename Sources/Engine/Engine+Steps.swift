@@ -45,43 +45,29 @@ extension BuildEngine {
 
   // MARK: Made again
 
-  /// A step has its result. If it had another one by the same key, which only a step that is not deterministic has, all that
-  /// was made of that is void: the entries now and for good, since this build may end before all of it is made again.
+  /// A step has its result. If it had another one by the same key, which only a step that is not deterministic has, it gets another
+  /// key, and so does all that rests on it: entries of what it made before are found no more, in this run and for good. The key of a
+  /// barrier follows from what it makes in any case.
+  ///
+  /// - Complexity: O(all that depends on it), where it made something else.
   private mutating func compareWithFormer(_ step: StepID) {
-    guard let former = progress.former.removeValue(forKey: step), former != progress[step].outputs else { return }
+    guard let former = progress.former.removeValue(forKey: step), former != progress[step].outputs, !isBarrier(step),
+      let contentKey = progress[step].contentKey, let key = plainKey(of: step)
+    else { return }
+    let variant = Keys.variant(of: progress[step].outputs)
+    guard progress.variants.updateValue(variant, forKey: key) != variant else { return }
+    effects.append(.remade(step, key: key, contentKey: contentKey, variant: variant))
     let node = graph.stepNodes[Int(step.index)]
-    effects.append(.remade(step, void: keysAbove(node)))
-    demandAbove(node)
+    progress[node].key = varied(key)
+    beginAnew(above: node)
   }
 
-  /// The keys of all steps that rest on a node, as far as they are known.
-  private func keysAbove(_ node: NodeID) -> [Digest] {
-    var keys: [Digest] = []
-    var seen: Set<NodeID> = [node]
-    var queue = [node]
-    while let next = queue.popLast() {
-      for dependent in graph.edges.dependents(of: next) where seen.insert(dependent).inserted {
-        queue.append(dependent)
-        if case .step(let step) = graph.kinds[dependent.position], !isBarrier(step), let key = progress[dependent].key {
-          keys.append(key)
-        }
-      }
-    }
-    return keys
-  }
-
-  /// Demands what was spared because something above it was known by its key: its entries are compared with what there is now.
-  private mutating func demandAbove(_ node: NodeID) {
-    var queue = [node]
-    while let next = queue.popLast() {
-      for dependent in graph.edges.dependents(of: next)
-      where progress[dependent].isKeyDemanded && !progress[dependent].isDemanded {
-        work.append(.demand(dependent))
-        // Of a member or an assembly it is the steps behind it that have entries.
-        if case .step = graph.kinds[dependent.position] { continue }
-        queue.append(dependent)
-      }
-    }
+  /// A step's key without what it happened to make.
+  private mutating func plainKey(of step: StepID) -> Digest? {
+    guard let exec = exec(of: step) else { return nil }
+    return Keys.derivation(
+      command: graph.plan(of: step, exec: exec).command.digest,
+      inputs: exec.inputs.map { derivationKey(of: $0.reference) })
   }
 
   private mutating func foundSettled(_ answer: DerivationAnswer) {
@@ -175,15 +161,19 @@ extension BuildEngine {
         progress[step].contentKey = key
         progress[step].outputs = outputs
         progress[step].isSandboxed = isSandboxed
+        compareWithFormer(step)
         record(step, exec, result: nil, isSandboxed: isSandboxed, readSet: nil, contentKey: key)
         effects.append(.reused(step, key: key))
-        compareWithFormer(step)
         return transition(step, to: .done)
       }
       return launch(step, .notSandboxed)
     }
     let reason = progress.reasons[step] ?? reason(for: step, exec)
-    if reason == .resultGone { progress.former[step] = progress.former[step] ?? [] }
+    if case .gone(let outputs) = answer.found {
+      progress.former[step] = progress.former[step] ?? outputs
+    } else if reason == .resultGone {
+      progress.former[step] = progress.former[step] ?? []
+    }
     launch(step, reason)
   }
 
@@ -292,10 +282,10 @@ extension BuildEngine {
         return fail(step, .refused(message: undeclared.message))
       }
     }
+    compareWithFormer(step)
     record(
       step, exec, result: progress[step].outputs, isSandboxed: report.isSandboxed, readSet: readSet, contentKey: key)
     effects.append(.succeeded(step))
-    compareWithFormer(step)
     transition(step, to: .done)
   }
 

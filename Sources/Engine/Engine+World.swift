@@ -166,16 +166,33 @@ extension BuildEngine {
   ///
   /// - Complexity: O(all that depends on them). Rare: a source changed in the middle of a run.
   mutating func invalidate(_ roots: [NodeID], replacing: (SourceID, SourceObservation)? = nil) {
-    var affected: [NodeID] = []
+    // The root of a void derivation keeps its key; its entry is what was wrong.
+    beginAnew(roots + nodes(above: roots), keepingKeysOf: replacing == nil ? roots : [])
+    if let (id, observation) = replacing {
+      // Nothing has to be asked for: it is known what lies there now.
+      observed.sources[Int(id.index)] = .asked
+      observe(id, observation)
+    }
+  }
+
+  /// The same of all that rests on a node, and not of the node: its key is another now.
+  mutating func beginAnew(above node: NodeID) { beginAnew(nodes(above: [node]), keepingKeysOf: []) }
+
+  private func nodes(above roots: [NodeID]) -> [NodeID] {
+    var found: [NodeID] = []
     var seen = Set(roots)
     var queue = roots
     while let node = queue.popLast() {
-      affected.append(node)
       for dependent in graph.edges.dependents(of: node) where seen.insert(dependent).inserted {
+        found.append(dependent)
         queue.append(dependent)
       }
     }
-    affected.sort()
+    return found
+  }
+
+  private mutating func beginAnew(_ nodes: [NodeID], keepingKeysOf roots: [NodeID]) {
+    let affected = nodes.sorted()
     for node in affected { if case .step(let step) = graph.kinds[node.position] { recallTrace(of: step) } }
     var demanded: [NodeID] = []
     var keyDemanded: [NodeID] = []
@@ -186,9 +203,10 @@ extension BuildEngine {
       } else if progress[node].isKeyDemanded {
         keyDemanded.append(node)
       }
-      reset(node, isRoot: roots.contains(node) && replacing == nil)
+      reset(node, keepsKey: roots.contains(node))
     }
     // What the old counts still had to follow up is void: the counts begin anew.
+    let seen = Set(affected)
     work.removeAll { item in
       switch item {
       case .keyKnown(let node), .resolved(let node): return seen.contains(node)
@@ -197,18 +215,12 @@ extension BuildEngine {
     }
     for node in keyDemanded { work.append(.demandKey(node)) }
     for node in demanded { work.append(.demand(node)) }
-    if let (id, observation) = replacing {
-      // Nothing has to be asked for: it is known what lies there now.
-      observed.sources[Int(id.index)] = .asked
-      observe(id, observation)
-    }
   }
 
-  private mutating func reset(_ node: NodeID, isRoot: Bool) {
+  private mutating func reset(_ node: NodeID, keepsKey: Bool) {
     let old = progress[node]
     var new = NodeProgress()
-    // The root of a void derivation keeps its key; its entry is what was wrong.
-    if isRoot {
+    if keepsKey {
       new.key = old.key
       new.isKeyDemanded = old.isKeyDemanded
       new.isKeySpread = old.isKeySpread

@@ -64,6 +64,7 @@ package struct BuildEngine: ~Copyable {
     switch event {
     case .graphExtended(let more): extend(by: more)
     case .settled(let steps): for step in steps { progress.settled[step.step] = step }
+    case .variantsKnown(let variants): progress.variants.merge(variants) { _, new in new }
     case .needed(let needs): for need in needs { take(need) }
     case .outputsDeclared(let entries): declare(entries)
     case .sourceLooked(let id, let failure): looked(at: id, failure: failure)

@@ -48,7 +48,7 @@ package struct ResultAnswer: Hashable, Sendable {
   package enum Found: Hashable, Sendable {
     case nothing
     /// A row is there, but an object that it names is not.
-    case gone
+    case gone(outputs: [Artifact])
     /// - Parameter key: which of the keys asked for it was.
     case result(key: Digest, outputs: [Artifact], isSandboxed: Bool)
   }
@@ -151,6 +151,9 @@ package enum Event: Sendable {
   case graphExtended(GraphExtension)
   /// Some steps of the last extension are as the last build left them.
   case settled([SettledStep])
+  /// What the state knows of steps that make something else in some runs: by derivation key, as ``Keys/variant(of:)``. Comes before
+  /// anything is asked for.
+  case variantsKnown([Digest: Digest])
   /// The evaluation cannot go on without these.
   case needed([Need])
   /// The evaluation is done: these make the output tree.
@@ -329,8 +332,11 @@ package enum Effect: Hashable, Sendable {
   case restart
   /// What a settled step made is gone, so that its inputs are needed: begin again with more of the graph.
   case incomplete(StepID)
-  /// A step made something else than it had made by the same key: the entries of these keys, all of steps that rest on it, are void.
-  case remade(StepID, void: [Digest])
+  /// A step made something else than it had made by the same content key: from now on its derivation key, and every other that leads to
+  /// this content key, is that of the variant. To be remembered in the transaction of the result.
+  ///
+  /// - Parameter key: the derivation key without a variant.
+  case remade(StepID, key: Digest, contentKey: Digest, variant: Digest)
 }
 
 package struct DerivationLookup: Hashable, Sendable {

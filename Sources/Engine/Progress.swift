@@ -107,6 +107,8 @@ struct Progress {
   var traces: [StepID: StepTrace] = [:]
   /// What steps had made by their keys before they had to be made again; empty where that is not known.
   var former: [StepID: [Artifact]] = [:]
+  /// By derivation key: what steps made last that have made something else by it; as ``Keys/variant(of:)``.
+  var variants: [Digest: Digest] = [:]
   /// K1 of steps with a depfile.
   var declaredKeys: [StepID: Digest] = [:]
   var reportedSources: Set<SourceID> = []

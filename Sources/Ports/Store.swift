@@ -27,6 +27,18 @@ package struct Derivation: Hashable, Sendable {
   }
 }
 
+/// What a step that makes something else in some runs made last, by a derivation key of it.
+package struct Variant: Hashable, Sendable {
+  package var contentKey: Digest
+  /// As ``Keys/variant(of:)``.
+  package var outputs: Digest
+
+  package init(contentKey: Digest, outputs: Digest) {
+    self.contentKey = contentKey
+    self.outputs = outputs
+  }
+}
+
 /// What a depfile step read in one of its runs: paths as staged, each with what was found there.
 package struct ReadSet: Hashable, Sendable {
   package var paths: [ByteString]
@@ -142,6 +154,7 @@ package enum StoreChange: Sendable {
   case setResult(contentKey: Digest, StepResult)
   case removeResult(contentKey: Digest)
   case setDerivation(key: Digest, Derivation)
+  case setVariant(key: Digest, Variant)
   case addReadSet(declaredKey: Digest, ReadSet)
   /// Which declared key a result of a step with a depfile belongs to.
   case setDeclaredKey(Digest, contentKey: Digest)
@@ -179,6 +192,12 @@ package protocol Store: AnyObject {
   func sources(at paths: [Path], below folders: [Path]) throws(SystemError) -> [Path: Observation]
   func results(for contentKeys: [Digest]) throws(SystemError) -> [Digest: StepResult]
   func derivations(for keys: [Digest]) throws(SystemError) -> [Digest: Derivation]
+  /// All there are: few, since most steps make the same each time.
+  func variants() throws(SystemError) -> [Digest: Variant]
+  /// The derivation keys that lead to each content key.
+  ///
+  /// - Complexity: O(derivations).
+  func derivationKeys() throws(SystemError) -> [Digest: [Digest]]
   /// The newest first.
   func readSets(for declaredKey: Digest) throws(SystemError) -> [ReadSet]
   func traces(for identities: [Digest]) throws(SystemError) -> [Digest: [UInt8]]

@@ -136,6 +136,7 @@ package struct RowDamage: Hashable, Sendable {
     case source(Path)
     case result(Digest)
     case derivation(Digest)
+    case variant(Digest)
     case trace(Digest)
     case readSet(Digest)
     case run(RunID)
@@ -160,6 +161,8 @@ package struct RowDamage: Hashable, Sendable {
 package struct StateRemoval: Hashable, Sendable {
   package var results: [Digest] = []
   package var derivations: [Digest] = []
+  /// By derivation key.
+  package var variants: [Digest] = []
   package var traces: [Digest] = []
   /// By declared key.
   package var readSets: [Digest] = []
@@ -170,7 +173,8 @@ package struct StateRemoval: Hashable, Sendable {
   package init() {}
 
   package var isEmpty: Bool {
-    results.isEmpty && derivations.isEmpty && traces.isEmpty && readSets.isEmpty && runs.isEmpty && builds.isEmpty
+    results.isEmpty && derivations.isEmpty && variants.isEmpty && traces.isEmpty && readSets.isEmpty && runs.isEmpty
+      && builds.isEmpty
       && graphs.isEmpty
   }
 }

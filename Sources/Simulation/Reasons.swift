@@ -4,6 +4,9 @@ struct Reasons {
   /// Since some objects may have gone, the steps of which all are there again; nil where none have.
   private var whole: Set<String>?
   private var hasSharedSteps = false
+  /// What was edited since the last check: a step can be launched for what a source held between two edits, and see what it
+  /// holds after them, which may be what it held before.
+  private var edited: Set<String> = []
 
   /// Nobody knows which objects are there.
   mutating func loseObjects() { whole = [] }
@@ -15,6 +18,11 @@ struct Reasons {
 
   /// Nobody knows any more what was recorded.
   mutating func forget() { history = [:] }
+
+  /// - Parameter names: of inputs, as reasons name them.
+  mutating func noteEdits(of names: Set<String>) { edited.formUnion(names) }
+
+  mutating func forgetEdits() { edited = [] }
 
   /// These may be what is recorded now.
   mutating func add(_ builds: [ReferenceBuild], _ program: SimulatedProgram) {
@@ -45,8 +53,15 @@ struct Reasons {
     if reason.hasPrefix("result is gone") { return mayHaveLost(label) || before.contains { $0.inputs == now.inputs } }
     if reason.hasPrefix("input ") {
       return mayHaveLost(label) || before.contains { $0.inputs != now.inputs || $0.shape != now.shape }
+        || edited.contains { isAbout($0, reason) }
     }
     return false
+  }
+
+  /// Whether a reason names an input, a file in it or the list of its files.
+  private func isAbout(_ input: String, _ reason: String) -> Bool {
+    [" ", "/"].contains { reason.hasPrefix("input \(input)\($0)") }
+      || reason.hasPrefix("input the list of files in \(input) ")
   }
 }
 

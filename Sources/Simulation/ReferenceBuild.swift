@@ -142,6 +142,19 @@ package struct ReferenceBuild {
     }
   }
 
+  /// What lies now where steps read the files of the user, by the names that reasons give it.
+  var sourceContents: [String: [SimulatedContent?]] {
+    var contents: [String: [SimulatedContent?]] = [:]
+    for input in program.steps.flatMap(\.inputs) {
+      switch input {
+      case .source(let path), .folder(let path): contents[path.display] = [content(of: input)]
+      case .assembly: contents["a folder that the program makes", default: []].append(content(of: input))
+      case .output, .member, .literal: continue
+      }
+    }
+    return contents
+  }
+
   private func content(of input: SimulatedProgram.Input) -> SimulatedContent? {
     switch input {
     case .source(let path): return files.file(at: path).map { .file($0.bytes) }

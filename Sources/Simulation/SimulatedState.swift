@@ -143,6 +143,7 @@ package final class SimulatedStore: Store, @unchecked Sendable {
   private var sourceRows: [Path: Observation] = [:]
   private var resultRows: [Digest: StepResult] = [:]
   private var derivationRows: [Digest: Derivation] = [:]
+  private var variantRows: [Digest: Variant] = [:]
   private var traceRows: [Digest: [UInt8]] = [:]
   private var readSetRows: [Digest: [ReadSet]] = [:]
   private var runRows: [RunRecord] = []
@@ -192,6 +193,10 @@ package final class SimulatedStore: Store, @unchecked Sendable {
   package func results(for keys: [Digest]) throws(SystemError) -> [Digest: StepResult] { pick(resultRows, keys) }
   package func derivations(for keys: [Digest]) throws(SystemError) -> [Digest: Derivation] {
     pick(derivationRows, keys)
+  }
+  package func variants() throws(SystemError) -> [Digest: Variant] { variantRows }
+  package func derivationKeys() throws(SystemError) -> [Digest: [Digest]] {
+    Dictionary(grouping: derivationRows.keys.sorted()) { derivationRows[$0]!.contentKey }
   }
   package func traces(for keys: [Digest]) throws(SystemError) -> [Digest: [UInt8]] { pick(traceRows, keys) }
 
@@ -266,6 +271,7 @@ package final class SimulatedStore: Store, @unchecked Sendable {
       resultRows[key] = result
     case .removeResult(let key): resultRows[key] = nil
     case .setDerivation(let key, let derivation): derivationRows[key] = derivation
+    case .setVariant(let key, let variant): variantRows[key] = variant
     case .setDeclaredKey: break
     case .addReadSet(let key, let set):
       readSetRows[key] = Array(([set] + (readSetRows[key] ?? []).filter { $0 != set }).prefix(4))

@@ -103,7 +103,10 @@ package final class WatchedSession {
       world.clock.nanoseconds += pause
     }
     if skipped.contains(editCount) { return }
+    let before = ReferenceBuild(program, files: world.files).sourceContents
     let edit = hand.edit(world, &program, .silence)
+    let after = ReferenceBuild(program, files: world.files).sourceContents
+    reasons.noteEdits(of: Set(before.keys).union(after.keys).filter { before[$0] != after[$0] })
     if edit.hasPrefix(SessionGenerator.silently) { isDeaf = true }
     log.append("\(name): \(edit)")
     world.pauseAfterSaving = 0
@@ -193,6 +196,7 @@ package final class WatchedSession {
       reasons.add(seen, of: run.label)
     }
     reasons.add(builds, program)
+    reasons.forgetEdits()
   }
 
   private func checkNothingToDo(_ watch: SimulatedWatch) {

@@ -149,6 +149,18 @@ extension Derivation: RowValue {
   }
 }
 
+extension Variant: RowValue {
+  func encode(into writer: inout BinaryWriter) {
+    writer.write(contentKey)
+    writer.write(outputs)
+  }
+
+  init?(decoding reader: inout BinaryReader) {
+    guard let key = reader.readDigest(), let outputs = reader.readDigest() else { return nil }
+    self.init(contentKey: key, outputs: outputs)
+  }
+}
+
 extension ReadSet: RowValue {
   func encode(into writer: inout BinaryWriter) {
     writer.write(UInt32(paths.count))

@@ -8,7 +8,9 @@ import Ports
 /// A sealed value is the payload and then 8 bytes: its XXH3-64, seeded with the table and the key.
 enum RowSeal {
   /// The number is stored implicitly, as part of every seal: never change one.
-  enum Table: UInt64 { case source = 1, result, derivation, trace, readSet, run, output, intent, graphPage, history }
+  enum Table: UInt64 {
+    case source = 1, result, derivation, trace, readSet, run, output, intent, graphPage, history, variant
+  }
 
   static func seed(_ table: Table, _ key: Digest) -> UInt64 {
     table.rawValue &* 0x9E37_79B9_7F4A_7C15 ^ key.low ^ (key.high << 1 | key.high >> 63)

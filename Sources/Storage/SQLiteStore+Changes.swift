@@ -26,6 +26,8 @@ extension SQLiteStore {
     case .setDerivation(let key, let derivation):
       try set(
         "INSERT OR REPLACE INTO derivation VALUES (?1, ?2)", key, derivation.sealed(RowSeal.seed(.derivation, key)))
+    case .setVariant(let key, let variant):
+      try set("INSERT OR REPLACE INTO variant VALUES (?1, ?2)", key, variant.sealed(RowSeal.seed(.variant, key)))
     case .addReadSet(let key, let readSet): try add(readSet, for: key)
     case .setDeclaredKey(let declared, let key):
       let statement = try database.prepare("INSERT OR REPLACE INTO narrowing VALUES (?1, ?2)")

@@ -36,6 +36,10 @@ extension SQLiteStore {
       Derivation(sealed: bytes, seed: RowSeal.seed(.derivation, key)) == nil
         ? Self.broken(.derivation(key), "the derivation \(key)") : nil
     }
+    try examine("SELECT key, value FROM variant ORDER BY key", &found) { key, bytes in
+      Variant(sealed: bytes, seed: RowSeal.seed(.variant, key)) == nil
+        ? Self.broken(.variant(key), "what is known of the variants of \(key)") : nil
+    }
     try examine("SELECT key, value FROM trace ORDER BY key", &found) { key, bytes in
       RowSeal.open(bytes, seed: RowSeal.seed(.trace, key)) == nil ? Self.broken(.trace(key), "the trace \(key)") : nil
     }
@@ -102,6 +106,10 @@ extension SQLiteStore {
       switch damage.row {
       case .result(let key): removal.results.append(key)
       case .derivation(let key): removal.derivations.append(key)
+      case .variant(let key):
+        // What it kept apart is not known any more.
+        removal.variants.append(key)
+        removal.derivations = try allDerivations().map(\.key)
       case .trace(let key): removal.traces.append(key)
       case .readSet(let key): removal.readSets.append(key)
       case .run(let run): removal.runs.append(run)
@@ -115,7 +123,7 @@ extension SQLiteStore {
       // Outputs that are as they would be written are taken over by the next build.
       case .output(let path): .removeOutput(path: path)
       case .intent(let path): .removeIntents([path])
-      case .result, .derivation, .trace, .readSet, .run, .graph, .database: nil
+      case .result, .derivation, .variant, .trace, .readSet, .run, .graph, .database: nil
       }
     }
     try commit(changes)

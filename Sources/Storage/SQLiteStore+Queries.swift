@@ -118,6 +118,22 @@ extension SQLiteStore {
     ) { Derivation(sealed: $1, seed: RowSeal.seed(.derivation, $0)) }
   }
 
+  package func variants() throws(SystemError) -> [Digest: Variant] {
+    try recovering { () throws(SystemError) in
+      var found: [Digest: Variant] = [:]
+      try database.eachRow("SELECT key, value FROM variant") { row throws(SystemError) in
+        guard let key = row.digest(0), let value = Variant(sealed: row.bytes(1), seed: RowSeal.seed(.variant, key))
+        else { throw nonsense("variant") }
+        found[key] = value
+      }
+      return found
+    }
+  }
+
+  package func derivationKeys() throws(SystemError) -> [Digest: [Digest]] {
+    Dictionary(grouping: try allDerivations(), by: \.contentKey).mapValues { $0.map(\.key) }
+  }
+
   package func traces(for identities: [Digest]) throws(SystemError) -> [Digest: [UInt8]] {
     try values(
       for: identities, count: "SELECT count(*) FROM trace", one: "SELECT value FROM trace WHERE key = ?1",

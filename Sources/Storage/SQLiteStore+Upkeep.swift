@@ -121,6 +121,7 @@ extension SQLiteStore: StateUpkeep {
       try delete("DELETE FROM lastUse WHERE key = ?1", removal.results)
       try delete("DELETE FROM derivation WHERE key = ?1", removal.derivations)
       try delete("DELETE FROM lastUse WHERE key = ?1", removal.derivations)
+      try delete("DELETE FROM variant WHERE key = ?1", removal.variants)
       try delete("DELETE FROM trace WHERE key = ?1", removal.traces)
       try delete("DELETE FROM readSet WHERE key = ?1", removal.readSets)
       try delete("DELETE FROM run WHERE number = ?1", removal.runs.map(\.number))

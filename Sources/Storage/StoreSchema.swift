@@ -5,7 +5,7 @@ enum StoreSchema {
   /// `Rflw`, in the header of the file.
   static let applicationID: Int64 = 0x5266_6C77
 
-  /// Element n turns version n into version n + 1. Versions: 1, the first; 2, graphs in pages; 3, last uses; 5, histories.
+  /// Element n turns version n into version n + 1. Versions: 1, the first; 2, graphs in pages; 3, last uses; 5, histories; 6, variants.
   static let migrations: [String] = [
     """
     CREATE TABLE state (
@@ -105,6 +105,13 @@ enum StoreSchema {
     """
     CREATE TABLE history (
       kind TEXT NOT NULL PRIMARY KEY,
+      value BLOB NOT NULL CHECK (length(value) > 8)
+    ) STRICT, WITHOUT ROWID;
+    """,
+    // What steps made last that make something else in some runs.
+    """
+    CREATE TABLE variant (
+      key BLOB NOT NULL PRIMARY KEY CHECK (length(key) = 16),
       value BLOB NOT NULL CHECK (length(value) > 8)
     ) STRICT, WITHOUT ROWID;
     """,

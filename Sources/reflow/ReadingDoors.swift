@@ -78,6 +78,8 @@ final class EmptyStore: Store {
   func sources(at paths: [Path], below folders: [Path]) throws(SystemError) -> [Path: Observation] { [:] }
   func results(for contentKeys: [Digest]) throws(SystemError) -> [Digest: StepResult] { [:] }
   func derivations(for keys: [Digest]) throws(SystemError) -> [Digest: Derivation] { [:] }
+  func variants() throws(SystemError) -> [Digest: Variant] { [:] }
+  func derivationKeys() throws(SystemError) -> [Digest: [Digest]] { [:] }
   func readSets(for declaredKey: Digest) throws(SystemError) -> [ReadSet] { [] }
   func traces(for identities: [Digest]) throws(SystemError) -> [Digest: [UInt8]] { [:] }
   func outputs() throws(SystemError) -> [OwnedOutput] { [] }

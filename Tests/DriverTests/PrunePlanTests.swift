@@ -53,6 +53,19 @@ import Testing
     #expect(plan.remainingBytes == 22)
   }
 
+  @Test func aVariantStaysAsLongAsItsResultOrAnEntryOfItsKeys() {
+    var inventory = Self.history(builds: 6)
+    func variant(_ contentKey: Int) -> Variant { Variant(contentKey: Self.digest(contentKey), outputs: Self.digest(7)) }
+    inventory.variants = [
+      Self.digest(1_000): variant(0), Self.digest(2_000): variant(5), Self.digest(1_005): variant(77),
+    ]
+    inventory.variants[Self.digest(3_000)] = variant(78)
+    inventory.derivations.append(
+      (key: Keys.derivation(variant: Self.digest(7), of: Self.digest(3_000)), contentKey: Self.digest(5)))
+    let plan = PrunePlan(inventory, limits: PruneLimits(keptBuilds: 2))
+    #expect(plan.removal.variants == [Self.digest(1_000)])
+  }
+
   @Test func aResultThatLeftItsGraphIsAsOldAsTheBuildBefore() {
     var inventory = Self.history(builds: 6)
     inventory.lastUses = [Self.digest(0): 5, Self.digest(1_001): 5]

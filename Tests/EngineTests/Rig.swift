@@ -10,6 +10,7 @@ final class Rig {
   var results: [Digest: (outputs: [Artifact], isSandboxed: Bool)] = [:]
   var derivations: [Digest: Record.Derivation] = [:]
   var derivedContent: [Digest: Digest] = [:]
+  var variants: [Digest: Digest] = [:]
   var traces: [Digest: StepTrace] = [:]
   var readSets: [Digest: [[ByteString]]] = [:]
   var manifests: [Digest: FolderManifest] = [:]
@@ -71,6 +72,7 @@ final class Rig {
     var engine = BuildEngine(
       options: BuildEngine.Options(keepsGoing: keepsGoing, isStrict: isStrict, isDryRun: isDryRun))
     var queue: [Event] = [.graphExtended(GraphExtension(graph))]
+    if !variants.isEmpty { queue.append(.variantsKnown(variants)) }
     if !needs.isEmpty { queue.append(.needed(needs)) }
     queue.append(.outputsDeclared(outputs))
     queue += events
@@ -207,8 +209,7 @@ final class Rig {
     case .sourceFailed(_, let message): log.append("source: \(message)")
     case .restart: log.append("restart")
     case .incomplete(let step): log.append("incomplete: \(name(step))")
-    case .remade(_, let keys):
-      for key in keys { derivations[key] = nil }
+    case .remade(_, let key, _, let variant): variants[key] = variant
     case .cancel(let step): log.append("cancel \(name(step))")
     case .launch, .withdraw, .export, .reused, .succeeded, .discarded: return []
     }

@@ -24,6 +24,8 @@ import Testing
     #expect(Session(seed: 104_710).run() == [], "a step that began twice and ended once")
     #expect(Session(seed: 118_189).run() == [], "a file that came between two listings within a tick of the clock")
     #expect(Session(seed: 181_036).run() == [], "a file that went from a folder which a part read, and others read it")
+    #expect(Session(seed: 227_270).run() == [], "a step that the evaluation came to after one that made something else")
+    #expect(WatchedSession(seed: 402_357).run() == [], "a step launched for what a source held between two edits")
     #expect(WatchedSession(seed: 112_044).run() == [], "a folder that came again behind a link that led nowhere")
     #expect(
       WatchedSession(seed: 183_687).run() == [], "a file in a folder that a part has, and in no other source of it")

@@ -67,6 +67,28 @@ struct StoreRoundTripTests {
     #expect(try store.results(for: []).isEmpty)
   }
 
+  @Test func variantsAndTheKeysThatLeadToAResult() throws {
+    let variant = Variant(contentKey: digest(1), outputs: digest(2))
+    let store = try reopened(after: [
+      .setVariant(key: digest(3), Variant(contentKey: digest(1), outputs: digest(9))),
+      .setVariant(key: digest(3), variant), .setVariant(key: digest(4), variant),
+      .setDerivation(key: digest(3), Derivation(contentKey: digest(1), inputs: [])),
+      .setDerivation(key: digest(5), Derivation(contentKey: digest(1), inputs: [])),
+      .setDerivation(key: digest(6), Derivation(contentKey: digest(7), inputs: [])),
+    ])
+    #expect(try store.variants() == [digest(3): variant, digest(4): variant])
+    #expect(
+      try store.derivationKeys().mapValues(Set.init) == [digest(1): [digest(3), digest(5)], digest(7): [digest(6)]])
+    var removal = StateRemoval()
+    removal.variants = [digest(3)]
+    try store.remove(removal)
+    #expect(try store.variants() == [digest(4): variant])
+    // Which entries it kept apart is not known without it.
+    try store.repair([RowDamage(.variant(digest(4)), "")])
+    #expect(try store.variants().isEmpty)
+    #expect(try store.derivationKeys().isEmpty)
+  }
+
   @Test(arguments: [1_999, 2_000, 5_000])
   func manyKeysAreFoundBothWays(count: Int) throws {
     let store = try reopened(after: (0..<5_000).map { .setResult(contentKey: digest($0), Self.result($0)) })
