@@ -45,7 +45,7 @@ extension BuildRun {
       let old = plan.expected[index]
       if old == artifact { return }
       // If all begins again, with all that this has shown.
-      heard += reply.changed(since: known)
+      heard += SourceReader.changes(in: [reply], since: known)
       if plan.isAnswer[index] {
         restart(.evaluate)
       } else if old != nil {

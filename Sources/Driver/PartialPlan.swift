@@ -104,7 +104,8 @@ struct PartialPlanner {
       guard let others = try observe(rest.sorted()) else { return nil }
       different += others
       // A folder may show of a file in it what nobody has heard, and other sources may hold that file.
-      let unheard = rest.flatMap { replies[$0]?.changed(since: known) ?? [] }.filter { heard.insert($0).inserted }
+      let unheard = SourceReader.changes(in: rest.sorted().compactMap { replies[$0] }, since: known)
+        .filter { heard.insert($0).inserted }
       rest = []
       for path in unheard { rest.formUnion(try graph.sources(holding: path)) }
       rest.subtract(changed)

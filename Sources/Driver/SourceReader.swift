@@ -52,16 +52,6 @@ struct SourceReader: Sendable {
     var record: SourceRecord?
     /// Observations that the state does not have yet.
     var news: [(path: Path, observation: Observation)] = []
-
-    /// The files that hold something else than is known of them, or are gone from a folder.
-    ///
-    /// - Complexity: of a folder, O(its files and all that is known).
-    func changed(since known: [Path: Observation]) -> [Path] {
-      let changed = news.filter { known[$0.path]?.artifact != $0.observation.artifact }.map(\.path)
-      guard case .folder(let path, let folder)? = record else { return changed }
-      let names = Set(folder.listing.entries.map { path.appending($0.path) })
-      return changed + known.keys.filter { $0 != path && $0.isAt(orBelow: path) && !names.contains($0) }.sorted()
-    }
   }
 
   /// Reads many sources, the files among them in one go, on all cores.
@@ -88,6 +78,25 @@ struct SourceReader: Sendable {
       }
     }
     return replies.compactMap { $0 }
+  }
+
+  /// The files that hold something else than is known of them, or are gone from a folder.
+  ///
+  /// - Complexity: O(what is known, and the files of the folders).
+  static func changes(in replies: [Reply], since known: [Path: Observation]) -> [Path] {
+    var changed: [Path] = []
+    var names: [Path: Set<Path>] = [:]
+    for reply in replies {
+      changed += reply.news.filter { known[$0.path]?.artifact != $0.observation.artifact }.map(\.path)
+      if case .folder(let path, let folder)? = reply.record {
+        names[path] = Set(folder.listing.entries.map { path.appending($0.path) })
+      }
+    }
+    guard !names.isEmpty else { return changed }
+    return changed
+      + known.keys.filter { path in
+        path.folders.contains { folder in names[folder].map { !$0.contains(path) } ?? false }
+      }.sorted()
   }
 
   static func unmapped(_ url: ByteString) -> String {
@@ -223,4 +232,10 @@ struct SourceReader: Sendable {
 extension Path {
   /// As `appending`, where an empty path means the folder itself.
   func appending(relative path: ByteString) -> Path { path.isEmpty ? self : appending(path) }
+
+  /// Those that it lies in, from the root on.
+  fileprivate var folders: [Path] {
+    if bytes.isEmpty { return [] }
+    return [Path(root: root, "")] + Publication.ancestors(of: bytes).map { Path(root: root, $0) }
+  }
 }
