@@ -193,3 +193,22 @@ extension Array {
   flow.step()
   #expect(counts.consolidatedUpdates == [Update(Pair(0, 1), 0, 1), Update(Pair(3, 1), 3, 1)])
 }
+
+@Test func whatIsAddedUpAsItComesWaitsOnceForEachRecord() {
+  let flow = Dataflow<UInt32>()
+  let (numbers, records) = flow.input(UInt64.self)
+  let (others, plain) = flow.input(UInt64.self)
+  let counts = records.arrangeBySelf(combines: true).asCollection { key, _ in key }.contents()
+  let sums = plain.arrangeBySelf().asCollection { key, _ in key }.contents()
+  for number in 0..<10_000 as Range<UInt64> {
+    numbers.update(number % 7, by: number % 50 == 0 ? 3 : 1)
+    others.update(number % 7, by: 1)
+  }
+  #expect(flow.waitingUpdates == 7 + 10_000)
+  numbers.advance(to: 1)
+  others.advance(to: 1)
+  flow.step()
+  #expect(flow.waitingUpdates == 0)
+  #expect(counts.records.values.reduce(0, +) == 10_400)
+  #expect(sums.records.values.reduce(0, +) == 10_000)
+}

@@ -60,6 +60,15 @@ public final class Dataflow<Epoch: EpochTime> {
   /// How many operators have been visited since the dataflow was made.
   @inlinable public var visits: Int { control.visits }
 
+  /// How many updates wait in front of operators until the next step: what it takes to put one off. Equal records that are added up as
+  /// they come count once.
+  ///
+  /// - Complexity: O(operators).
+  @inlinable public var waitingUpdates: Int {
+    for input in inputs { input.flush() }
+    return control.backlogs.reduce(0) { $0 + $1() }
+  }
+
   /// Works off all epochs that every input has advanced beyond.
   ///
   /// - Parameter mayContinue: Asked between operators; when it answers no, the step stops there, and the next call goes on. A step

@@ -81,12 +81,18 @@ public struct Multiset<Data: Record, Time: Timestamp, Diff: Difference> {
     self.scope = scope
     self.combines = combines
     register(name: name)
+    scope.control.backlogs.append { [weak self] in self?.waiting ?? 0 }
   }
 
   deinit {
     for bucket in buckets { bucket.list.deallocate() }
     sums?.deallocate()
   }
+
+  /// How many updates wait; those that were added up count once.
+  ///
+  /// - Complexity: O(buckets).
+  @inlinable var waiting: Int { buckets.reduce(sums?.run.count ?? 0) { $0 + $1.list.count } }
 
   /// Keeps a copy of a run, and asks for a visit at its phase.
   @inlinable func accept(_ updates: Updates<Data, Time, Diff>) {

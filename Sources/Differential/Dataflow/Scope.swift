@@ -182,6 +182,8 @@ public final class Scope<Time: Timestamp> {
   /// The state that checkpoints keep, in the order of making.
   @usableFromInline var parts: [StatePart] = []
   @usableFromInline var names = PartNames()
+  /// How many updates wait in front of each operator that takes them later.
+  @usableFromInline var backlogs: [() -> Int] = []
   /// Whether updates wait to be handed to other workers, for each place where that is done.
   @usableFromInline var exchanges: [() -> Bool] = []
 
@@ -199,6 +201,7 @@ public final class Scope<Time: Timestamp> {
     mergeTurn.giveUp()
     deferred.removeAll()
     touched.removeAll()
+    backlogs.removeAll()
     membership?.leave()
   }
 }

@@ -32,35 +32,55 @@
     return run
   }
 
+  /// Updates are looked up so many at a time: each takes three places in memory, and none waits for another's.
+  @inlinable static var block: Int { 128 }
+
   /// - Precondition: all updates of the run have the time.
   /// - Complexity: O(1) expected for each update.
   @inlinable mutating func add(_ updates: Updates<Data, Time, Diff>) {
-    var index = 0
-    while index < updates.count {
-      // As many as there is room for if each is new.
-      if run.isFull { grow() }
-      let end = min(updates.count, index + run.capacity - run.count)
-      let mask = 1 &<< Int(bits) &- 1
-      let shift = 64 &- bits
-      while index < end {
-        let record = updates.records[index]
-        let difference = updates.difference(at: index)
-        var place = Int(truncatingIfNeeded: record.route &>> shift)
-        while true {
-          let entry = Int(table[place])
-          if entry == 0 {
-            run.append(record, time, difference)
-            table[place] = UInt32(truncatingIfNeeded: run.count)
-            break
-          }
-          if run.records[entry &- 1] == record {
-            run.differenceColumn.unsafelyUnwrapped[entry &- 1] += difference
-            break
-          }
-          place = (place &+ 1) & mask
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: Self.block) { found in
+      let found = found.baseAddress!  // It has room for a block.
+      var start = 0
+      while start < updates.count {
+        // As many as there is room for if each is new.
+        if run.isFull { grow() }
+        let count = min(updates.count - start, run.capacity - run.count, Self.block)
+        let shift = 64 &- bits
+        for i in 0..<count {
+          found[i] = Int(table[Int(truncatingIfNeeded: updates.records[start &+ i].route &>> shift)])
         }
-        index &+= 1
+        for i in 0..<count where found[i] != 0 && run.records[found[i] &- 1] != updates.records[start &+ i] {
+          found[i] = 0
+        }
+        for i in 0..<count {
+          let difference = updates.difference(at: start &+ i)
+          if found[i] != 0 {
+            run.differenceColumn.unsafelyUnwrapped[found[i] &- 1] += difference
+          } else {
+            add(updates.records[start &+ i], difference)
+          }
+        }
+        start &+= count
       }
+    }
+  }
+
+  /// - Precondition: there is room for one that is new.
+  @inlinable mutating func add(_ record: Data, _ difference: Diff) {
+    let mask = 1 &<< Int(bits) &- 1
+    var place = Int(truncatingIfNeeded: record.route &>> (64 &- bits))
+    while true {
+      let entry = Int(table[place])
+      if entry == 0 {
+        run.append(record, time, difference)
+        table[place] = UInt32(truncatingIfNeeded: run.count)
+        return
+      }
+      if run.records[entry &- 1] == record {
+        run.differenceColumn.unsafelyUnwrapped[entry &- 1] += difference
+        return
+      }
+      place = (place &+ 1) & mask
     }
   }
 
