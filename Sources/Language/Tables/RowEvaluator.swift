@@ -134,7 +134,7 @@ package final class BoundRowFunction {
     for index in 0..<inputCount { base[index] = input[index] }
     guard case .done = RowProgram.run(UnsafeBufferPointer(operations), base, strings) else { return false }
     return StringFunctions.forEachField(ofASCII: strings.bytes(base[text])) { field in
-      var word = strings.intern(field)
+      var word = strings.intern(part: field)
       body(&word)
     }
   }

@@ -74,6 +74,9 @@ package final class RowFunction: @unchecked Sendable {
       symbols: symbols, limits: limits)
   }
 
+  /// Whether it makes a list of words of a text: together they are no longer than the text.
+  package var makesFields: Bool { program?.makesFields ?? false }
+
   /// The generators that it reads.
   package var generators: Set<Int> { Set(inputs.map(\.generator)) }
 }

@@ -12,7 +12,7 @@ struct RowProgram {
     case equalWord, unequalWord
     case lessInt, lessEqualInt
     case equalFloat, unequalFloat, lessFloat, lessEqualFloat
-    case lessString, lessEqualString
+    case equalString, unequalString, lessString, lessEqualString
     case not
     case concatenate, length, hasPrefix, hasSuffix, contains
     case intToFloat, floatToInt
@@ -110,7 +110,9 @@ struct RowProgram {
       case .lessFloat: result = Double(bitPattern: a) < Double(bitPattern: b) ? 1 : 0
       case .lessEqualFloat: result = Double(bitPattern: a) <= Double(bitPattern: b) ? 1 : 0
       case .lessString: result = a != b && precedes(table.bytes(a), table.bytes(b)) ? 1 : 0
-      case .lessEqualString: result = a == b || precedes(table.bytes(a), table.bytes(b)) ? 1 : 0
+      case .lessEqualString: result = a == b || !precedes(table.bytes(b), table.bytes(a)) ? 1 : 0
+      case .equalString: result = areEqual(a, b, table) ? 1 : 0
+      case .unequalString: result = areEqual(a, b, table) ? 0 : 1
       case .not: result = a ^ 1
       case .concatenate:
         let (x, y) = (table.bytes(a), table.bytes(b))
@@ -139,6 +141,10 @@ struct RowProgram {
 
   private static func int(_ word: UInt64) -> Int64 { Int64(bitPattern: word) }
   private static func word(_ int: Int64) -> UInt64 { UInt64(bitPattern: int) }
+
+  private static func areEqual<Strings: RowStrings>(_ a: UInt64, _ b: UInt64, _ table: Strings) -> Bool {
+    a == b || max(a, b) >= Strings.passing && table.bytes(a).elementsEqual(table.bytes(b))
+  }
 
   private static func precedes(_ a: UnsafeBufferPointer<UInt8>, _ b: UnsafeBufferPointer<UInt8>) -> Bool {
     let count = min(a.count, b.count)

@@ -75,7 +75,8 @@ struct RowProgramBuilder {
       case .jumpUnless, .move, .negateInt, .negateFloat, .not, .length, .intToFloat, .floatToInt: use(operation.a)
       case .addInt, .subtractInt, .multiplyInt, .divideInt, .remainderInt, .addFloat, .subtractFloat, .multiplyFloat,
         .divideFloat, .equalWord, .unequalWord, .lessInt, .lessEqualInt, .equalFloat, .unequalFloat, .lessFloat,
-        .lessEqualFloat, .lessString, .lessEqualString, .concatenate, .hasPrefix, .hasSuffix, .contains:
+        .lessEqualFloat, .equalString, .unequalString, .lessString, .lessEqualString, .concatenate, .hasPrefix,
+        .hasSuffix, .contains:
         use(operation.a)
         use(operation.b)
       }
@@ -410,8 +411,10 @@ struct RowProgramBuilder {
     case (.add, .string): return try compute(.concatenate, .string, a, b)
     case (.equal, .float): return try compute(.equalFloat, .bool, a, b)
     case (.notEqual, .float): return try compute(.unequalFloat, .bool, a, b)
-    case (.equal, .int), (.equal, .string), (.equal, .bool): return try compute(.equalWord, .bool, a, b)
-    case (.notEqual, .int), (.notEqual, .string), (.notEqual, .bool): return try compute(.unequalWord, .bool, a, b)
+    case (.equal, .string): return try compute(.equalString, .bool, a, b)
+    case (.notEqual, .string): return try compute(.unequalString, .bool, a, b)
+    case (.equal, .int), (.equal, .bool): return try compute(.equalWord, .bool, a, b)
+    case (.notEqual, .int), (.notEqual, .bool): return try compute(.unequalWord, .bool, a, b)
     case (.less, .int): return try compute(.lessInt, .bool, a, b)
     case (.lessEqual, .int): return try compute(.lessEqualInt, .bool, a, b)
     case (.greater, .int): return try compute(.lessInt, .bool, b, a)

@@ -65,13 +65,52 @@ package enum StringFunctions {
   static func forEachField(ofASCII text: UnsafeBufferPointer<UInt8>, _ body: (UnsafeBufferPointer<UInt8>) -> Void)
     -> Bool
   {
-    guard text.allSatisfy({ $0 < 0x80 }) else { return false }
+    let raw = UnsafeRawBufferPointer(text)
+    guard isASCII(raw) else { return false }
     var start = 0
-    for end in 0...text.count where end == text.count || text[end] == 0x20 || (0x09...0x0D).contains(text[end]) {
+    var end = 0
+    while end < raw.count {
+      end = firstBlank(in: raw, from: end)
+      if end < raw.count, raw[end] != 0x20, !(0x09...0x0D).contains(raw[end]) {
+        end += 1
+        continue
+      }
       if end > start { body(UnsafeBufferPointer(rebasing: text[start..<end])) }
-      start = end + 1
+      end += 1
+      start = end
     }
+    if start < raw.count { body(UnsafeBufferPointer(rebasing: text[start...])) }
     return true
+  }
+
+  private static func isASCII(_ text: UnsafeRawBufferPointer) -> Bool {
+    var seen: UInt64 = 0
+    var index = 0
+    while index + 8 <= text.count {
+      seen |= text.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+      index += 8
+    }
+    while index < text.count {
+      seen |= UInt64(text[index])
+      index += 1
+    }
+    return seen & 0x8080_8080_8080_8080 == 0
+  }
+
+  /// The first byte from an offset on that is not above a space, or the count; eight at a time.
+  ///
+  /// - Precondition: all are ASCII.
+  private static func firstBlank(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
+    var index = start
+    while index + 8 <= text.count {
+      let word = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+      // What a byte borrows of the next ones does not matter: only the first is asked for.
+      let blanks = (word &- 0x2121_2121_2121_2121) & 0x8080_8080_8080_8080
+      if blanks != 0 { return index + blanks.trailingZeroBitCount / 8 }
+      index += 8
+    }
+    while index < text.count, text[index] > 0x20 { index += 1 }
+    return index
   }
 
   /// The lines without their ends, `\n` or `\r\n`; a last line without an end counts.
