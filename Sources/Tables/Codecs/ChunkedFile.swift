@@ -27,6 +27,8 @@ package final class ChunkedFile {
     var exit: Entry
     var rows: KeptChunk
     var dropped: Int
+    /// Records for which a row expression has no value.
+    var faults: Int
   }
 
   /// What a chunk's rows depend on besides its bytes.
@@ -39,11 +41,15 @@ package final class ChunkedFile {
   }
 
   /// - Parameter path: relative, as its owner names it.
-  package init(
+  package convenience init(
     _ table: FileTable, _ strings: StringDictionary, path: ByteString, chunking: Chunking = .standard
   ) {
+    self.init(TableReader(table, strings), path: path, chunking: chunking)
+  }
+
+  init(_ reader: TableReader, path: ByteString, chunking: Chunking = .standard) {
     self.chunking = chunking
-    reader = TableReader(table, strings)
+    self.reader = reader
     self.path = path
   }
 
@@ -60,7 +66,7 @@ package final class ChunkedFile {
     try last?.rows.keep(on: shelf)
   }
 
-  var kinds: [ColumnKind] { reader.table.columns.map(\.kind) }
+  var kinds: [ColumnKind] { reader.kinds }
 
   /// All rows, in pieces.
   ///
@@ -77,6 +83,9 @@ package final class ChunkedFile {
 
   /// Records that are malformed and dropped.
   package var dropped: Int { pieces.reduce(last?.dropped ?? 0) { $0 + $1.dropped } }
+
+  /// Records for which a row expression has no value.
+  var faults: Int { pieces.reduce(last?.faults ?? 0) { $0 + $1.faults } }
 
   package var chunks: [Chunk] { pieces.map(\.chunk) }
 
@@ -199,7 +208,7 @@ package final class ChunkedFile {
   }
 
   private func sink(_ entry: Entry) -> RowSink {
-    RowSink(reader.table, reader.strings, path, Reading(reader.table), record: entry.record)
+    RowSink(reader, path, Reading(reader.kinds), record: entry.record)
   }
 
   /// - Returns: the chunk, those of its rows that are not taken over from an old one, and how many bytes were read for them.
@@ -216,7 +225,9 @@ package final class ChunkedFile {
         // No record ends here.
         exit.begun = Begun(reader.table.format, text, after: begun)
         let none = RowList(kinds)
-        return (Piece(chunk: chunk, entry: entry, exit: exit, rows: KeptChunk(none), dropped: 0), none, text.count)
+        return (
+          Piece(chunk: chunk, entry: entry, exit: exit, rows: KeptChunk(none), dropped: 0, faults: 0), none, text.count
+        )
       }
       let record = begun.bytes + text[..<end]
       try record.withUnsafeBufferPointer { record in
@@ -228,13 +239,13 @@ package final class ChunkedFile {
     var parsed = position
     func parse(to end: Int) throws {
       guard end > position else { return }
-      let dropped = sink.reading.dropped
+      let leftOut = sink.reading.dropped + sink.reading.faults
       sink.beginStretches(of: stretchBytes)
       let region = UnsafeBufferPointer(rebasing: text[..<end])
       let reached = try scan(region, position, at: start, &exit.state, isEnd: false, &sink)
       content.append(
         sink.marks, region, to: (reached, sink.reading.rows.count),
-        isKnown: sink.reading.dropped == dropped && old.areUsable)
+        isKnown: sink.reading.dropped + sink.reading.faults == leftOut && old.areUsable)
       parsed += reached - position
       position = reached
     }
@@ -253,7 +264,7 @@ package final class ChunkedFile {
     if reader.table.numberColumn != nil { exit.record = sink.record }
     let piece = Piece(
       chunk: chunk, entry: entry, exit: exit, rows: KeptChunk(content.finish(sink.reading.rows)),
-      dropped: sink.reading.dropped)
+      dropped: sink.reading.dropped, faults: sink.reading.faults)
     return (piece, sink.reading.rows, parsed)
   }
 
@@ -267,7 +278,7 @@ package final class ChunkedFile {
     }
     return Piece(
       chunk: Chunk(length: 0, digest: begun.digest), entry: entry, exit: entry, rows: KeptChunk(sink.reading.rows),
-      dropped: sink.reading.dropped)
+      dropped: sink.reading.dropped, faults: sink.reading.faults)
   }
 
   /// Scans some bytes of the file, which begin at an offset of it.

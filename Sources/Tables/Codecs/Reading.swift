@@ -17,19 +17,31 @@ package struct Reading {
   package var rows: RowList
   /// Records that were malformed and dropped, because the program says so.
   package var dropped = 0
+  /// Records for which a row expression has no value.
+  var faults = 0
 
-  package init(_ table: FileTable) { rows = RowList(table.columns.map(\.kind)) }
+  package init(_ table: FileTable) { self.init(table.columns.map(\.kind)) }
+
+  init(_ kinds: [ColumnKind]) { rows = RowList(kinds) }
 }
 
 /// Reads the parts of a table.
 package struct TableReader {
   let table: FileTable
   let strings: StringDictionary
+  /// What is made of each record; nil for the record itself.
+  let stage: RecordStage?
 
-  package init(_ table: FileTable, _ strings: StringDictionary) {
+  package init(_ table: FileTable, _ strings: StringDictionary) { self.init(table, strings, nil) }
+
+  init(_ table: FileTable, _ strings: StringDictionary, _ stage: RecordStage?) {
     self.table = table
     self.strings = strings
+    self.stage = stage
   }
+
+  /// Of the rows that it makes.
+  var kinds: [ColumnKind] { stage?.kinds ?? table.columns.map(\.kind) }
 
   /// Reads a whole part, and appends its rows. What is packed by gzip or zstd is unpacked first.
   ///
@@ -54,7 +66,7 @@ package struct TableReader {
   func places(
     _ plain: UnsafeBufferPointer<UInt8>, path: ByteString
   ) throws(ReadingError) -> (rows: RowList, starts: [Int]) {
-    var sink = RowSink(table, strings, path, Reading(table), notesStarts: true)
+    var sink = RowSink(self, path, Reading(kinds), notesStarts: true)
     var state = ScanState(table)
     do throws(Malformation) {
       _ = try scan(plain, from: 0, &state, isEnd: true, &sink)
@@ -68,10 +80,10 @@ package struct TableReader {
     _ bytes: UnsafeBufferPointer<UInt8>, _ path: ByteString, _ reading: inout Reading
   ) throws(ReadingError) {
     // Taken out, so that its memory has one owner and grows in place.
-    var taken = Reading(table)
+    var taken = Reading(kinds)
     swap(&taken, &reading)
-    var sink = RowSink(table, strings, path, taken)
-    taken = Reading(table)
+    var sink = RowSink(self, path, taken)
+    taken = Reading(kinds)
     var state = ScanState(table)
     do throws(Malformation) {
       _ = try scan(bytes, from: 0, &state, isEnd: true, &sink)
@@ -159,12 +171,17 @@ struct RowSink: ~Copyable {
   private(set) var reading: Reading
   private let table: FileTable
   private let strings: StringDictionary
+  private let stage: RecordStage?
   private let path: UInt64
   /// The columns that are read from the file.
   let fileColumns: [Int]
   // At fixed places: each field looks at them.
   private let kinds: UnsafeMutableBufferPointer<ColumnKind>
   private let row: UnsafeMutableBufferPointer<UInt64>
+  /// The same, where it is not the stage's.
+  private let ownRow: UnsafeMutableBufferPointer<UInt64>
+  /// What comes out of the stage.
+  private let made: [ColumnKind]
   /// Records that have ended, with those that came before the sink.
   private(set) var record: Int
   private var problem: Malformation?
@@ -187,27 +204,36 @@ struct RowSink: ~Copyable {
   ///   - record: how many records of the part come before.
   ///   - notesStarts: whether to say where records begin.
   init(
-    _ table: FileTable, _ strings: StringDictionary, _ path: ByteString, _ reading: consuming Reading, record: Int = 0,
-    notesStarts: Bool = false
+    _ reader: TableReader, _ path: ByteString, _ reading: consuming Reading, record: Int = 0, notesStarts: Bool = false
   ) {
+    let table = reader.table
+    let stage = reader.stage
+    let width = max(table.columns.count, reading.rows.width)
     self.notesStarts = notesStarts
     self.table = table
-    self.strings = strings
+    self.stage = stage
+    strings = reader.strings
     self.path = strings.intern(path.bytes)
     self.reading = reading
     self.record = record
     fileColumns = table.fileColumns
     kinds = .allocate(capacity: table.columns.count)
     _ = kinds.initialize(from: table.columns.map(\.kind))
-    row = .allocate(capacity: table.columns.count)
-    row.initialize(repeating: 0)
-    pending = .allocate(capacity: 256 + 2 * table.columns.count)
+    ownRow = .allocate(capacity: stage == nil ? table.columns.count : 0)
+    ownRow.initialize(repeating: 0)
+    if let stage {
+      row = UnsafeMutableBufferPointer(start: stage.record, count: table.columns.count)
+    } else {
+      row = ownRow
+    }
+    pending = .allocate(capacity: 256 + 2 * width)
+    made = stage?.kinds ?? []
   }
 
   deinit {
     pending.deallocate()
     kinds.deallocate()
-    row.deallocate()
+    ownRow.deallocate()
   }
 
   /// From now on it is noted where records begin: of the next one, and then of each that is farther from the last that was noted than
@@ -224,6 +250,11 @@ struct RowSink: ~Copyable {
 
   /// Numbers the strings that wait for it; to be called before the bytes go away.
   mutating func flush() {
+    number()
+    stage?.strings.forgetBytes()
+  }
+
+  private mutating func number() {
     let waiting = UnsafeMutableBufferPointer(rebasing: pending[..<pendingOfRows])
     reading.rows.words.withUnsafeMutableBufferPointer { strings.intern(waiting, into: $0) }
     pendingCount = 0
@@ -238,7 +269,9 @@ struct RowSink: ~Copyable {
     let kind = kinds[column]
     if kind == .string {
       guard Scalars.isUTF8(text) else { return fail(offset, "the text is not UTF-8") }
-      if stays, pendingCount < pending.count {
+      if let stage {
+        row[column] = stays ? stage.strings.intern(part: text) : stage.strings.intern(text)
+      } else if stays, pendingCount < pending.count {
         let place = reading.rows.words.count + column
         (pending.baseAddress! + pendingCount).initialize(to: StringDictionary.Pending(text, place: place))
         pendingCount += 1
@@ -265,7 +298,8 @@ struct RowSink: ~Copyable {
   /// An empty field, or one that is absent or null.
   mutating func setEmpty(_ column: Int, at offset: Int) {
     if kinds[column] == .string {
-      row[column] = strings.intern([])
+      let none = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+      row[column] = stage?.strings.intern(none) ?? strings.intern(none)
       return
     }
     switch table.empty {
@@ -303,6 +337,7 @@ struct RowSink: ~Copyable {
   /// A record that has not ended is read again, with what comes behind it.
   mutating func forgetRecord() {
     pendingCount = pendingOfRows
+    stage?.strings.forgetNumbers()
     problem = nil
     isLeftOut = false
   }
@@ -320,10 +355,34 @@ struct RowSink: ~Copyable {
     if problem != nil || isLeftOut { return try leaveOut() }
     if let column = table.pathColumn { row[column] = path }
     if let column = table.numberColumn { row[column] = UInt64(bitPattern: Int64(record)) }
-    reading.rows.words.append(contentsOf: row)
     if notesStarts { starts.append(start) }
-    pendingOfRows = pendingCount
+    if let stage {
+      take(stage)
+    } else {
+      reading.rows.words.append(contentsOf: row)
+      pendingOfRows = pendingCount
+    }
     if pendingCount >= 256 { flush() }
+  }
+
+  /// Takes the rows that a stage makes of the record.
+  private mutating func take(_ stage: RecordStage) {
+    if !stage.process() { reading.faults += 1 }
+    var place = reading.rows.words.count
+    reading.rows.words.append(contentsOf: UnsafeBufferPointer(start: stage.made, count: stage.madeCount))
+    while place < reading.rows.words.count {
+      if pendingCount + made.count > pending.count { number() }
+      for (column, kind) in made.enumerated() where kind == .string {
+        let word = reading.rows.words[place + column]
+        guard word >= PassingStrings.mark else { continue }
+        (pending.baseAddress! + pendingCount).initialize(  // It has room for more than a row.
+          to: StringDictionary.Pending(stage.strings.bytes(word), place: place + column))
+        pendingCount += 1
+      }
+      place += made.count
+      pendingOfRows = pendingCount
+    }
+    stage.strings.forgetNumbers()
   }
 
   private mutating func leaveOut() throws(Malformation) {

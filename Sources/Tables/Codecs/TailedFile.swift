@@ -26,20 +26,26 @@ final class TailedFile {
   private var entry: ChunkedFile.Entry
   /// What the record comes to that ends with the file.
   private(set) var last: RowList?
-  private var lastDropped = 0
-  private var droppedBefore = 0
+  private var lastCounts = Counts()
+  private var countsBefore = Counts()
   /// Bytes that the last update had to read.
   private(set) var bytesRead = 0
+
+  /// Records that come to no rows.
+  private struct Counts {
+    var dropped = 0
+    var faults = 0
+  }
 
   /// How much of a file is read at once.
   static let sliceBytes = 4 << 20
 
   /// Of which nothing has been read.
-  init(_ table: FileTable, _ strings: StringDictionary, path: ByteString, _ file: GrowingFile) {
-    reader = TableReader(table, strings)
+  init(_ reader: TableReader, path: ByteString, _ file: GrowingFile) {
+    self.reader = reader
     self.path = path
     generation = file.generation
-    entry = ChunkedFile.Entry(state: ScanState(table))
+    entry = ChunkedFile.Entry(state: ScanState(reader.table))
   }
 
   /// Goes on where a file was read to in chunks, up to its end.
@@ -54,12 +60,15 @@ final class TailedFile {
     start = size - (entry.begun?.count ?? 0)
     entry.begun = nil
     self.last = last
-    lastDropped = file.last?.dropped ?? 0
-    droppedBefore = file.dropped - lastDropped
+    lastCounts = Counts(dropped: file.last?.dropped ?? 0, faults: file.last?.faults ?? 0)
+    countsBefore = Counts(dropped: file.dropped - lastCounts.dropped, faults: file.faults - lastCounts.faults)
   }
 
   /// Records that are malformed and dropped.
-  var dropped: Int { droppedBefore + lastDropped }
+  var dropped: Int { countsBefore.dropped + lastCounts.dropped }
+
+  /// Records for which a row expression has no value.
+  var faults: Int { countsBefore.faults + lastCounts.faults }
 
   /// Whether a file can be read like this: what is packed has to be unpacked from its first byte on.
   ///
@@ -84,7 +93,7 @@ final class TailedFile {
       rest += try file.bytes(next)
       position = next.upperBound
       bytesRead += next.count
-      let (rows, length) = try rest.withUnsafeBufferPointer { try read($0, isEnd: false, &entry, &droppedBefore) }
+      let (rows, length) = try rest.withUnsafeBufferPointer { try read($0, isEnd: false, &entry, &countsBefore) }
       if rows.count > 0 { added.append(rows) }
       rest.removeFirst(length)
       start += length
@@ -92,10 +101,10 @@ final class TailedFile {
     var removed: [RowList] = []
     if let last { removed.append(last) }
     last = nil
-    lastDropped = 0
+    lastCounts = Counts()
     if !rest.isEmpty {
       var end = entry
-      let (rows, _) = try rest.withUnsafeBufferPointer { try read($0, isEnd: true, &end, &lastDropped) }
+      let (rows, _) = try rest.withUnsafeBufferPointer { try read($0, isEnd: true, &end, &lastCounts) }
       last = rows
       added.append(rows)
     }
@@ -104,12 +113,13 @@ final class TailedFile {
   }
 
   private func read(
-    _ bytes: UnsafeBufferPointer<UInt8>, isEnd: Bool, _ entry: inout ChunkedFile.Entry, _ dropped: inout Int
+    _ bytes: UnsafeBufferPointer<UInt8>, isEnd: Bool, _ entry: inout ChunkedFile.Entry, _ counts: inout Counts
   ) throws -> (rows: RowList, length: Int) {
-    var sink = RowSink(reader.table, reader.strings, path, Reading(reader.table), record: entry.record)
+    var sink = RowSink(reader, path, Reading(reader.kinds), record: entry.record)
     let length = try reader.scan(bytes, from: 0, &entry.state, isEnd: isEnd, &sink)
     if reader.table.numberColumn != nil { entry.record = sink.record }
-    dropped += sink.reading.dropped
+    counts.dropped += sink.reading.dropped
+    counts.faults += sink.reading.faults
     return (sink.reading.rows, length)
   }
 }

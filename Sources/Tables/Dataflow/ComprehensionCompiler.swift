@@ -7,9 +7,9 @@ import Language
 /// A binding holds only the words that something further on reads. An equality is a join's key under the same condition as in
 /// ``Joining``: where no condition before it at its place can fail.
 struct ComprehensionCompiler {
-  private let comprehension: Comprehension
-  private let flow: FlowCompiler
-  private var layout = BindingLayout()
+  let comprehension: Comprehension
+  let flow: FlowCompiler
+  var layout = BindingLayout()
 
   init(_ comprehension: Comprehension, _ flow: FlowCompiler) {
     self.comprehension = comprehension.planned
@@ -22,14 +22,22 @@ struct ComprehensionCompiler {
     var bindings: PlacedRows
     // While the bindings are the rows of a relation as they are, others may arrange them too.
     var relation: Relation?
+    // Generators that are done with, and the conditions behind them.
+    var taken = 0
     switch first.source {
     case .table(let its):
-      relation = its
-      bindings = try flow.compile(its)
+      if let made = madeOfRecords(its) {
+        taken = made.taken
+        bindings = .root(made.rows)
+        if taken == comprehension.generators.count { return bindings }
+      } else {
+        relation = its
+        bindings = try flow.compile(its)
+      }
     case .groups(let grouping): bindings = try GroupCompiler(grouping, flow).compile()
     case .list: throw Unsupported.form("a list before the first table")
     }
-    for generator in comprehension.generators.indices {
+    for generator in comprehension.generators.indices where generator >= taken {
       var met: Set<Int> = []
       if generator > 0 {
         if case .list(let function) = comprehension.generators[generator].source {
@@ -67,7 +75,7 @@ struct ComprehensionCompiler {
   }
 
   /// What is read by anything behind the conditions of a generator.
-  private func needed(from generator: Int) -> Set<BindingLayout.Place> {
+  func needed(from generator: Int) -> Set<BindingLayout.Place> {
     var places: Set<BindingLayout.Place> = []
     func note(_ function: RowFunction) {
       for input in function.inputs { places.insert(.init(generator: input.generator, column: input.column)) }
@@ -86,7 +94,7 @@ struct ComprehensionCompiler {
     return places
   }
 
-  private func kept(_ places: Set<BindingLayout.Place>) -> [Int] {
+  func kept(_ places: Set<BindingLayout.Place>) -> [Int] {
     layout.places.indices.filter { places.contains(layout.places[$0]) }
   }
 

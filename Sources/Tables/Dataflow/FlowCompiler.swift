@@ -23,9 +23,8 @@ final class FlowCompiler {
   let flow = Dataflow<UInt32>()
   let evaluator: RowEvaluator
   let errors = ErrorTable()
-  private(set) var sources: [FileTable: Input<Words, UInt32, Int>] = [:]
   /// In the order of first mention.
-  private(set) var tables: [FileTable] = []
+  private(set) var sources: [RelationFlow.Source] = []
   private(set) var literals: [(input: Input<Words, UInt32, Int>, rows: LiteralRows, kinds: [ColumnKind])] = []
   private(set) var guards: [LoopGuard] = []
   private(set) var labelOrders: [LabelOrder] = []
@@ -50,6 +49,7 @@ final class FlowCompiler {
   /// Of variables that are arranged already.
   private var arrangedVariables: [LoopID: (key: [Int], keep: [Int], index: PlacedIndex)] = [:]
   private let roundLimit: Int
+  private let readers: FileReaders
 
   /// What an arrangement of a relation's rows is. Functions go by the columns that they select, wherever their generator stands.
   private struct IndexKey: Hashable {
@@ -82,8 +82,9 @@ final class FlowCompiler {
     }
   }
 
-  init(_ evaluator: RowEvaluator, roundLimit: Int, forgets: Bool) {
+  init(_ evaluator: RowEvaluator, roundLimit: Int, forgets: Bool, readers: FileReaders) {
     self.forgets = forgets
+    self.readers = readers
     self.evaluator = evaluator
     self.roundLimit = roundLimit
   }
@@ -127,15 +128,19 @@ final class FlowCompiler {
   private func count(_ rows: PlacedRows, of node: NodeKey) {
     switch rows {
     case .root(let rows):
-      let tally = NodeTally(isInLoop: false)
+      let tally = NodeTally(isPassing: false)
       tallies.append((node, tally))
       _ = rows.inspectRuns { updates in
-        var sum = 0
-        for index in 0..<updates.count { sum += updates[index].difference }
-        tally.see(updates.count, sum: sum)
+        var (sum, all) = (0, 0)
+        for index in 0..<updates.count {
+          let difference = updates.difference(at: index)
+          sum += difference
+          all += abs(difference)
+        }
+        tally.see(all, sum: sum)
       }
     case .loop(let rows, _):
-      let tally = NodeTally(isInLoop: true)
+      let tally = NodeTally(isPassing: true)
       tallies.append((node, tally))
       _ = rows.inspectRuns { tally.see($0.count, sum: 0) }
     }
@@ -146,8 +151,7 @@ final class FlowCompiler {
     case .files(let table):
       if let rows = collections[table] { return .root(rows) }
       let (input, rows) = flow.input(Words.self)
-      sources[table] = input
-      tables.append(table)
+      sources.append(RelationFlow.Source(table, nil, input))
       collections[table] = rows
       return .root(rows)
     case .literal(let rows):
@@ -173,6 +177,25 @@ final class FlowCompiler {
     case .semijoin(let join): return try compile(join)
     case .fixpoint(let fixpoint): return try compile(fixpoint)
     }
+  }
+
+  /// The rows that a stage makes of the records of files, where nothing else than the node that is being compiled reads these.
+  ///
+  /// - Parameter make: makes the stage, with an evaluator for it and what counts the records; nil if there is none.
+  func rows(
+    of files: Relation, _ make: (RowEvaluator, PassingStrings, NodeTally) -> RecordStage?
+  ) -> Multiset<Words, UInt32, Int>? {
+    guard case .files(let table) = files.operation, let node = open.last, readers.onlyReader(of: table) == node,
+      let strings = evaluator.strings as? StringDictionary
+    else { return nil }
+    let passing = PassingStrings(strings)
+    let tally = NodeTally(isPassing: true)
+    guard let stage = make(RowEvaluator(strings: passing), passing, tally) else { return nil }
+    passing.isOfProgram = false
+    tallies.append((NodeKey(files), tally))
+    let (input, rows) = flow.input(Words.self)
+    sources.append(RelationFlow.Source(table, stage, input))
+    return rows
   }
 
   private func compile(_ join: Semijoin) throws(Unsupported) -> PlacedRows {

@@ -3,9 +3,10 @@ package import Language
 /// How many records went through the nodes of a relation in one run, for people.
 package struct PlanCounts: Sendable {
   struct Count: Hashable, Sendable {
-    /// Records that it handed on, those that go among them.
+    /// Records that it handed on, those that go among them; of files whose records become something else while they are read, those that
+    /// were read.
     var out: Int
-    /// The rows of its table after the run; nil in a loop, where it has others in each round.
+    /// The rows of its table after the run; nil in a loop, where it has others in each round, and where nobody holds them.
     var held: Int?
   }
 
@@ -37,9 +38,11 @@ package struct PlanCounts: Sendable {
 final class NodeTally {
   private(set) var out = 0
   var held = 0
-  let isInLoop: Bool
+  /// Whether it is of records that are nowhere held together: of a loop, which has others in each round, or of files whose records are made
+  /// into something else at once.
+  let isPassing: Bool
 
-  init(isInLoop: Bool) { self.isInLoop = isInLoop }
+  init(isPassing: Bool) { self.isPassing = isPassing }
 
   func see(_ records: Int, sum: Int) {
     out += records

@@ -11,7 +11,7 @@ final class RelationFlow {
   /// What an update came to.
   enum Outcome {
     /// The rows that came and went, in no order, none twice.
-    case changes([(row: [UInt64], difference: Int)])
+    case changes(RowSums)
     /// Some row expression has no value, or a loop does not end: only an evaluation from nothing tells what holds.
     case undecided
     /// It was told to stop, and is of no use any more.
@@ -23,20 +23,33 @@ final class RelationFlow {
   private let guards: [LoopGuard]
   private let labelOrders: [LabelOrder]
   private let forgetting: [any Forgetting]
-  private let inputs: [FileTable: Input<Words, UInt32, Int>]
   private let literals: [(input: Input<Words, UInt32, Int>, rows: LiteralRows, kinds: [ColumnKind])]
   private let strings: any RowStrings
   private var hasBegun = false
   /// The tables that it reads, in the order of first mention.
-  let tables: [FileTable]
+  let sources: [Source]
   /// By relation.
   private let collected: [Collected]
   private let tallies: [(node: NodeKey, tally: NodeTally)]
   private var epoch: UInt32 = 0
 
+  /// A table, or what is made of each of its records while they are read.
+  struct Source {
+    let table: FileTable
+    let stage: RecordStage?
+    fileprivate let input: Input<Words, UInt32, Int>
+    fileprivate let counts = StringCounts()
+
+    init(_ table: FileTable, _ stage: RecordStage?, _ input: Input<Words, UInt32, Int>) {
+      self.table = table
+      self.stage = stage
+      self.input = input
+    }
+  }
+
   /// What has come out of a relation and was not taken.
   private final class Collected {
-    var changes: [[UInt64]: Int] = [:]
+    var changes = RowSums()
     var complaints: [[UInt64]: Int] = [:]
   }
 
@@ -45,16 +58,14 @@ final class RelationFlow {
   init(
     _ relations: [Relation], _ evaluator: RowEvaluator, roundLimit: Int, forgets: Bool = false
   ) throws(Unsupported) {
-    let compiler = FlowCompiler(evaluator, roundLimit: roundLimit, forgets: forgets)
+    let compiler = FlowCompiler(evaluator, roundLimit: roundLimit, forgets: forgets, readers: FileReaders(relations))
     var rows: [Multiset<Words, UInt32, Int>] = []
     for relation in relations { rows.append(try compiler.rows(of: relation)) }
     collected = rows.map { _ in Collected() }
     for (index, relation) in relations.enumerated() {
       let collected = collected[index]
       _ = rows[index].consolidate().inspect { update in
-        let row = Array(update.data.buffer)
-        let sum = (collected.changes[row] ?? 0) + update.difference
-        collected.changes[row] = sum == 0 ? nil : sum
+        collected.changes.add(update.data.buffer, by: update.difference)
       }
       let complaints = relation.nodes.flatMap { compiler.complaints[$0] ?? [] }
       if var all = complaints.first {
@@ -71,8 +82,7 @@ final class RelationFlow {
     guards = compiler.guards
     labelOrders = compiler.labelOrders
     forgetting = compiler.forgetting
-    inputs = compiler.sources
-    tables = compiler.tables
+    sources = compiler.sources
     literals = compiler.literals
     tallies = compiler.tallies
     strings = evaluator.strings
@@ -140,7 +150,7 @@ final class RelationFlow {
   var counts: PlanCounts {
     var result = PlanCounts()
     for (node, tally) in tallies {
-      result.counts[node] = PlanCounts.Count(out: tally.out, held: tally.isInLoop ? nil : tally.held)
+      result.counts[node] = PlanCounts.Count(out: tally.out, held: tally.isPassing ? nil : tally.held)
     }
     return result
   }
@@ -167,17 +177,41 @@ final class RelationFlow {
   ///
   /// - Complexity: O(words).
   func showPending(_ body: (UnsafeBufferPointer<UInt64>) -> Void) {
-    for collected in collected { for row in collected.changes.keys { row.withUnsafeBufferPointer(body) } }
+    for collected in collected { collected.changes.forEach { row, _ in body(row) } }
     for memory in forgetting { memory.words.withUnsafeBufferPointer(body) }
   }
 
   /// Rows that come or go with the next update.
-  func add(_ rows: RowList, to table: FileTable, times: Int) {
-    guard let input = inputs[table], rows.count > 0 else { return }
+  ///
+  /// - Parameter source: by its place.
+  func add(_ rows: RowList, to source: Int, times: Int) {
+    guard rows.count > 0 else { return }
+    let input = sources[source].input
+    if rows.kinds == [.string], rows.count >= StringCounts.leastRows {
+      return sources[source].counts.add(rows.words, times: times)
+    }
     rows.words.withUnsafeBufferPointer { words in
       guard let base = words.baseAddress else { return }
       for row in 0..<rows.count { input.update(Words(base + row * rows.width, count: rows.width), by: times) }
     }
+  }
+
+  /// Records that wait to be worked off, in memory.
+  ///
+  /// - Complexity: O(operators).
+  var waitingRecords: Int { sources.reduce(flow.waitingUpdates) { $0 + $1.counts.count } }
+
+  /// Ends the epoch of all inputs.
+  private func close() {
+    epoch += 1
+    for source in sources {
+      source.counts.take { number, times in
+        withUnsafePointer(to: number) { source.input.update(Words($0, count: 1), by: times) }
+      }
+      source.input.advance(to: epoch)
+    }
+    for (input, _, _) in literals { input.advance(to: epoch) }
+    for memory in forgetting { memory.advance(to: epoch) }
   }
 
   /// Works off what has been added so far; what it comes to is part of the next update.
@@ -185,10 +219,7 @@ final class RelationFlow {
   /// - Returns: false if it was told to stop; it is of no use then.
   func advance(while mayContinue: @escaping () -> Bool) throws(Unsupported) -> Bool {
     if !hasBegun { try begin() }
-    epoch += 1
-    for input in inputs.values { input.advance(to: epoch) }
-    for (input, _, _) in literals { input.advance(to: epoch) }
-    for memory in forgetting { memory.advance(to: epoch) }
+    close()
     return flow.step(while: mayContinue)
   }
 
@@ -198,19 +229,19 @@ final class RelationFlow {
   /// Works off what has been added, and says what it came to for one relation, with all that it came to since this was asked for it
   /// last.
   ///
+  /// - Parameter isInDoubt: whether it is known already that what is fed is not the table.
   /// - Complexity: in proportion to what changes, with what a loop touches on its way.
   /// - Throws: ``Unsupported`` where the program's own rows are damaged, or something that was forgotten matters again.
-  func update(_ index: Int = 0, while mayContinue: @escaping () -> Bool) throws(Unsupported) -> Outcome {
+  func update(
+    _ index: Int = 0, isInDoubt: Bool = false, while mayContinue: @escaping () -> Bool
+  ) throws(Unsupported) -> Outcome {
     if !hasBegun { try begin() }
-    epoch += 1
-    for input in inputs.values { input.advance(to: epoch) }
-    for (input, _, _) in literals { input.advance(to: epoch) }
-    for memory in forgetting { memory.advance(to: epoch) }
+    close()
     guard flow.step(while: { [self] in mayContinue() && !isEndless }) || isEndless else { return .stopped }
     if forgetting.contains(where: { $0.isMissed }) { throw .missesRows }
-    guard isSound, collected[index].complaints.isEmpty else { return .undecided }
-    defer { collected[index].changes = [:] }
-    return .changes(collected[index].changes.map { ($0.key, $0.value) })
+    guard isSound, !isInDoubt, collected[index].complaints.isEmpty else { return .undecided }
+    defer { collected[index].changes = RowSums() }
+    return .changes(collected[index].changes)
   }
 
   /// Whether a loop does not come to an end.

@@ -73,13 +73,19 @@ final class SortedOutput {
     }
   }
 
+  /// Rows that come and go, in order.
+  private struct Changes {
+    var rows: RowList
+    var differences: [Int] = []
+  }
+
   /// - Throws: `damaged`; then it is of no use any more.
   /// - Complexity: O(c · log c + the pieces that change).
-  func apply(_ changes: [(row: [UInt64], difference: Int)]) throws(SystemError) {
+  func apply(_ changes: RowSums) throws(SystemError) {
     guard !changes.isEmpty else { return }
-    let sorted = changes.sorted { a, b in precedes(a.row, b.row) }
+    let sorted = self.sorted(changes)
     guard !pieces.isEmpty else {
-      pieces = divided(merged(RowList(order.kinds), sorted[...]))
+      pieces = divided(merged(RowList(order.kinds), sorted, 0..<sorted.differences.count))
       rowCount = pieces.reduce(0) { $0 + $1.rows.count }
       return
     }
@@ -87,65 +93,81 @@ final class SortedOutput {
     var next = 0
     for (index, piece) in pieces.enumerated() {
       // All changes before the first row of the next piece.
-      var end = next
-      if index + 1 < pieces.count {
-        let limit = pieces[index + 1].first
-        end = partition(sorted, from: next) { precedes($0.row, limit) }
-      } else {
-        end = sorted.count
-      }
+      var end = sorted.differences.count
+      if index + 1 < pieces.count { end = partition(sorted, from: next, before: pieces[index + 1].first) }
       if end == next {
         result.append(piece)
         continue
       }
-      result += divided(merged(try piece.rows.rows(order.kinds, from: shelf), sorted[next..<end]))
+      result += divided(merged(try piece.rows.rows(order.kinds, from: shelf), sorted, next..<end))
       next = end
     }
     pieces = result
     rowCount = pieces.reduce(0) { $0 + $1.rows.count }
   }
 
-  private func partition(
-    _ sorted: [(row: [UInt64], difference: Int)], from start: Int,
-    _ isBefore: ((row: [UInt64], difference: Int)) -> Bool
-  ) -> Int {
-    var low = start
-    var high = sorted.count
-    while low < high {
-      let middle = (low + high) / 2
-      if isBefore(sorted[middle]) { low = middle + 1 } else { high = middle }
+  private func sorted(_ changes: RowSums) -> Changes {
+    var rows = RowList(order.kinds)
+    var differences: [Int] = []
+    rows.words.reserveCapacity(changes.count * width)
+    changes.forEach { row, difference in
+      rows.append(row)
+      differences.append(difference)
     }
-    return low
+    let numbers = order.sorted(rows)
+    var result = Changes(rows: RowList(order.kinds))
+    result.rows.words.reserveCapacity(rows.words.count)
+    for number in numbers {
+      result.rows.append(rows[number])
+      result.differences.append(differences[number])
+    }
+    return result
   }
 
-  private func precedes(_ a: [UInt64], _ b: [UInt64]) -> Bool {
-    a.withUnsafeBufferPointer { a in
-      b.withUnsafeBufferPointer { b in
-        guard let x = a.baseAddress, let y = b.baseAddress else { return false }
-        return order.precedes(x, y)
+  private func partition(_ changes: Changes, from start: Int, before limit: [UInt64]) -> Int {
+    changes.rows.words.withUnsafeBufferPointer { words in
+      limit.withUnsafeBufferPointer { limit in
+        guard let words = words.baseAddress, let limit = limit.baseAddress else { return start }
+        var low = start
+        var high = changes.differences.count
+        while low < high {
+          let middle = (low + high) / 2
+          if order.precedes(words + middle * width, limit) { low = middle + 1 } else { high = middle }
+        }
+        return low
       }
     }
   }
 
-  private func merged(_ rows: RowList, _ changes: ArraySlice<(row: [UInt64], difference: Int)>) -> RowList {
+  private func merged(_ rows: RowList, _ changes: Changes, _ range: Range<Int>) -> RowList {
     var result = RowList(order.kinds)
-    result.words.reserveCapacity(rows.words.count + changes.count * width)
-    var at = 0
-    for change in changes {
-      while at < rows.count {
-        let row = Array(rows[at])
-        guard row != change.row, precedes(row, change.row) else { break }
-        result.append(row)
-        at += 1
+    result.words.reserveCapacity(rows.words.count + range.count * width)
+    changes.rows.words.withUnsafeBufferPointer { changed in
+      rows.words.withUnsafeBufferPointer { old in
+        guard let changed = changed.baseAddress else { return }
+        // An empty list has no rows to look at.
+        let base = old.baseAddress ?? changed
+        var at = 0
+        func append(_ row: UnsafePointer<UInt64>) { result.append(UnsafeBufferPointer(start: row, count: width)) }
+        func isSame(_ a: UnsafePointer<UInt64>, _ b: UnsafePointer<UInt64>) -> Bool {
+          (0..<width).allSatisfy { a[$0] == b[$0] }
+        }
+        for number in range {
+          let row = changed + number * width
+          while at < rows.count, order.precedes(base + at * width, row) {
+            append(base + at * width)
+            at += 1
+          }
+          var times = changes.differences[number]
+          while at < rows.count, isSame(base + at * width, row) {
+            times += 1
+            at += 1
+          }
+          for _ in 0..<max(times, 0) { append(row) }
+        }
+        result.append(old[(at * width)...])
       }
-      var times = change.difference
-      while at < rows.count, rows[at].elementsEqual(change.row) {
-        times += 1
-        at += 1
-      }
-      for _ in 0..<max(times, 0) { result.append(change.row) }
     }
-    result.words.append(contentsOf: rows.words[(at * width)...])
     return result
   }
 

@@ -5,7 +5,7 @@ import Ports
 
 // The root of what a relation keeps: which blobs are what. Written by `BinaryWriter`:
 //
-//     format 5 · strings at first, compact · layers: count, names of 8 bytes each
+//     format 6 · strings at first, compact · layers: count, names of 8 bytes each
 //     checkpoint: length and bytes · loops: count, then for each its words · nodes: count, for each its rows
 //     tables: count; for each the files: count, ascending by name; for each name, path, digest if it is known, chunks, end
 //     chunk: length, digest, exit, content: rows, name, base; its entry is the exit of the one before
@@ -14,7 +14,7 @@ import Ports
 // Another layout of what is kept, another hash of strings or another order of a dataflow's operators is another format.
 
 extension KeptRelation {
-  private static let format: UInt32 = 5
+  private static let format: UInt32 = 6
 
   /// Strings that no row has any more are never removed; when they are so many more than at first, all begins anew.
   private static let stringGrowth = 4
@@ -90,12 +90,14 @@ extension KeptRelation {
       writer.write(piece.chunk.digest)
       write(piece.exit, after: &targets, to: &writer)
       writer.write(compact: piece.dropped)
+      writer.write(compact: piece.faults)
       write(piece.rows, to: &writer, &live)
     }
     writer.write(file.last != nil)
     if let last = file.last {
       writer.write(last.chunk.digest)
       writer.write(compact: last.dropped)
+      writer.write(compact: last.faults)
       write(last.rows, to: &writer, &live)
     }
   }
@@ -185,7 +187,7 @@ extension KeptRelation {
     try kept.flow.resume(try readFlow(&reader), from: shelf)
     guard reader.readCount() == kept.files.count else { throw TraceShelf.damaged }
     var files: [[ByteString: ChunkedFile]] = []
-    for table in kept.flow.tables { files.append(try kept.readFiles(of: table, &reader)) }
+    for source in kept.flow.sources { files.append(try kept.readFiles(of: source, &reader)) }
     kept.adopt(files)
     kept.output.adopt(try readPieces(relation.columns.count, &reader))
     guard reader.isAtEnd else { throw TraceShelf.damaged }
@@ -220,8 +222,9 @@ extension KeptRelation {
   }
 
   private func readFiles(
-    of table: FileTable, _ reader: inout BinaryReader
+    of source: RelationFlow.Source, _ reader: inout BinaryReader
   ) throws(SystemError) -> [ByteString: ChunkedFile] {
+    let table = source.table
     guard let count = reader.readCount() else { throw TraceShelf.damaged }
     var files: [ByteString: ChunkedFile] = [:]
     for _ in 0..<count {
@@ -238,24 +241,26 @@ extension KeptRelation {
           throw TraceShelf.damaged
         }
         let exit = try Self.readExit(after: entry, table.format, &reader)
-        guard let dropped = reader.readCount(below: .max) else { throw TraceShelf.damaged }
+        guard let dropped = reader.readCount(below: .max), let faults = reader.readCount(below: .max) else {
+          throw TraceShelf.damaged
+        }
         pieces.append(
           ChunkedFile.Piece(
             chunk: Chunk(length: length, digest: digest), entry: entry, exit: exit,
-            rows: try Self.readChunk(&reader), dropped: dropped))
+            rows: try Self.readChunk(&reader), dropped: dropped, faults: faults))
         entry = exit
       }
       guard let hasLast = reader.readBool() else { throw TraceShelf.damaged }
       var last: ChunkedFile.Piece?
       if hasLast {
-        guard let digest = reader.readDigest(), let dropped = reader.readCount(below: .max) else {
-          throw TraceShelf.damaged
-        }
+        guard let digest = reader.readDigest(), let dropped = reader.readCount(below: .max),
+          let faults = reader.readCount(below: .max)
+        else { throw TraceShelf.damaged }
         last = ChunkedFile.Piece(
           chunk: Chunk(length: 0, digest: digest), entry: entry, exit: entry,
-          rows: try Self.readChunk(&reader), dropped: dropped)
+          rows: try Self.readChunk(&reader), dropped: dropped, faults: faults)
       }
-      let file = ChunkedFile(table, strings, path: path, chunking: chunking)
+      let file = ChunkedFile(TableReader(table, strings, source.stage), path: path, chunking: chunking)
       file.adopt(pieces, last: last, digest: digest)
       files[name] = file
     }

@@ -9,7 +9,8 @@ import Language
 final class KeptRelation {
   /// What changed in the files since the last time, not yet fed.
   private struct Change {
-    var table: Int
+    /// Of the flow's sources.
+    var source: Int
     var files: [ByteString: ChunkedFile] = [:]
     var tails: [ByteString: TailedFile] = [:]
     var removed: [RowList] = []
@@ -22,7 +23,7 @@ final class KeptRelation {
   private let outputs: [SortedOutput]
   /// What had gone through the dataflow when each relation was asked for last.
   private var countsBefore: [PlanCounts]
-  /// By table of the flow: each file by the number of its part and its path.
+  /// By source of the flow: each file by the number of its part and its path.
   private(set) var files: [[ByteString: ChunkedFile]]
   /// The same, of those that only grow and are not read whole.
   private var tails: [[ByteString: TailedFile]]
@@ -36,7 +37,7 @@ final class KeptRelation {
   private(set) var shelf: TraceShelf?
   /// Where it will be left: what is read first is put there at once.
   private let leaves: TraceShelf?
-  /// Rows that were fed and not worked off.
+  /// Rows that were fed and not worked off, as far as they are not added up.
   private var waiting = 0
   /// Forgets strings that no row has any more; nil where all are kept.
   private let census: StringCensus?
@@ -69,8 +70,8 @@ final class KeptRelation {
     let strings = strings
     outputs = relations.map { SortedOutput($0.columns, strings) }
     countsBefore = relations.map { _ in PlanCounts() }
-    files = Array(repeating: [:], count: flow.tables.count)
-    tails = Array(repeating: [:], count: flow.tables.count)
+    files = Array(repeating: [:], count: flow.sources.count)
+    tails = Array(repeating: [:], count: flow.sources.count)
   }
 
   /// With the strings of an earlier process: those that the relation itself has must get the numbers that they had.
@@ -90,8 +91,8 @@ final class KeptRelation {
     outputs = [SortedOutput(relation.columns, strings)]
     countsBefore = [PlanCounts()]
     outputs[0].shelf = shelf
-    files = Array(repeating: [:], count: flow.tables.count)
-    tails = Array(repeating: [:], count: flow.tables.count)
+    files = Array(repeating: [:], count: flow.sources.count)
+    tails = Array(repeating: [:], count: flow.sources.count)
   }
 
   var relation: Relation { relations[0] }
@@ -103,6 +104,11 @@ final class KeptRelation {
   var dropped: Int {
     let chunked = files.reduce(0) { sum, files in files.values.reduce(sum) { $0 + $1.dropped } }
     return tails.reduce(chunked) { sum, tails in tails.values.reduce(sum) { $0 + $1.dropped } }
+  }
+
+  /// Whether a row expression has no value for some record: what was made while it was read is not the table then.
+  private var hasFaults: Bool {
+    files.contains { $0.values.contains { $0.faults > 0 } } || tails.contains { $0.values.contains { $0.faults > 0 } }
   }
 
   /// The table after the files became what they are now.
@@ -135,7 +141,7 @@ final class KeptRelation {
     for change in changes {
       guard try feed(change, while: mayContinue) else { return .stopped }
     }
-    switch try flow.update(index, while: mayContinue) {
+    switch try flow.update(index, isInDoubt: hasFaults, while: mayContinue) {
     case .changes(let changes):
       do throws(SystemError) {
         try outputs[index].apply(changes)
@@ -171,11 +177,11 @@ final class KeptRelation {
 
   /// The tables of a relation that is the same but may be of another graph, in the order of the flow's.
   private func tables(of current: Relation, _ relation: Relation) throws(Unsupported) -> [FileTable] {
-    guard current !== relation else { return flow.tables }
+    guard current !== relation else { return flow.sources.map(\.table) }
     let places = Dictionary(
       zip(relation.fileTables, current.fileTables).map { ($0, $1) }, uniquingKeysWith: { first, _ in first })
     var tables: [FileTable] = []
-    for table in flow.tables {
+    for table in flow.sources.map(\.table) {
       guard let other = places[table], other.parts.count == table.parts.count else {
         throw Unsupported.form("another relation of the same key")
       }
@@ -202,7 +208,7 @@ final class KeptRelation {
   ) throws -> [Change] {
     var changes: [Change] = []
     for (index, table) in try tables(of: current, relation).enumerated() {
-      var change = Change(table: index)
+      var change = Change(source: index)
       for (part, input) in table.parts.enumerated() {
         for file in source[input] ?? [] {
           // The same path may occur in several parts, or several times in one.
@@ -227,25 +233,26 @@ final class KeptRelation {
     return changes
   }
 
+  private func reader(_ source: Int) -> TableReader {
+    TableReader(flow.sources[source].table, strings, flow.sources[source].stage)
+  }
+
   private func read(
     _ file: InputFile, _ name: ByteString, _ change: inout Change, _ mayContinue: @escaping () -> Bool
   ) throws {
-    let table = flow.tables[change.table]
-    let known = files[change.table][name] ?? ChunkedFile(table, strings, path: file.path, chunking: chunking)
+    let source = change.source
+    let known = files[source][name] ?? ChunkedFile(reader(source), path: file.path, chunking: chunking)
     // Its rows are held in a form that is not looked through.
     strings.keepsForGood = census != nil
     defer { strings.keepsForGood = false }
-    if files[change.table][name] != nil {
+    if files[source][name] != nil {
       let made = try known.update(file, from: shelf)
       note(removed: made.removed, added: made.added, &change)
     } else {
       _ = try known.update(file, from: leaves) { [self] rows in
         changedRows += rows.count
-        flow.add(rows, to: table, times: 1)
-        waiting += rows.count
-        guard waiting >= sliceRows, !flow.hasLoops else { return }
-        waiting = 0
-        guard try flow.advance(while: mayContinue) else { throw Stopped() }
+        flow.add(rows, to: source, times: 1)
+        guard try workOff(rows.count, while: mayContinue) else { throw Stopped() }
       }
     }
     change.files[name] = known
@@ -254,7 +261,7 @@ final class KeptRelation {
 
   /// Rows that came and went, without those that are in both.
   private func note(removed: [RowList], added: [RowList], _ change: inout Change) {
-    var difference = RowDifference(flow.tables[change.table].columns.map(\.kind))
+    var difference = RowDifference(reader(change.source).kinds)
     difference.removed = removed
     difference.added = added
     let (gone, new) = difference.remaining()
@@ -268,7 +275,7 @@ final class KeptRelation {
     _ mayContinue: @escaping () -> Bool
   ) throws {
     do {
-      guard let known = tails[change.table][name] else {
+      guard let known = tails[change.source][name] else {
         return try beginToFollow(file, growing, name, &change, mayContinue)
       }
       guard case .rows(let removed, let added) = try known.update(growing) else { throw Unsupported.outdated }
@@ -284,10 +291,10 @@ final class KeptRelation {
     _ file: InputFile, _ growing: GrowingFile, _ name: ByteString, _ change: inout Change,
     _ mayContinue: @escaping () -> Bool
   ) throws {
-    let table = flow.tables[change.table]
-    let canFollow = try table.appends && TailedFile.canFollow(growing)
-    if canFollow, files[change.table][name] == nil {
-      let new = TailedFile(table, strings, path: file.path, growing)
+    let reader = reader(change.source)
+    let canFollow = try reader.table.appends && TailedFile.canFollow(growing)
+    if canFollow, files[change.source][name] == nil {
+      let new = TailedFile(reader, path: file.path, growing)
       guard case .rows(_, let added) = try new.update(growing) else { throw Unsupported.outdated }
       change.added += added
       change.tails[name] = new
@@ -304,18 +311,27 @@ final class KeptRelation {
   /// Rows that are worked off at once, where there are no loops: what lies between operators does not grow with the files.
   private var sliceRows: Int { 128 * chunking.least }
 
+  /// Some rows have been fed: works them off if so many wait by now. Where they are added up by key as they come, that is when there
+  /// are as many keys.
+  ///
+  /// - Returns: false if it was told to stop.
+  private func workOff(_ rows: Int, while mayContinue: @escaping () -> Bool) throws(Unsupported) -> Bool {
+    waiting += rows
+    guard waiting >= sliceRows, !flow.hasLoops else { return true }
+    waiting = flow.waitingRecords
+    guard waiting >= sliceRows / 2 else { return mayContinue() }
+    waiting = 0
+    return try flow.advance(while: mayContinue)
+  }
+
   /// - Returns: false if it was told to stop.
   private func feed(_ change: Change, while mayContinue: @escaping () -> Bool) throws(Unsupported) -> Bool {
-    files[change.table] = change.files
-    tails[change.table] = change.tails
-    let table = flow.tables[change.table]
+    files[change.source] = change.files
+    tails[change.source] = change.tails
     for (lists, times) in [(change.removed, -1), (change.added, 1)] {
       for rows in lists {
-        flow.add(rows, to: table, times: times)
-        waiting += rows.count
-        guard waiting >= sliceRows, !flow.hasLoops else { continue }
-        waiting = 0
-        guard try flow.advance(while: mayContinue) else { return false }
+        flow.add(rows, to: change.source, times: times)
+        guard try workOff(rows.count, while: mayContinue) else { return false }
       }
     }
     parsedBytes += change.parsedBytes

@@ -30,6 +30,24 @@ package final class StringDictionary: RowStrings {
     var isNone: Bool { page == Self.none }
   }
 
+  /// Where a string is looked for: an index among the entries plus one, or zero for none; and the high half of its hash, so that entries
+  /// of other strings are hardly ever looked at.
+  struct Slot {
+    private var packed: UInt64
+
+    init(index: Int, hash: UInt64) { packed = hash & 0xFFFF_FFFF_0000_0000 | UInt64(index + 1) }
+
+    static var none: Slot { Slot(packed: 0) }
+
+    private init(packed: UInt64) { self.packed = packed }
+
+    var isNone: Bool { packed == 0 }
+    /// - Precondition: it is not none.
+    var index: Int { Int(packed & 0xFFFF_FFFF) - 1 }
+
+    func mayBe(_ hash: UInt64) -> Bool { (packed ^ hash) >> 32 == 0 }
+  }
+
   /// Room for many short strings at once.
   struct Page {
     var memory: UnsafeMutableBufferPointer<UInt8>
@@ -48,8 +66,8 @@ package final class StringDictionary: RowStrings {
   private(set) var ownCount = 0
   /// How many numbers have been given: how many different strings there are, but for those that have gone.
   package var count: Int { layeredCount + ownCount }
-  /// Open addressing: an index among the entries plus one, or zero. At most half full.
-  var slots: UnsafeMutableBufferPointer<UInt32>
+  /// Open addressing: at most half full.
+  var slots: UnsafeMutableBufferPointer<Slot>
   /// Nil where one was given back.
   var pages: [Page?] = []
   /// The one that is being filled, and how many bytes of strings are in it.
@@ -66,7 +84,7 @@ package final class StringDictionary: RowStrings {
 
   package init() {
     slots = .allocate(capacity: 1 << 10)
-    slots.initialize(repeating: 0)
+    slots.initialize(repeating: .none)
     entries = .allocate(capacity: slots.count / 2 + 1)
     let page = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: Self.pageSize)
     page.initialize(repeating: 0)
@@ -97,7 +115,7 @@ package final class StringDictionary: RowStrings {
   ///
   /// - Complexity: O(pages).
   var heldBytes: Int {
-    pages.reduce(slots.count * MemoryLayout<UInt32>.stride + entries.count * MemoryLayout<Entry>.stride) {
+    pages.reduce(slots.count * MemoryLayout<Slot>.stride + entries.count * MemoryLayout<Entry>.stride) {
       $0 + ($1?.memory.count ?? 0)
     }
   }
@@ -129,9 +147,9 @@ package final class StringDictionary: RowStrings {
   private func intern(_ bytes: UnsafeBufferPointer<UInt8>, _ hash: UInt64) -> UInt64 {
     let mask = slots.count - 1
     var slot = Int(truncatingIfNeeded: hash) & mask
-    while slots[slot] != 0 {
-      let index = Int(slots[slot] - 1)
-      if entries[index].hash == hash, Self.areEqual(entries[index], bytes) {
+    while !slots[slot].isNone {
+      let index = slots[slot].index
+      if slots[slot].mayBe(hash), entries[index].hash == hash, Self.areEqual(entries[index], bytes) {
         marks?.insert(index)
         if keepsForGood { entries[index].stays = true }
         return UInt64(layeredCount + index)
@@ -144,7 +162,7 @@ package final class StringDictionary: RowStrings {
     (entries.baseAddress! + index).initialize(
       to: Entry(place, count: bytes.count, page: page, hash: hash, stays: keepsForGood))
     marks?.insert(index)
-    slots[slot] = UInt32(index + 1)
+    slots[slot] = Slot(index: index, hash: hash)
     guard index == ownCount else { return UInt64(layeredCount + index) }
     ownCount += 1
     if ownCount * 2 > slots.count { grow() }
@@ -155,7 +173,8 @@ package final class StringDictionary: RowStrings {
   struct Pending {
     fileprivate var bytes: UnsafeBufferPointer<UInt8>
     fileprivate var hash: UInt64
-    fileprivate var slot: UInt32 = 0
+    /// An index among the entries plus one, or zero.
+    fileprivate var entry: UInt32 = 0
     /// Which word its number goes to.
     fileprivate var place: Int
 
@@ -173,16 +192,21 @@ package final class StringDictionary: RowStrings {
   /// Each loop needs one place in memory for each string, and none waits for another: they come at once and not one by one.
   func intern(_ pending: UnsafeMutableBufferPointer<Pending>, into words: UnsafeMutableBufferPointer<UInt64>) {
     let mask = slots.count - 1
-    for index in pending.indices { pending[index].slot = slots[Int(truncatingIfNeeded: pending[index].hash) & mask] }
-    for index in pending.indices where pending[index].slot != 0 {
-      let entry = entries[Int(pending[index].slot - 1)]
-      if entry.hash != pending[index].hash || entry.count != pending[index].bytes.count { pending[index].slot = 0 }
+    for index in pending.indices {
+      let hash = pending[index].hash
+      var slot = Int(truncatingIfNeeded: hash) & mask
+      while !slots[slot].isNone, !slots[slot].mayBe(hash) { slot = (slot + 1) & mask }
+      pending[index].entry = slots[slot].isNone ? 0 : UInt32(slots[slot].index + 1)
+    }
+    for index in pending.indices where pending[index].entry != 0 {
+      let entry = entries[Int(pending[index].entry - 1)]
+      if entry.hash != pending[index].hash || entry.count != pending[index].bytes.count { pending[index].entry = 0 }
     }
     // Else it is noted of each string that it was asked for.
     let isPlain = marks == nil && !keepsForGood
     for string in pending {
-      if isPlain, string.slot != 0, Self.areEqual(entries[Int(string.slot - 1)], string.bytes) {
-        words[string.place] = UInt64(layeredCount + Int(string.slot - 1))
+      if isPlain, string.entry != 0, Self.areEqual(entries[Int(string.entry - 1)], string.bytes) {
+        words[string.place] = UInt64(layeredCount + Int(string.entry - 1))
       } else {
         words[string.place] = intern(string.bytes, string.hash)
       }
@@ -235,7 +259,7 @@ package final class StringDictionary: RowStrings {
   private func grow() {
     slots.deallocate()
     slots = .allocate(capacity: slots.count * 2)
-    slots.initialize(repeating: 0)
+    slots.initialize(repeating: .none)
     let grown = UnsafeMutableBufferPointer<Entry>.allocate(capacity: slots.count / 2 + 1)
     grown.baseAddress!.moveInitialize(from: entries.baseAddress!, count: ownCount)  // Neither is ever empty.
     entries.deallocate()
@@ -243,13 +267,17 @@ package final class StringDictionary: RowStrings {
     let mask = slots.count - 1
     for index in 0..<ownCount where !entries[index].isNone {
       var slot = Int(truncatingIfNeeded: entries[index].hash) & mask
-      while slots[slot] != 0 { slot = (slot + 1) & mask }
-      slots[slot] = UInt32(index + 1)
+      while !slots[slot].isNone { slot = (slot + 1) & mask }
+      slots[slot] = Slot(index: index, hash: entries[index].hash)
     }
   }
 
+  /// Of strings with the same hash.
+  @inline(__always)
   private static func areEqual(_ entry: Entry, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     guard entry.count == bytes.count else { return false }
+    // The hash says all.
+    if bytes.count <= 8 { return true }
     let (x, y) = (UnsafeRawPointer(entry.bytes), UnsafeRawBufferPointer(bytes))
     var index = 0
     while index + 8 <= y.count {
@@ -257,34 +285,49 @@ package final class StringDictionary: RowStrings {
       if x.loadUnaligned(fromByteOffset: index, as: UInt64.self) != word { return false }
       index += 8
     }
-    while index < y.count {
-      if x.load(fromByteOffset: index, as: UInt8.self) != y[index] { return false }
-      index += 1
-    }
-    return true
+    let last = y.loadUnaligned(fromByteOffset: y.count - 8, as: UInt64.self)
+    return x.loadUnaligned(fromByteOffset: y.count - 8, as: UInt64.self) == last
   }
 
-  /// Eight bytes at a time, each multiplied in. Layers hold it too: another hash is another format of what is kept.
+  /// Eight bytes at a time, each multiplied in. Strings of one length up to eight have each a hash of its own, so their bytes need not
+  /// be compared. Layers hold it too: another hash is another format of what is kept.
   @inline(__always)
   static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64 {
-    var hash = UInt64(bytes.count) &* 0x9E37_79B9_7F4A_7C15
     let raw = UnsafeRawBufferPointer(bytes)
+    let length = UInt64(raw.count) &* 0x9E37_79B9_7F4A_7C15
+    guard raw.count > 8 else { return scattered(length ^ word(raw)) }
+    var hash = length
     var index = 0
-    while index + 8 <= raw.count {
+    while index + 8 < raw.count {
       hash = mix(hash ^ raw.loadUnaligned(fromByteOffset: index, as: UInt64.self))
       index += 8
     }
-    let rest = raw.count - index
-    if rest >= 4 {
-      let first = raw.loadUnaligned(fromByteOffset: index, as: UInt32.self)
-      let last = raw.loadUnaligned(fromByteOffset: raw.count - 4, as: UInt32.self)
-      return mix(hash ^ (UInt64(first) << 32 | UInt64(last)))
-    }
-    guard rest > 0 else { return mix(hash) }
-    let first = UInt64(raw[index]) << 16 | UInt64(raw[index + rest / 2]) << 8 | UInt64(raw[raw.count - 1])
-    return mix(hash ^ first)
+    return mix(hash ^ raw.loadUnaligned(fromByteOffset: raw.count - 8, as: UInt64.self))
   }
 
+  /// All bytes of a string of up to eight: no other of its length has the same.
+  @inline(__always)
+  private static func word(_ raw: UnsafeRawBufferPointer) -> UInt64 {
+    if raw.count == 8 { return raw.loadUnaligned(as: UInt64.self) }
+    if raw.count >= 4 {
+      let first = raw.loadUnaligned(as: UInt32.self)
+      let last = raw.loadUnaligned(fromByteOffset: raw.count - 4, as: UInt32.self)
+      return UInt64(first) << 32 | UInt64(last)
+    }
+    guard raw.count > 0 else { return 0 }
+    return UInt64(raw[0]) << 16 | UInt64(raw[raw.count / 2]) << 8 | UInt64(raw[raw.count - 1])
+  }
+
+  /// Another word for each word, all bits of which depend on all bits.
+  @inline(__always)
+  private static func scattered(_ word: UInt64) -> UInt64 {
+    var word = word
+    word = (word ^ word >> 32) &* 0xD6E8_FEB8_6659_FD93
+    word = (word ^ word >> 32) &* 0xD6E8_FEB8_6659_FD93
+    return word ^ (word >> 32)
+  }
+
+  @inline(__always)
   private static func mix(_ word: UInt64) -> UInt64 {
     let product = word.multipliedFullWidth(by: 0xA076_1D64_78BD_642F)
     return product.high ^ product.low ^ word >> 32

@@ -74,16 +74,16 @@ extension StringDictionary {
   private func empty(slotOf index: Int) {
     let mask = slots.count - 1
     var hole = Int(truncatingIfNeeded: entries[index].hash) & mask
-    while slots[hole] != UInt32(index + 1) { hole = (hole + 1) & mask }
+    while slots[hole].isNone || slots[hole].index != index { hole = (hole + 1) & mask }
     var next = (hole + 1) & mask
-    while slots[next] != 0 {
-      let home = Int(truncatingIfNeeded: entries[Int(slots[next] - 1)].hash) & mask
+    while !slots[next].isNone {
+      let home = Int(truncatingIfNeeded: entries[slots[next].index].hash) & mask
       if (next - home) & mask >= (next - hole) & mask {
         slots[hole] = slots[next]
         hole = next
       }
       next = (next + 1) & mask
     }
-    slots[hole] = 0
+    slots[hole] = .none
   }
 }
