@@ -88,10 +88,22 @@ extension BuildRun {
 
   func start(_ job: StepJob) {
     underWay += 1
-    let (inbox, runner, reader, objects) = (inbox, world.runner, reader, world.objects)
-    steps.submit {
+    let (inbox, runner, reader, objects, pool) = (inbox, world.runner, reader, world.objects, steps)
+    pool.submit {
       do throws(SystemError) {
-        inbox.post(.ran(try job.perform(runner, reader, objects)))
+        var hasGoneOn = false
+        let outcome = try job.run(runner) {
+          hasGoneOn = true
+          inbox.post(.processEnded(job.step))
+        }
+        let tell: @Sendable () -> Void = {
+          do throws(SystemError) {
+            inbox.post(.ran(try job.ended(outcome, runner, reader, objects)))
+          } catch {
+            inbox.post(.failed(error))
+          }
+        }
+        if hasGoneOn { pool.goOn(tell) } else { tell() }
       } catch {
         inbox.post(.failed(error))
       }

@@ -141,8 +141,9 @@ final class BuildRun {
     scheduler = Scheduler(pools: pools)
     switch world.concurrency {
     case .threads:
-      // A step that runs elsewhere has a thread here that waits for it.
-      steps = ThreadPool(limit: min(1024, max(options.jobs, pools.reduce(0) { $0 + $1.jobs })))
+      // A step that runs elsewhere has a thread here that waits for it. Beside each that runs there may be one whose outputs are taken in;
+      // where that takes longer than the steps do, these wait.
+      steps = ThreadPool(limit: min(1024, 2 * max(options.jobs, pools.reduce(0) { $0 + $1.jobs })))
       // One hashes or flushes while another answers; hashing itself uses all cores.
       readers = ThreadPool(limit: 2)
     case .simulated:
@@ -357,6 +358,7 @@ final class BuildRun {
     case .interrupted:
       wasInterrupted = true
       pending.append(.interrupted)
+    case .processEnded(let step): scheduler.finished(step)
     case .ran(let end): try take(end)
     case .events(let events): pending += events
     case .read(let replies): for reply in replies { take(reply, isFirst: true) }

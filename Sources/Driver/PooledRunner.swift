@@ -14,8 +14,8 @@ package final class PooledRunner: StepRunner {
     self.others = others
   }
 
-  package func run(_ request: RunRequest) throws(SystemError) -> RunOutcome {
-    try (others[request.pool] ?? local).run(request)
+  package func run(_ request: RunRequest, ended: () -> Void) throws(SystemError) -> RunOutcome {
+    try (others[request.pool] ?? local).run(request, ended: ended)
   }
 
   /// Who does not know the run does nothing.

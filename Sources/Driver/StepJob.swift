@@ -30,10 +30,16 @@ struct StepJob: Sendable {
   /// A second run of the same, to be compared with the first.
   var repetition: DeterminismCheck?
 
-  func perform(_ runner: any StepRunner, _ reader: SourceReader, _ objects: any ObjectStore) throws(SystemError)
-    -> Ended
-  {
-    let outcome = try runner.run(request)
+  /// - Parameter processEnded: Called once no process of the step is left, where that is known before all is taken in.
+  func run(_ runner: any StepRunner, processEnded: () -> Void) throws(SystemError) -> RunOutcome {
+    // Where it is run again, its room is needed to the end.
+    try runner.run(request, ended: repetition == nil ? processEnded : {})
+  }
+
+  /// What follows the run.
+  func ended(
+    _ outcome: RunOutcome, _ runner: any StepRunner, _ reader: SourceReader, _ objects: any ObjectStore
+  ) throws(SystemError) -> Ended {
     var changes: [SourceReader.Reply] = []
     if outcome.ending != .cancelled {
       changes = checks.compactMap { reader.change(of: $0.id, $0.source, since: $0.record, grows: $0.grows) }

@@ -2,8 +2,10 @@
 import Ports
 
 /// Does blocking work away from the loop. A fixed number of threads, so that a step costs none.
-protocol WorkPool: AnyObject {
+protocol WorkPool: AnyObject, Sendable {
   func submit(_ work: @escaping @Sendable () -> Void)
+  /// Does what follows a piece of work, from within it: at once, or, where the order of pieces is chosen, as one more.
+  func goOn(_ work: @escaping @Sendable () -> Void)
   /// Waits for what has begun and ends the threads.
   func shutDown()
 }
@@ -29,6 +31,8 @@ final class ThreadPool: WorkPool, @unchecked Sendable {
     }
     if needsThread, threads.count < limit { startThread() }
   }
+
+  func goOn(_ work: @escaping @Sendable () -> Void) { work() }
 
   private func startThread() {
     var thread = pthread_t()
@@ -78,10 +82,13 @@ final class ThreadPool: WorkPool, @unchecked Sendable {
 }
 
 /// Work that is done when nobody has anything better to do, in an order that somebody chooses: the simulation's threads.
-final class ChosenOrderPool: WorkPool {
+///
+/// `@unchecked Sendable`: one thread does everything.
+final class ChosenOrderPool: WorkPool, @unchecked Sendable {
   private var pieces: [@Sendable () -> Void] = []
 
   func submit(_ work: @escaping @Sendable () -> Void) { pieces.append(work) }
+  func goOn(_ work: @escaping @Sendable () -> Void) { pieces.append(work) }
   func shutDown() { pieces = [] }
 
   /// Does one piece; false if there is none.

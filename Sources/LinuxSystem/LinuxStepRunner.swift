@@ -99,7 +99,7 @@ package final class LinuxStepRunner: StepRunner {
 
   // MARK: Running
 
-  package func run(_ request: RunRequest) throws(SystemError) -> RunOutcome {
+  package func run(_ request: RunRequest, ended: () -> Void) throws(SystemError) -> RunOutcome {
     state.withLock { $0.running[request.run] = Running() }
     defer { state.withLock { _ = $0.running.removeValue(forKey: request.run) } }
     var container: ContainerCommand?
@@ -131,12 +131,13 @@ package final class LinuxStepRunner: StepRunner {
       return .cancelled
     }
     let result = Result { () throws(SystemError) in
-      try job.perform {
-        state.withLock { state in
-          state.running[request.run]?.worker = worker
-          if state.running[request.run]?.isCancelled ?? false { worker.cancel() }
-        }
-      }
+      try job.perform(
+        started: {
+          state.withLock { state in
+            state.running[request.run]?.worker = worker
+            if state.running[request.run]?.isCancelled ?? false { worker.cancel() }
+          }
+        }, ended: ended)
     }
     // From here on a cancel finds no worker, and cannot hit the next step.
     state.withLock { $0.running[request.run]?.worker = nil }

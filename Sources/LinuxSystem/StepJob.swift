@@ -32,8 +32,10 @@ struct StepJob {
 
   /// Starts the command, waits, and collects what it made.
   ///
-  /// - Parameter started: Called once the worker can be told to end the command.
-  func perform(started: () -> Void) throws(SystemError) -> Ended {
+  /// - Parameters:
+  ///   - started: Called once the worker can be told to end the command.
+  ///   - ended: Called once none of its processes is left.
+  func perform(started: () -> Void, ended: () -> Void) throws(SystemError) -> Ended {
     for output in request.outputs where output.kind == .folder {
       let failure = makeFolderAt(worker.folder.descriptor, output.stagedPath)
       if failure != 0 { throw systemError(failure, "make", worker.folder.path + "/" + output.stagedPath) }
@@ -51,6 +53,7 @@ struct StepJob {
       report = try start(.shell(command.script), started) ?? report
     }
     if let container, report.ending == REFLOW_ENDED_TIMEOUT || report.ending == REFLOW_ENDED_CANCEL { end(container) }
+    ended()
     var outcome = try outcome(of: report)
     if let lacks, outcome.ending == .exited(127) { outcome.ending = .refused(message: absent(lacks)) }
     // A step without a limit was in no group. The group counts those that the kernel killed for the whole machine's want as well. After

@@ -24,6 +24,8 @@ package final class Session {
     world = SimulatedWorld(seed: seed &* 7919 &+ 1)
     generator = SessionGenerator(seed: seed)
     program = generator.begin(world)
+    // By the seed alone: what older seeds have found they go on to find.
+    world.runner.tellsOfEnds = seed % 7 >= 5
   }
 
   /// What went wrong, with the log in front.

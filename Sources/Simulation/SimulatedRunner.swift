@@ -36,6 +36,10 @@ package final class SimulatedRunner: StepRunner, @unchecked Sendable {
   private var random: SplitMix
   private var cancelled: Set<RunID> = []
   package var isSandboxed = true
+  /// Says that a step's processes have ended before its outputs are taken in.
+  package var tellsOfEnds = false
+  /// Steps whose processes have ended, and of which no end has been told.
+  private(set) var takenIn = 0
 
   package init(files: SimulatedFiles, objects: SimulatedObjects, clock: SimulatedClock, plug: Plug, seed: UInt64 = 0) {
     random = SplitMix(seed: seed)
@@ -45,7 +49,11 @@ package final class SimulatedRunner: StepRunner, @unchecked Sendable {
     self.plug = plug
   }
 
+  /// People were told of the end of a step.
+  func noteEnd() { takenIn = max(0, takenIn - 1) }
+
   package func forget() {
+    takenIn = 0
     seen = [:]
     cancelled = []
   }
@@ -74,7 +82,16 @@ package final class SimulatedRunner: StepRunner, @unchecked Sendable {
     }
   }
 
-  package func run(_ request: RunRequest) throws(SystemError) -> RunOutcome {
+  package func run(_ request: RunRequest, ended: () -> Void) throws(SystemError) -> RunOutcome {
+    let outcome = try run(command: request)
+    if tellsOfEnds {
+      takenIn += 1
+      ended()
+    }
+    return outcome
+  }
+
+  private func run(command request: RunRequest) throws(SystemError) -> RunOutcome {
     try plug.write()
     clock.nanoseconds += 3_000_000
     let usage = RunOutcome.Usage(

@@ -14,7 +14,7 @@ final class SimulatedWatch: WatchHost {
   private let ear: WatchEar
   private var loop: WatchLoop?
   private var build: ResidentBuild?
-  private let recorder = Recorder()
+  private let recorder: Recorder
   private let program: () -> SimulatedProgram
 
   /// What the last round that was not overtaken came to.
@@ -31,16 +31,23 @@ final class SimulatedWatch: WatchHost {
     var messages: [String] = []
     var running = 0
     var mostAtOnce = 0
+    private let runner: SimulatedRunner
+
+    init(_ runner: SimulatedRunner) { self.runner = runner }
+
     func receive(_ event: BuildEvent) {
       switch event {
       case .stepStarted(_, let label, let reason):
         launches.append("\(label): \(reason)")
         running += 1
-        mostAtOnce = max(mostAtOnce, running)
+        mostAtOnce = max(mostAtOnce, running - runner.takenIn)
       case .diagnostic(let diagnostic): messages.append(diagnostic.message)
       case .stepFinished(let end):
         if let message = end.message { messages.append(message) }
-        if end.status != .cached, end.usage != nil { running -= 1 }
+        if end.status != .cached, end.usage != nil {
+          running -= 1
+          runner.noteEnd()
+        }
       case .buildStarted, .planned, .remaining, .wouldRun, .wouldPublish, .explained, .outputWritten, .outputRemoved,
         .outputDisplaced,
         .printed,
@@ -55,6 +62,7 @@ final class SimulatedWatch: WatchHost {
   /// - Parameter program: as it is saved when it is asked for.
   init(_ world: SimulatedWorld, seed: UInt64, program: @escaping () -> SimulatedProgram) {
     self.world = world
+    recorder = Recorder(world.runner)
     self.program = program
     watcher = SimulatedWatcher(files: world.files, tree: world.tree, seed: seed)
     map = WatchMap(watcher: watcher, roots: ["/work", "/work/out", "/"])

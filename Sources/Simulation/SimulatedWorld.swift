@@ -86,13 +86,19 @@ package final class SimulatedWorld {
     var events: [BuildEvent] = []
     var running = 0
     var mostAtOnce = 0
+    private let runner: SimulatedRunner
+
+    init(_ runner: SimulatedRunner) { self.runner = runner }
+
     func receive(_ event: BuildEvent) {
       events.append(event)
       switch event {
       case .stepStarted:
         running += 1
-        mostAtOnce = max(mostAtOnce, running)
-      case .stepFinished(let end) where end.status != .cached && end.usage != nil: running -= 1
+        mostAtOnce = max(mostAtOnce, running - runner.takenIn)
+      case .stepFinished(let end) where end.status != .cached && end.usage != nil:
+        running -= 1
+        runner.noteEnd()
       case .stepFinished, .buildStarted, .planned, .remaining, .wouldRun, .wouldPublish, .explained, .outputWritten,
         .outputRemoved,
         .outputDisplaced, .diagnostic, .printed, .changed, .watching, .buildFinished:
@@ -182,7 +188,7 @@ package final class SimulatedWorld {
     var options = options
     adjust(&options)
     let world = doors(files, tree, snapshot)
-    let recorder = Recorder()
+    let recorder = Recorder(runner)
     runner.forget()
     let before = store.buildNumber
     var evaluations = 0

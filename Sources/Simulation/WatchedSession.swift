@@ -35,6 +35,8 @@ package final class WatchedSession {
     world = SimulatedWorld(seed: seed &* 6271 &+ 3)
     generator = SessionGenerator(seed: seed)
     program = generator.begin(world)
+    // By the seed alone: what older seeds have found they go on to find.
+    world.runner.tellsOfEnds = seed % 7 >= 5
     targets = generator.random.pick([["Main"], ["Main"], ["T0"], ["T0", "T1"]])
     world.targets = targets
   }

@@ -24,6 +24,20 @@ let bothWays: [SandboxMode] = [.strict, .off]
     #expect(bench.leftovers == "")
   }
 
+  @Test(arguments: bothWays) func itIsSaidOnceThatNoProcessIsLeftBeforeOutputsAreTakenIn(mode: SandboxMode) throws {
+    let bench = StepBench()
+    for (made, script) in ["echo x > out/o", "exit 3", "kill -9 $$"].enumerated() {
+      var objectsThen: [Int] = []
+      let request = bench.request(.shell(ByteString(script)), outputs: ["o"], sandbox: mode)
+      _ = try bench.runner.run(request) {
+        let folder = openAt(anywhere, bench.objects.folder, O_RDONLY | O_DIRECTORY)
+        defer { close(folder) }
+        objectsThen.append(names(inFolder: folder).names.count)
+      }
+      #expect(objectsThen == [min(made, 1)], "\(script)")
+    }
+  }
+
   @Test(arguments: bothWays) func aDirectCommandRunsWithoutAShell(mode: SandboxMode) throws {
     let bench = StepBench()
     bench.workspace.write("a b", "x")

@@ -53,6 +53,36 @@ import Testing
     #expect(world.store.commits == commits)
   }
 
+  @Test(arguments: [true, false]) func aStepBeginsAsSoonAsTheProcessOfTheOneBeforeHasEnded(isTold: Bool) {
+    let world = world()
+    world.jobs = 1
+    world.runner.tellsOfEnds = isTold
+    // What came last is done first, so that nothing is taken in while a step could begin.
+    world.choose = { $0 - 1 }
+    let program = SimulatedProgram(
+      steps: ["a", "b"].map { name in
+        Spec(name: name, salt: 1, modulus: 1000, failOn: 0, inputs: [.source(ByteString(name))], outputs: [.file])
+      },
+      outputs: (0..<2).map {
+        SimulatedProgram.Output(path: ByteString("out\($0)"), input: .output(step: $0, output: 0))
+      })
+    let report = world.build(program)
+    #expect(report.summary.status == .succeeded)
+    #expect(report.mostAtOnce == 1)
+    let happened = report.events.compactMap { event -> String? in
+      switch event {
+      case .stepStarted: "began"
+      case .stepFinished: "ended"
+      case .buildStarted, .planned, .remaining, .wouldRun, .wouldPublish, .explained, .outputWritten, .outputRemoved,
+        .outputDisplaced, .diagnostic, .printed, .changed, .watching, .buildFinished:
+        nil
+      }
+    }
+    #expect(
+      happened == (isTold ? ["began", "began", "ended", "ended"] : ["began", "ended", "began", "ended"]))
+    expectNothingToDo(world, program)
+  }
+
   @Test func aTouchedSourceIsReadOnceAndNothingRuns() {
     let world = world()
     _ = world.build(program())
