@@ -169,7 +169,9 @@ extension BuildRun {
       learning.failures[end.step] = ("build.lost-step", "was lost: \(message); it is tried again")
       return .failed(isTemporary: true)
     case nil:
-      learning.failures[end.step] = ("build.retry", "failed: \(end.outcome.message); it is tried again")
+      if end.outcome.ending != .exited(0) {
+        learning.failures[end.step] = ("build.retry", "failed: \(end.outcome.message); it is tried again")
+      }
       return end.outcome.report
     }
   }

@@ -25,14 +25,17 @@ struct Publisher {
 
   /// - Returns: false if something foreign is in the way; it was said, and nothing was done.
   func publish() throws(SystemError) -> Bool {
-    let view = try look()
+    var view = try look()
     reportStale(run.engine.missingOutputs, view.claims)
-    let publication = view.publication
-    report(publication.refusals)
-    guard publication.refusals.isEmpty else { return false }
+    report(view.publication.refusals)
+    guard view.publication.refusals.isEmpty else { return false }
     var hints = view.looks.hints
-    if !publication.actions.isEmpty { try perform(publication.actions, &hints) }
-    settleIntents(view.claims, leaving: publication.left)
+    view.looks = Looks()
+    // What has been done needs no room any more while what is there is noted, which takes as much.
+    var actions: [Publication.Action] = []
+    swap(&actions, &view.publication.actions)
+    try perform(consume actions, &hints)
+    settleIntents(view.claims, leaving: view.publication.left)
     remember(view.desired, view.claims, hints)
     return true
   }
@@ -255,6 +258,7 @@ struct Publisher {
 
   /// Notes what the next build must find for having nothing to do, and figures that are new.
   private func remember(_ desired: [DesiredOutput], _ claims: Claims, _ hints: [ByteString: FileHint]) {
+    run.published.reserveCapacity(run.published.count + desired.count)
     for output in desired {
       guard case .file(let artifact, _) = output.content, let hint = hints[output.path] else {
         run.canSnapshot = false

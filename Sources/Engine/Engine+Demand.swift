@@ -131,7 +131,7 @@ extension BuildEngine {
       let key = Keys.derivation(command: command, inputs: exec.inputs.map { derivationKey(of: $0.reference) })
       setKey(varied(key), of: node)
     case .manifest(let step, let output):
-      setKey(derivationKey(of: .output(step, output)), of: node)
+      setKey(derivationKey(of: .output(step, Int(output))), of: node)
     case .assembly(let id):
       let members = graph.assemblies[Int(id.index)].map { (name: $0.name, key: derivationKey(of: $0.reference)) }
       setKey(Keys.derivation(assembly: members), of: node)
@@ -188,9 +188,9 @@ extension BuildEngine {
     case .source, .literal: return
     case .step(let step): inputsResolved(of: step)
     case .manifest(let step, let output):
-      guard let artifact = artifact(of: .output(step, output)) else { return failNode(node) }
+      guard let artifact = artifact(of: .output(step, Int(output))) else { return failNode(node) }
       if observed.manifests[artifact.digest] != nil { return resolve(node) }
-      effects.append(.loadManifest(step, output: output, artifact))
+      effects.append(.loadManifest(step, output: Int(output), artifact))
     case .assembly(let id): assemble(id)
     }
   }

@@ -87,7 +87,11 @@ extension BuildEngine {
   ///
   /// - Complexity: O(files in the tree).
   package var desiredOutputs: [DesiredOutput] {
-    progress.outputs.flatMap { desired(for: $0) ?? [] }
+    var outputs: [DesiredOutput] = []
+    // Most are files. A list that grows has room for twice as many in the end.
+    outputs.reserveCapacity(progress.outputs.count)
+    for entry in progress.outputs { outputs += desired(for: entry) ?? [] }
+    return outputs
   }
 
   private func canMake(_ entry: OutputEntry) -> Bool {

@@ -14,7 +14,7 @@ struct Graph {
     case source(SourceID)
     case step(StepID)
     /// What lies in the n-th output of a step, a folder.
-    case manifest(StepID, Int)
+    case manifest(StepID, UInt32)
     case literal(LiteralID)
     case assembly(AssemblyID)
   }
@@ -152,7 +152,7 @@ struct Graph {
   private mutating func manifestNode(_ step: StepID, _ output: Int, waitingFor nodes: [NodeID]) -> NodeID {
     let key = FolderOutput(step: step, output: output)
     if let node = manifestNodes[key] { return node }
-    let node = addNode(.manifest(step, output))
+    let node = addNode(.manifest(step, UInt32(output)))
     manifestNodes[key] = node
     edges.connect(node, to: nodes)
     return node

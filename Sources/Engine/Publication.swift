@@ -117,6 +117,8 @@ package struct Publication: Hashable, Sendable {
       return folders.contains(path) || Self.ancestors(of: path).contains(where: wantedPaths.contains)
     }
     actions = removals.filter(isInTheWay)
+    // Most outputs are either all to be written, as in a first build, or all there.
+    if claims.isEmpty { actions.reserveCapacity(wanted.count) }
     for output in wanted {
       plan(output, owner(output.path), claims[output.path], looks, removed: removed, claims, isForced)
     }
