@@ -60,9 +60,9 @@ extension BuildRun {
   /// The pools that may run a step, the preferred first; empty where any may.
   private func executors(of step: StepID, _ history: StepHistory?) -> [String] {
     let named = graph.steps[Int(step.index)]
-    if case .table = named.work { return [options.localPool] }
+    if case .table = named.work { return localPools }
     if let own = options.executors[named.name] { return [own] }
-    guard options.executor != options.localPool else { return [options.localPool] }
+    guard options.executor != options.localPool else { return localPools }
     // What is over at once need not travel.
     if let seconds = history?.quantile(0.9, of: \.wallSeconds), seconds < options.smallStepSeconds {
       return [options.localPool, options.executor]

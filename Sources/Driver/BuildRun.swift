@@ -91,6 +91,8 @@ final class BuildRun {
   var savedPages: [GraphPage: [UInt8]] = [:]
 
   var learning = Learning()
+  /// Where most steps run: one list for all of them.
+  lazy var localPools = [options.localPool]
   /// What steps have remarked and people were told.
   var remarked: Set<Diagnostic> = []
   var batch = Batch()
@@ -118,6 +120,8 @@ final class BuildRun {
 
   /// How long nothing may happen before whoever shows the time is called.
   private static let tickSeconds = 0.25
+  /// So many events are not left to wait for further messages.
+  private static let eventsAtOnce = 1_024
 
   init(
     _ options: BuildOptions, world: World, store: any Store, work: Work, loadedAt: Int64, interruption: Interruption,
@@ -216,7 +220,13 @@ final class BuildRun {
       let tick = scheduler.runningCount > 0 ? Self.tickSeconds : nil
       let messages = wait(seconds: [due, tick].compactMap { $0 }.min())
       sink.tick()
-      try each(messages) { message throws(SystemError) in try take(message) }
+      try each(consume messages) { message throws(SystemError) in
+        try take(message)
+        // What many sources lead to is dealt with before more are taken: for all at once it is as large as all else that is known of them.
+        guard pending.count >= Self.eventsAtOnce else { return }
+        try drain()
+        try commitIfMany()
+      }
     }
     return try finish(mayRestart: mayRestart)
   }
@@ -226,13 +236,17 @@ final class BuildRun {
   /// Handles messages in order. Where one ends the build, the work that those behind it tell of has ended all the same: nobody
   /// must wait for it.
   private func each(
-    _ messages: [Inbox.Message], _ body: (Inbox.Message) throws(SystemError) -> Void
+    _ messages: consuming [Inbox.Message], _ body: (Inbox.Message) throws(SystemError) -> Void
   ) throws(SystemError) {
+    var messages = messages
     var next = 0
     do throws(SystemError) {
       while next < messages.count {
+        let message = messages[next]
+        // A message that is dealt with needs no room.
+        messages[next] = .changed
         next += 1
-        try body(messages[next - 1])
+        try body(message)
       }
     } catch {
       for message in messages[next...] where message.endsWork { underWay -= 1 }
@@ -487,6 +501,14 @@ final class BuildRun {
         return .failed(error)
       }
     }
+  }
+
+  /// Writes changes that need no flush, where they have become many: they are not to wait for what does.
+  private func commitIfMany() throws(SystemError) {
+    guard !isSyncing, batch.changes.count >= Batch.changesToWait, !(batch.namesObjects && hasNewObjects) else { return }
+    noteHistories()
+    let (changes, _) = batch.take()
+    try commit(changes)
   }
 
   /// Takes what a flush was for into the state.
