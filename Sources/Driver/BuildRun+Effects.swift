@@ -65,6 +65,8 @@ extension BuildRun {
       case .unmapped(let url): pending.append(.sourceLooked(id, failure: SourceReader.unmapped(url)))
       }
     }
+    // Room for just so many; few are added too often for that.
+    if ids.count > 1_000 { pending.reserveCapacity(pending.count + mapped.count) }
     for (id, (path, look)) in zip(mapped, zip(paths, world.fileSystem.look(at: paths))) {
       setLook(look, of: id)
       let kind = graph.sources[Int(id.index)].kind
