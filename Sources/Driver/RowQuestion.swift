@@ -43,10 +43,10 @@ package struct RowAnswer: Sendable {
   package var recordCount: Int
   /// Where the program itself writes rows that it rests on too.
   package var literals: [ProgramLocation]
-  /// False where fewer records may do.
+  /// False where the row may have come to be in other ways as well.
   package var isExact: Bool
-  /// Whether nothing less than all records was found to suffice.
-  package var isEverything: Bool
+  /// Of what is not exact: whether the row is lost with any of the records.
+  package var isMinimal: Bool
 }
 
 extension BuildRun {
@@ -90,7 +90,7 @@ extension BuildRun {
         row: lineage.row,
         records: lineage.records.map { RowAnswer.Record(place: place(of: $0), line: $0.line, text: $0.text) },
         recordCount: lineage.recordCount, literals: lineage.literals, isExact: lineage.isExact,
-        isEverything: lineage.isEverything)
+        isMinimal: lineage.isMinimal)
     } catch {
       throw SystemError(.notFound, error.message)
     }

@@ -85,6 +85,9 @@ package final class WatchedSession {
       if generator.random.chance(50) { watch?.settle() }
     }
     watch?.kill()
+    // They hold the watch, and the watch holds the world.
+    world.choose = nil
+    world.runner.meanwhile = {}
     return problems.isEmpty ? [] : log + problems
   }
 

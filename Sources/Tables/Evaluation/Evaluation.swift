@@ -34,6 +34,8 @@ package final class Evaluation {
   let evaluator: RowEvaluator
   private let source: Source
   private let roundLimit: Int
+  /// The most rounds that a loop has taken.
+  private(set) var mostRounds = 0
   private var known: [ObjectIdentifier: Known] = [:]
   private var loops: [LoopID: (version: Int, rows: RowList)] = [:]
   private var versions = 0
@@ -56,11 +58,13 @@ package final class Evaluation {
   }
 
   /// An evaluation over other rows of files and literals, in the strings of another evaluation.
-  init(over sources: [(relation: Relation, rows: RowList)], of other: Evaluation) {
+  ///
+  /// - Parameter roundLimit: that of the other, or a lower one.
+  init(over sources: [(relation: Relation, rows: RowList)], of other: Evaluation, roundLimit: Int) {
     strings = other.strings
     evaluator = other.evaluator
     source = other.source
-    roundLimit = other.roundLimit
+    self.roundLimit = roundLimit
     for (relation, rows) in sources {
       known[ObjectIdentifier(relation)] = Known(relation: relation, versions: [:], rows: rows)
     }
@@ -222,6 +226,7 @@ package final class Evaluation {
         next.words.append(contentsOf: waiting[first]?.words ?? [])
         entering = entering.dropFirst()
       } else if isFixed {
+        mostRounds = max(mostRounds, seen.count)
         return rows
       } else if entering.isEmpty {
         let isNew = seen.insert(state).inserted

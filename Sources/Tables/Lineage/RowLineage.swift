@@ -20,24 +20,26 @@ package struct RowLineage: Sendable {
   package var recordCount = 0
   /// Where the program itself writes rows that it rests on too.
   package var literals: [ProgramLocation] = []
-  /// False where there are loops, or where things are not there because others are: the records suffice for the row, and fewer may.
+  /// False where there are loops, or where things are not there because others are: the records suffice for the row, and others may,
+  /// too.
   package var isExact: Bool
-  /// Whether nothing less than all records was found to suffice.
-  package var isEverything = false
+  /// Of what is not exact: whether the row is lost with any of the records.
+  package var isMinimal = false
 }
 
 extension Evaluation {
   /// What a row of a table's file rests on.
   ///
   /// What was found is tried: the table is evaluated again over these records only. If the row is not in it, what `antijoin`s compare
-  /// with is added, and then all records.
+  /// with is added, and then all records. What is not exact is shrunk.
   ///
   /// - Parameters:
   ///   - number: of the file's rows, from 1.
   ///   - member: which file, where the form makes a folder.
   ///   - limit: how many records to give; all are counted.
   /// - Returns: nil if the file has no such row.
-  /// - Complexity: that of an evaluation for each operator; loops are gone through backwards step by step.
+  /// - Complexity: that of an evaluation for each operator; loops are gone through backwards step by step; shrinking
+  ///   evaluates at most ``shrinkingBudget`` rows.
   package func lineage(
     ofRow number: Int, in member: ByteString, of relation: Relation, _ form: TableStep.Form, limit: Int
   ) throws(TableFailure) -> RowLineage? {
@@ -51,24 +53,28 @@ extension Evaluation {
     var row = RowList(rows.kinds)
     row.append(rows[order[number - 1]])
 
-    var lineage = Lineage(self, asksForBlockers: false)
-    try lineage.ask(relation, row.words)
+    let wanted = RowIndex(row.words, width: row.width)
     var isExact = !relation.hasLoop
-    var isEnough = try suffices(lineage, for: row, of: relation)
-    if !isEnough {
-      lineage = Lineage(self, asksForBlockers: true)
-      try lineage.ask(relation, row.words)
+    var rest = try rest(of: relation, row, wanted, asksForBlockers: false)
+    if try !rest.suffice() {
       isExact = false
-      isEnough = try suffices(lineage, for: row, of: relation)
+      rest = try self.rest(of: relation, row, wanted, asksForBlockers: true)
     }
     let text = writer.records(row, form == .jsonl ? .jsonl : form == .tsv ? .tsv : .csv)
     var result = RowLineage(row: ByteString(bytes: Array(text.dropLast())), isExact: isExact)
-    result.isEverything = !isEnough
+    if !isExact {
+      if try !rest.suffice() {
+        rest = try SufficientRows(of: relation, in: self, wanted: wanted, budget: Self.shrinkingBudget) {
+          (source) throws(TableFailure) in
+          RowIndex(try evaluate(source).words, width: source.columns.count)
+        }
+      }
+      result.isMinimal = try rest.shrink()
+    }
     for source in relation.sources {
-      let wanted = lineage.rows(of: source)
-      guard wanted != nil || result.isEverything else { continue }
+      guard let rows = rest.rows(of: source) else { continue }
       switch source.operation {
-      case .files(let table): try locate(result.isEverything ? nil : wanted, table, limit: limit, &result)
+      case .files(let table): try locate(rows, table, limit: limit, &result)
       case .literal: if let place = source.location { result.literals.append(place) }
       case .loop, .project, .union, .distinct, .comprehension, .semijoin, .fixpoint: break
       }
@@ -76,25 +82,22 @@ extension Evaluation {
     return result
   }
 
-  /// Whether the row is there where nothing else is.
-  private func suffices(_ lineage: Lineage, for row: RowList, of relation: Relation) throws(TableFailure) -> Bool {
-    var sources: [(relation: Relation, rows: RowList)] = []
-    for source in relation.sources {
-      var rows = RowList(source.columns.map(\.kind))
-      if let wanted = lineage.rows(of: source) { rows.words = try evaluate(source).words { wanted.holds($0) } }
-      sources.append((source, rows))
-    }
-    let wanted = RowIndex(row.words, width: row.width)
-    do throws(TableFailure) {
-      return try !Evaluation(over: sources, of: self).rows(of: relation).words { wanted.holds($0) }.isEmpty
-    } catch {
-      return false
+  /// How many rows may be evaluated to find fewer records that suffice: some seconds' worth.
+  private static let shrinkingBudget = 1_000_000
+
+  /// What is found by going backwards from a row.
+  private func rest(
+    of relation: Relation, _ row: RowList, _ wanted: RowIndex, asksForBlockers: Bool
+  ) throws(TableFailure) -> SufficientRows {
+    let lineage = Lineage(self, asksForBlockers: asksForBlockers)
+    try lineage.ask(relation, row.words)
+    return try SufficientRows(of: relation, in: self, wanted: wanted, budget: Self.shrinkingBudget) { source in
+      lineage.rows(of: source)
     }
   }
 
-  /// - Parameter wanted: nil for all records.
   private func locate(
-    _ wanted: RowIndex?, _ table: FileTable, limit: Int, _ result: inout RowLineage
+    _ wanted: RowIndex, _ table: FileTable, limit: Int, _ result: inout RowLineage
   ) throws(TableFailure) {
     let reader = TableReader(table, strings)
     for input in table.parts {
@@ -120,10 +123,9 @@ extension TableReader {
   /// Where the records are whose rows are wanted.
   ///
   /// - Parameters:
-  ///   - wanted: nil for all.
   ///   - limit: how many places to give; all are counted.
   fileprivate func locate(
-    _ wanted: RowIndex?, _ bytes: UnsafeBufferPointer<UInt8>, path: ByteString, limit: Int
+    _ wanted: RowIndex, _ bytes: UnsafeBufferPointer<UInt8>, path: ByteString, limit: Int
   ) throws(ReadingError) -> (count: Int, places: [(line: Int, text: ByteString)]) {
     guard !Compression.isPacked(bytes) else {
       let plain = try Self.unpacked(bytes, path)
@@ -138,7 +140,7 @@ extension TableReader {
     rows.words.withUnsafeBufferPointer { words in
       for (row, start) in starts.enumerated() {
         let row = UnsafeBufferPointer(rebasing: words[row * rows.width..<(row + 1) * rows.width])
-        guard wanted?.holds(row) ?? true else { continue }
+        guard wanted.holds(row) else { continue }
         count += 1
         guard places.count < limit else { continue }
         while passed < start {

@@ -8,10 +8,11 @@ extension RowAnswer {
   func text(_ output: String, _ number: Int) -> String {
     let count = recordCount == 1 ? "1 record" : "\(recordCount) records"
     let verdict =
-      if isEverything {
-        "all \(count) that it reads; nothing less was found to suffice"
-      } else if isExact {
+      if isExact {
         "\(recordCount == 1 ? "this" : "these") \(count)"
+      } else if isMinimal {
+        recordCount == 1
+          ? "1 record that suffices for it" : "\(count) that suffice for it, and none of them can be left out"
       } else {
         "\(count) that \(recordCount == 1 ? "suffices" : "suffice") for it; fewer may"
       }
@@ -33,6 +34,7 @@ extension RowAnswer {
     json.field("row", number)
     json.field("text", row.display)
     json.field("isExact", isExact)
+    json.field("isMinimal", isExact || isMinimal)
     json.key("records")
     json.beginArray()
     for record in records {
