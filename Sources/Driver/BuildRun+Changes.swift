@@ -1,4 +1,5 @@
 import BuildGraph
+import Diagnostics
 import Engine
 import Ports
 import Watching
@@ -103,9 +104,9 @@ extension BuildRun {
     if suspects.remove(id) != nil { readAgain([id]) }
   }
 
-  func takeAgain(_ replies: [SourceReader.Reply]) {
+  func takeAgain(_ replies: [SourceReader.Reply]) throws(SystemError) {
     for reply in replies {
-      take(reply, isFirst: false)
+      try take(reply, isFirst: false)
       pending.append(.sourceReplaced(reply.id, reply.observation))
     }
   }

@@ -37,7 +37,8 @@ extension BuildRun {
   }
 
   /// What was read is checked against what the part was made for: a source of which not all dependents are here must be as it was.
-  func check(_ reply: SourceReader.Reply, _ plan: PartialPlan) {
+  /// So must be the files of a folder that others read as well.
+  func check(_ reply: SourceReader.Reply, _ plan: PartialPlan) throws(SystemError) {
     let index = Int(reply.id.index)
     switch reply.observation {
     case .failed: restart(.evaluate)
@@ -45,12 +46,16 @@ extension BuildRun {
       let old = plan.expected[index]
       if old == artifact { return }
       // If all begins again, with all that this has shown.
-      heard += SourceReader.changes(in: [reply], since: known)
-      if plan.isAnswer[index] {
-        restart(.evaluate)
-      } else if old != nil {
-        restart(.planAgain([.source(plan.sourceIDs[index])]))
+      let shown = SourceReader.changes(in: [reply], since: known)
+      heard += shown
+      if plan.isAnswer[index] { return restart(.evaluate) }
+      var wanted: Set<GraphNode> = old == nil ? [] : [.source(plan.sourceIDs[index])]
+      for path in shown {
+        for id in try plan.whole.sources(holding: path) where !plan.sourceIDs.contains(id) {
+          wanted.insert(.source(id))
+        }
       }
+      if !wanted.isEmpty { restart(.planAgain(wanted)) }
     }
   }
 

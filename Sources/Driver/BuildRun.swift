@@ -375,28 +375,22 @@ final class BuildRun {
     case .processEnded(let step): scheduler.finished(step)
     case .ran(let end): try take(end)
     case .events(let events): pending += events
-    case .read(let replies): for reply in replies { take(reply, isFirst: true) }
+    case .read(let replies): for reply in replies { try take(reply, isFirst: true) }
     case .text(let need, let answer): answers.append((need, answer))
     case .synced(let changes): try commit(changes)
     case .exported(let step, let ending, let message): exported(step, ending, message)
     case .changed: takeChanges()
-    case .readAgain(let replies): takeAgain(replies)
+    case .readAgain(let replies): try takeAgain(replies)
     case .overtaken: restart(.evaluate)
     case .failed(let error): throw error
     }
   }
 
-  func take(_ reply: SourceReader.Reply, isFirst: Bool) {
-    if plan != nil, case .folder(_, let old)? = record(of: reply.id) {
-      // Of a name that goes from a folder while a part is built, the snapshot would forget that others read it.
-      var names: Set<ByteString> = []
-      if case .folder(_, let new)? = reply.record { names = Set(new.listing.files) }
-      if !names.isSuperset(of: old.listing.files) { canSnapshot = false }
-    }
+  func take(_ reply: SourceReader.Reply, isFirst: Bool) throws(SystemError) {
     setRecord(reply.record, of: reply.id)
     if reply.record == nil { unread.insert(reply.id) }
     remember(reply.news)
-    if let plan { check(reply, plan) }
+    if let plan { try check(reply, plan) }
     guard isFirst else { return }
     pending.append(.sourceObserved(reply.id, reply.observation))
     checkSuspect(reply.id)
@@ -432,7 +426,7 @@ final class BuildRun {
     if case .exited(0) = end.outcome.ending { hasNewObjects = true }
     var changes: [RunReport.Change] = []
     for reply in end.changes {
-      take(reply, isFirst: false)
+      try take(reply, isFirst: false)
       changes.append(RunReport.Change(source: reply.id, observation: reply.observation))
     }
     if let launch = launches[end.step], let (run, startedAt) = runs.removeValue(forKey: end.step) {

@@ -31,7 +31,7 @@ struct PartialPlan {
   var listedAt: Int64
   /// Observations of what the part reads, as the state has them.
   var known: [Path: Observation]
-  /// The sources whose places differ from the snapshot, by index in the part.
+  /// The sources whose places differ from the snapshot, or are not in it, by index in the part.
   var changedSources: [SourceID]
   /// The program's files as they are now.
   var programs: [PlacedProgram]
@@ -308,6 +308,7 @@ struct PartialPlanner {
     _ parts: GraphParts, _ nodes: [GraphNode], settled: [SettledStep], entries: [OutputEntry],
     affected: Set<GraphNode>, different: Set<SourceID>, changed: [SourceID]
   ) throws(SystemError) -> PartialPlan? {
+    var read = Set(changed)
     var expected: [Artifact?] = []
     var isAnswer: [Bool] = []
     var unread: (files: [Path], folders: [Path]) = ([], [])
@@ -315,7 +316,12 @@ struct PartialPlanner {
     for case .source(let id) in nodes {
       sourceIDs.append(id)
       var old: Artifact?
-      if case .known(let artifact) = try graph.state(of: .source(id)) { old = artifact }
+      if case .known(let artifact) = try graph.state(of: .source(id)) {
+        old = artifact
+      } else {
+        // Read for the first time, by a step that nobody has wanted before: the snapshot does not look into it.
+        read.insert(id)
+      }
       expected.append(different.contains(id) ? nil : old)
       let definition = try definition(of: .source(id))
       isAnswer.append(!definition.needs.isEmpty)
@@ -337,7 +343,8 @@ struct PartialPlanner {
       }, sourceIDs: sourceIDs, stepIDs: nodes.compactMap { if case .step(let id) = $0 { id } else { nil } },
       assemblyIDs: nodes.compactMap { if case .assembly(let id) = $0 { id } else { nil } }, affected: affected,
       expected: expected, isAnswer: isAnswer, replies: renamed(replies), looks: renamed(looks),
-      listings: renamed(listings), listedAt: now, known: known, changedSources: changed.map { parts.sources[$0]! },
+      listings: renamed(listings), listedAt: now, known: known,
+      changedSources: read.sorted().map { parts.sources[$0]! },
       programs: programs, relaid: graph.isEvaluated ? graph.header.programFiles : relaid, dropped: dropped)
   }
 }

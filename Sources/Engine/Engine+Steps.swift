@@ -237,7 +237,10 @@ extension BuildEngine {
 
   mutating func ended(_ step: StepID, _ report: RunReport) {
     let state = progress[step].state
-    guard state == .running || state == .runningStale, let exec = exec(of: step) else { return }
+    guard state == .running || state == .runningStale, let exec = exec(of: step) else {
+      // While its run was cancelled for a change, something behind it failed.
+      return effects.append(.discarded(step))
+    }
     let changed = report.changes.filter { isNews($0) }
     if progress.isInterrupted, report.ending == .cancelled {
       effects.append(.discarded(step))

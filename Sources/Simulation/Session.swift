@@ -176,11 +176,15 @@ package final class Session {
         complain("\(run.label) was launched because '\(run.reason)', which is not so")
       }
     }
-    let touched = Set(
-      report.events.compactMap { event -> String? in
-        if case .stepFinished(let end) = event, end.status == .run || end.status == .cached { return end.label }
-        return nil
-      })
+    // One that was taken from the state can be begun anew, and fail.
+    var touched: Set<String> = []
+    for case .stepFinished(let end) in report.events {
+      switch end.status {
+      case .run, .cached: touched.insert(end.label)
+      case .failed: touched.remove(end.label)
+      case .cancelled: continue
+      }
+    }
     reasons.settle(touched.intersection(names), builds, program)
   }
 }
