@@ -15,7 +15,11 @@ package struct RunningDigest: ~Copyable {
 
   /// - Complexity: O(bytes).
   package mutating func add(_ bytes: UnsafeRawBufferPointer) {
-    XXH3_128bits_update(state, bytes.baseAddress, bytes.count)
+    #if arch(x86_64)
+      XXH3_128bits_update_dispatch(state, bytes.baseAddress, bytes.count)
+    #else
+      XXH3_128bits_update(state, bytes.baseAddress, bytes.count)
+    #endif
     count += bytes.count
   }
 

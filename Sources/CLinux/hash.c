@@ -40,14 +40,32 @@ void reflow_hash_bytes(const void *bytes, size_t count, struct reflow_hash *resu
   result->size = count;
 }
 
-static int hash_rest(int fd, char *buffer, const char *head, size_t count, struct reflow_hash *result) {
+// Adds the digests of the blocks of some bytes, which begin with a block.
+static int hash_blocks(const char *bytes, size_t count, struct reflow_blocks *blocks) {
+  for (size_t start = 0; start < count; start += blocks->block_bytes) {
+    if (blocks->count == blocks->room) {
+      size_t room = blocks->room ? 2 * blocks->room : 64;
+      struct reflow_hash *wider = realloc(blocks->hashes, room * sizeof *wider);
+      if (!wider) return ENOMEM;
+      blocks->hashes = wider;
+      blocks->room = room;
+    }
+    size_t left = count - start;
+    reflow_hash_bytes(
+        bytes + start, left < blocks->block_bytes ? left : blocks->block_bytes, &blocks->hashes[blocks->count++]);
+  }
+  return 0;
+}
+
+static int hash_rest(
+    int fd, char *buffer, const char *head, size_t count, struct reflow_hash *result, struct reflow_blocks *blocks) {
   XXH3_state_t *state = XXH3_createState();
   if (!state) return ENOMEM;
   XXH3_128bits_reset(state);
   XXH3_128bits_update(state, head, count);
   uint64_t size = count;
-  int error = 0;
-  for (;;) {
+  int error = blocks ? hash_blocks(head, count, blocks) : 0;
+  while (!error) {
     ssize_t n = read_full(fd, buffer, LARGE);
     if (n < 0) {
       error = errno;
@@ -56,6 +74,7 @@ static int hash_rest(int fd, char *buffer, const char *head, size_t count, struc
     if (n == 0) break;
     XXH3_128bits_update(state, buffer, (size_t)n);
     size += (uint64_t)n;
+    if (blocks) error = hash_blocks(buffer, (size_t)n, blocks);
   }
   XXH128_hash_t hash = XXH3_128bits_digest(state);
   XXH3_freeState(state);
@@ -65,19 +84,21 @@ static int hash_rest(int fd, char *buffer, const char *head, size_t count, struc
   return error;
 }
 
-int reflow_hash_fd(int fd, struct reflow_hash *result) {
+int reflow_hash_fd(int fd, struct reflow_hash *result) { return reflow_hash_fd_blocks(fd, result, NULL); }
+
+int reflow_hash_fd_blocks(int fd, struct reflow_hash *result, struct reflow_blocks *blocks) {
   char head[SMALL];
   ssize_t n = read_full(fd, head, SMALL);
   if (n < 0) return errno;
   if (n < SMALL) {
     reflow_hash_bytes(head, (size_t)n, result);
-    return 0;
+    return blocks ? hash_blocks(head, (size_t)n, blocks) : 0;
   }
   // Advice only: a refusal (a pipe, say) changes nothing.
   posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   void *buffer = NULL;
   if (posix_memalign(&buffer, 4096, LARGE)) return ENOMEM;
-  int error = hash_rest(fd, buffer, head, SMALL, result);
+  int error = hash_rest(fd, buffer, head, SMALL, result, blocks);
   free(buffer);
   return error;
 }

@@ -258,7 +258,9 @@ package final class TableRunner: StepRunner {
     let stored = StoredFile(size: size) { offset, buffer throws(SystemError) in
       try fileSystem.read(file: path, at: offset, into: buffer)
     }
-    return InputFile(path: name, stored: stored, digest: digests[path])
+    let digest = digests[path]
+    return InputFile(
+      path: name, stored: stored, digest: digest, blocks: digest.flatMap { fileSystem.blocks(of: path, $0) })
   }
 
   /// An object is checked when it is read, and so is read whole.

@@ -10,6 +10,7 @@ package final class LinuxFileSystem: FileSystem {
   package let roots: Roots
   private let clocks: FileClocks
   private let grown = GrownFiles()
+  private let blocks = ObservedBlocks()
   /// Nil as long as nothing is known. See `GrownFiles`.
   private let outwardLinks = Mutex<OutwardLinks?>(nil)
 
@@ -80,13 +81,16 @@ package final class LinuxFileSystem: FileSystem {
       let clock = clocks.now(on: before.device, descriptor: descriptor)
       var hash = reflow_hash()
       var after = reflow_stat()
-      failure = reflow_hash_fd(descriptor, &hash)
+      var hashed = ObservedBlocks.room(for: before)
+      defer { free(hashed?.hashes) }
+      failure = ObservedBlocks.hash(descriptor, &hash, &hashed)
       if failure == 0 { failure = reflow_stat_fd(descriptor, &after) }
       guard failure == 0 else { break }
       let hint = FileHint(after)
       if FileHint(before) == hint, Int64(hash.size) == hint.size {
         let artifact = Artifact(
           digest: Digest(high: hash.high, low: hash.low), isExecutable: after.mode & 0o100 != 0, size: hint.size)
+        if let hashed { blocks.note(hashed, of: path, artifact.digest) }
         return Observation(artifact: artifact, hint: hint, isTrusted: hint.rested(before: clock))
       }
       before = after
@@ -135,6 +139,8 @@ package final class LinuxFileSystem: FileSystem {
   }
 
   package func generation(of path: Path) -> Int? { grown.generation(of: path) }
+
+  package func blocks(of path: Path, _ digest: Digest) -> BlockDigests? { blocks.blocks(of: path, digest) }
 
   /// Has growing files looked at as a whole when they are observed next: somebody may have broken the promise unseen.
   package func doubtGrowth() { grown.doubt() }

@@ -107,6 +107,9 @@ package protocol FileSystem: Sendable {
   /// keeps track.
   func generation(of path: Path) -> Int?
 
+  /// Digests of the blocks of a content that `observe(file:)` has seen last, if it kept them. Nil where nobody did.
+  func blocks(of path: Path, _ digest: Digest) -> BlockDigests?
+
   /// Lists a folder recursively; links that stay inside a declared root are followed.
   ///
   /// - Throws: `notFound`, `notPermitted`, `wrongKind`; a circle of links.
@@ -131,6 +134,8 @@ extension FileSystem {
   package func observe(growing path: Path) throws(SystemError) -> Observation { try observe(file: path) }
 
   package func generation(of path: Path) -> Int? { nil }
+
+  package func blocks(of path: Path, _ digest: Digest) -> BlockDigests? { nil }
 
   package func read(
     file path: Path, at offset: Int, into buffer: UnsafeMutableRawBufferPointer

@@ -146,7 +146,13 @@ struct PiecewiseChecksum: ~Copyable {
 
   deinit { XXH3_freeState(state) }
 
-  mutating func add(_ bytes: UnsafeRawBufferPointer) { XXH3_64bits_update(state, bytes.baseAddress, bytes.count) }
+  mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    #if arch(x86_64)
+      XXH3_64bits_update_dispatch(state, bytes.baseAddress, bytes.count)
+    #else
+      XXH3_64bits_update(state, bytes.baseAddress, bytes.count)
+    #endif
+  }
 
   var value: UInt64 { XXH3_64bits_digest(state) }
 

@@ -25,6 +25,21 @@ private func refusal(_ look: Look) -> SystemError? {
   }
 }
 
+@Test func blocksOfALargeFileAreKnownOnceItIsHashed() throws {
+  let folder = TemporaryFolder()
+  let system = fileSystem(folder)
+  for size in [1_048_576, 3_000_001] {
+    folder.shell("head -c \(size) /dev/urandom > f; cp f small; truncate -s 1000 small")
+    let digest = try system.observe(file: Path("f")).artifact.digest
+    let bytes = try system.read(file: Path("f"), limitBytes: .max)
+    let blocks = try #require(system.blocks(of: Path("f"), digest))
+    #expect(blocks == BlockDigests(hashing: bytes, blockBytes: blocks.blockBytes))
+    #expect(system.blocks(of: Path("f"), Digest(hashing: [])) == nil)
+    let small = try system.observe(file: Path("small")).artifact.digest
+    #expect(system.blocks(of: Path("small"), small) == nil)
+  }
+}
+
 @Test func looksTellFilesFoldersSpecialsAndNothing() throws {
   let folder = TemporaryFolder()
   folder.write("file", "x")

@@ -1,6 +1,7 @@
 import BuildGraph
 import Diagnostics
 @testable import Language
+import Synchronization
 import Testing
 
 @testable import Tables
@@ -121,9 +122,11 @@ import Testing
 
   /// The bytes in memory, or read a few at a time.
   private static func input(_ bytes: [UInt8], _ generator: inout SplitMix) -> InputFile {
-    guard generator.next() % 2 == 0 else { return InputFile(path: "in/a", bytes: bytes) }
-    let digest = generator.next() % 2 == 0 ? Digest(hashing: bytes) : nil
-    return InputFile(path: "in/a", stored: stored(bytes), digest: digest)
+    guard generator.next() % 4 != 0 else { return InputFile(path: "in/a", bytes: bytes) }
+    let digest = generator.next() % 4 != 0 ? Digest(hashing: bytes) : nil
+    let blockBytes = generator.next() % 9 == 0 ? 32 : 64
+    let blocks = generator.next() % 9 != 0 ? BlockDigests(hashing: bytes, blockBytes: blockBytes) : nil
+    return InputFile(path: "in/a", stored: stored(bytes), digest: digest, blocks: blocks)
   }
 
   private static func stored(_ bytes: [UInt8]) -> StoredFile {
@@ -249,6 +252,77 @@ import Testing
       _ = try update()
       #expect(file.bytesRead < 4_000)
     }
+  }
+
+  /// A file of lines, and what is read of it.
+  private final class Lines {
+    let file: ChunkedFile
+    private(set) var bytesRead = 0
+
+    init() {
+      let table = FileTable(
+        parts: [], columns: [ChunkTests.columns[0]], format: .lines, hasHeader: false, names: ["a"], empty: .error,
+        malformed: .error, pathColumn: nil, numberColumn: nil, appends: false)
+      file = ChunkedFile(table, StringDictionary(), path: "in/a")
+    }
+
+    /// - Parameter observed: what the file was when it was hashed.
+    func update(_ text: [UInt8], observed: [UInt8]? = nil) throws -> ChunkedFile.Difference {
+      let counted = Mutex(0)
+      let stored = StoredFile(size: text.count) { offset, buffer throws(SystemError) in
+        let part = text[offset...].prefix(buffer.count)
+        buffer.copyBytes(from: part)
+        counted.withLock { $0 += part.count }
+        return part.count
+      }
+      let observed = observed ?? text
+      let difference = try file.update(
+        InputFile(
+          path: "in/a", stored: stored, digest: Digest(hashing: observed),
+          blocks: BlockDigests(hashing: observed, blockBytes: 1 << 14)))
+      bytesRead = counted.withLock { $0 }
+      return difference
+    }
+  }
+
+  @Test func `where blocks are known to be as they were only what is near the others is read`() throws {
+    let lines = Lines()
+    var text = Array((0..<100_000).map { "line \(1_000_000 + $0)\n" }.joined().utf8)
+    let rows = try lines.update(text).added.reduce(0) { $0 + $1.count }
+    #expect(rows == 100_000 && lines.bytesRead == text.count)
+    for place in [0, 700_000, text.count - 2] {
+      text[place] ^= 1
+      let difference = try lines.update(text)
+      #expect(difference.removed.map(\.count) == difference.added.map(\.count))
+      // A chunk or two, with the blocks that they are in.
+      #expect(lines.bytesRead <= 1 << 18)
+    }
+    text += Array("one more\n".utf8)
+    _ = try lines.update(text)
+    #expect(lines.bytesRead <= 1 << 18)
+    #expect(try lines.file.rows(from: nil).reduce(0) { $0 + $1.count } == 100_001)
+  }
+
+  @Test func `what was written between hashing and reading is found with the next reading`() throws {
+    let lines = Lines()
+    let text = Array((0..<50_000).map { "line \(1_000_000 + $0)\n" }.joined().utf8)
+    _ = try lines.update(text)
+    var observed = text
+    observed[300_000] ^= 1
+    // Behind the back of whoever hashed it: near that, and far away.
+    var written = observed
+    written[300_002] ^= 1
+    written[600_000] ^= 1
+    _ = try lines.update(written, observed: observed)
+    #expect(lines.file.digest == nil)
+    _ = try lines.update(written)
+    #expect(lines.bytesRead == written.count)
+    let other = Lines()
+    _ = try other.update(written)
+    func shown(_ lines: Lines) throws -> [[UInt8]] {
+      try lines.file.rows(from: nil).flatMap(\.words).map { Array(lines.file.reader.strings.bytes($0)) }
+    }
+    #expect(try shown(lines) == shown(other))
   }
 
   @Test func whatIsSaidToBeAsItWasIsNotRead() throws {

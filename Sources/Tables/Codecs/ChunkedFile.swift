@@ -17,6 +17,8 @@ package final class ChunkedFile {
   private(set) var last: Piece?
   /// Of the content that was read last, where it is known.
   private(set) var digest: Digest?
+  /// Of the same content, where they are known.
+  private(set) var blocks: BlockDigests?
   /// Bytes that the last update had to read; what was hashed is not counted.
   package private(set) var bytesRead = 0
 
@@ -54,7 +56,8 @@ package final class ChunkedFile {
   }
 
   /// Takes a file up as an earlier process has read it.
-  func adopt(_ pieces: [Piece], last: Piece?, digest: Digest?) {
+  func adopt(_ pieces: [Piece], last: Piece?, digest: Digest?, blocks: BlockDigests?) {
+    self.blocks = blocks
     self.pieces = pieces
     self.last = last
     self.digest = digest
@@ -115,7 +118,11 @@ package final class ChunkedFile {
       difference = try whole.bytes().withUnsafeBufferPointer { try update($0, from: shelf, take) }
       found = file.digest
     case .stored(let stored):
-      var window = ByteWindow(stored, most: chunking.most, isHashed: file.digest != nil)
+      var known: KnownBlocks?
+      if digest != nil, file.digest != nil, let old = blocks, let new = file.blocks {
+        known = KnownBlocks(new, was: old, size: stored.size)
+      }
+      var window = ByteWindow(stored, most: chunking.most, digest: file.digest, known)
       if Compression.isPacked(try window.bytes(at: 0, count: 4)) {
         difference = try stored.bytes().withUnsafeBufferPointer { bytes in
           if file.digest != nil { found = Digest(hashing: bytes) }
@@ -132,6 +139,7 @@ package final class ChunkedFile {
     }
     // It may have been written to since somebody else hashed it.
     digest = found == file.digest ? found : nil
+    blocks = digest == nil ? nil : file.blocks
     return difference
   }
 

@@ -44,15 +44,16 @@ package struct Chunking: Hashable, Sendable {
     return z ^ (z >> 31)
   }
 
-  /// The length of the chunk that some bytes begin with. With fewer than `most` of them the file ends.
+  /// The length of the chunk that some bytes begin with; nil if that takes more of them.
   ///
+  /// - Parameter isEnd: whether the file ends with them.
   /// - Complexity: O(its length).
-  fileprivate func length(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
-    guard bytes.count > least else { return bytes.count }
+  fileprivate func length(_ bytes: UnsafeBufferPointer<UInt8>, isEnd: Bool) -> Int? {
+    guard bytes.count > least else { return isEnd ? bytes.count : nil }
     let end = min(bytes.count, most)
     return Self.gear.withUnsafeBufferPointer { gear in
       // A table of 256, and bytes within the buffer: looking at each time whether they are takes as long as the rest.
-      guard let gear = gear.baseAddress, let bytes = bytes.baseAddress else { return 0 }
+      guard let gear = gear.baseAddress, let bytes = bytes.baseAddress else { return nil }
       var hash: UInt64 = 0
       var position = least - Self.window
       while position < least {
@@ -62,9 +63,9 @@ package struct Chunking: Hashable, Sendable {
       while position < end {
         hash = hash &<< 1 &+ gear[Int(bytes[position])]
         position &+= 1
-        if hash & mask == 0 { break }
+        if hash & mask == 0 { return position }
       }
-      return position
+      return isEnd || position == most ? position : nil
     }
   }
 
@@ -107,6 +108,8 @@ package struct Chunking: Hashable, Sendable {
 struct ChunkCutter {
   private let chunking: Chunking
   private let old: [Chunk]
+  /// Where each of them began.
+  private let starts: [Int]
   private let size: Int
   private var isUsed: [Bool]
   /// So many old chunks are there unchanged, as somebody promises.
@@ -121,6 +124,14 @@ struct ChunkCutter {
   init(_ chunking: Chunking, was old: [Chunk], size: Int, onlyGrows: Bool) {
     self.chunking = chunking
     self.old = old
+    var starts: [Int] = []
+    starts.reserveCapacity(old.count)
+    var start = 0
+    for chunk in old {
+      starts.append(start)
+      start += chunk.length
+    }
+    self.starts = starts
     self.size = size
     isUsed = [Bool](repeating: false, count: old.count)
     // The last chunk was cut by the end of the file, and is as it was only if that is still there.
@@ -136,8 +147,7 @@ struct ChunkCutter {
       chunk = old[nextOld]
       origin = nextOld
     } else {
-      let bytes = try window.bytes(at: position, count: chunking.most)
-      let text = UnsafeBufferPointer(rebasing: bytes[..<chunking.length(bytes)])
+      let text = try text(in: &window)
       chunk = Chunk(length: text.count, digest: Digest(hashing: text))
       // What was moved, or follows what was taken out.
       if places == nil {
@@ -153,11 +163,27 @@ struct ChunkCutter {
     return (chunk, origin)
   }
 
+  /// The next chunk, where it is cut anew: mostly it ends where the old one did, and no more is asked for.
+  private func text(in window: inout ByteWindow) throws(SystemError) -> UnsafeBufferPointer<UInt8> {
+    if nextOld < old.count, old[nextOld].length < chunking.most {
+      let bytes = try window.bytes(at: position, count: old[nextOld].length)
+      if let length = chunking.length(bytes, isEnd: position + bytes.count == size) {
+        return UnsafeBufferPointer(rebasing: bytes[..<length])
+      }
+    }
+    let bytes = try window.bytes(at: position, count: chunking.most)
+    let isEnd = position + bytes.count == size
+    return UnsafeBufferPointer(rebasing: bytes[..<(chunking.length(bytes, isEnd: isEnd) ?? bytes.count)])
+  }
+
   private mutating func isNextThere(in window: inout ByteWindow) throws(SystemError) -> Bool {
     guard nextOld < old.count, !isUsed[nextOld] else { return false }
     let chunk = old[nextOld]
     guard chunk.length <= chunking.most, position + chunk.length <= size, isCutBy(nextOld, chunk) else { return false }
     if nextOld < trusted { return true }
+    if starts[nextOld] == position, window.known?.areUnchanged(position..<position + chunk.length) == true {
+      return true
+    }
     return Digest(hashing: try window.bytes(at: position, count: chunk.length)) == chunk.digest
   }
 

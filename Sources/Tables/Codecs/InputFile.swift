@@ -15,6 +15,8 @@ package struct InputFile: Sendable {
   package var content: Content
   /// Of the content, where somebody knows it: a file that is as it was when it was read last need not be read.
   package var digest: Digest?
+  /// Of the same content, where somebody knows them: what is in blocks that are as they were need not be read.
+  package var blocks: BlockDigests?
 
   package init(path: ByteString, bytes: [UInt8]) {
     self.path = path
@@ -26,10 +28,11 @@ package struct InputFile: Sendable {
     content = .growing(file)
   }
 
-  package init(path: ByteString, stored file: StoredFile, digest: Digest? = nil) {
+  package init(path: ByteString, stored file: StoredFile, digest: Digest? = nil, blocks: BlockDigests? = nil) {
     self.path = path
     content = .stored(file)
     self.digest = digest
+    self.blocks = blocks
   }
 
   package init(path: ByteString, whole file: WholeFile, digest: Digest) {
@@ -152,70 +155,4 @@ package struct WholeFile: Sendable {
     self.size = size
     self.bytes = bytes
   }
-}
-
-/// The bytes of a file, looked at from front to back, some at a time: where they are, or in a buffer that goes along.
-struct ByteWindow: ~Copyable {
-  /// Of the file, in bytes.
-  let size: Int
-  private let whole: UnsafeBufferPointer<UInt8>?
-  private let file: StoredFile?
-  private let buffer: UnsafeMutableBufferPointer<UInt8>
-  /// Where in the file the buffer begins, and how much of it is filled.
-  private var offset = 0
-  private var filled = 0
-  /// Of all bytes so far, if that is wanted.
-  private var sum = RunningDigest()
-  private let isHashed: Bool
-
-  /// So much is in a core's second-level cache when it is looked at.
-  private static let bufferBytes = 1 << 19
-
-  init(_ bytes: UnsafeBufferPointer<UInt8>) {
-    size = bytes.count
-    whole = bytes
-    file = nil
-    buffer = .allocate(capacity: 0)
-    isHashed = false
-  }
-
-  /// - Parameters:
-  ///   - most: how many bytes are asked for at once.
-  ///   - isHashed: whether the digest of all is wanted.
-  init(_ file: StoredFile, most: Int, isHashed: Bool) {
-    size = file.size
-    whole = nil
-    self.file = file
-    self.isHashed = isHashed
-    buffer = .allocate(capacity: min(file.size, max(Self.bufferBytes, 4 * most)))
-  }
-
-  deinit { buffer.deallocate() }
-
-  /// Some bytes, which stay until more are asked for; fewer only where the file ends.
-  ///
-  /// - Precondition: they do not begin before those that were asked for last.
-  mutating func bytes(at start: Int, count: Int) throws(SystemError) -> UnsafeBufferPointer<UInt8> {
-    let count = min(count, size - start)
-    if let whole { return UnsafeBufferPointer(rebasing: whole[start..<start + count]) }
-    if start < offset || start + count > offset + filled { try fill(from: start) }
-    return UnsafeBufferPointer(rebasing: buffer[start - offset..<start - offset + count])
-  }
-
-  private mutating func fill(from start: Int) throws(SystemError) {
-    let kept = start >= offset ? max(0, offset + filled - start) : 0
-    if kept > 0, let base = buffer.baseAddress {
-      UnsafeMutableRawPointer(base).copyMemory(from: base + (start - offset), byteCount: kept)
-    }
-    offset = start
-    filled = kept
-    let wanted = min(buffer.count, size - start)
-    let new = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[kept..<wanted])
-    try file?.fill(new, from: start + kept)
-    filled = wanted
-    if isHashed, sum.count == start + kept { sum.add(UnsafeRawBufferPointer(new)) }
-  }
-
-  /// Of the whole file, if it was wanted, and all of it has been looked at.
-  var digest: Digest? { isHashed && sum.count == size ? sum.digest : nil }
 }

@@ -5,16 +5,17 @@ import Ports
 
 // The root of what a relation keeps: which blobs are what. Written by `BinaryWriter`:
 //
-//     format 6 · strings at first, compact · layers: count, names of 8 bytes each
+//     format 7 · strings at first, compact · layers: count, names of 8 bytes each
 //     checkpoint: length and bytes · loops: count, then for each its words · nodes: count, for each its rows
-//     tables: count; for each the files: count, ascending by name; for each name, path, digest if it is known, chunks, end
+//     tables: count; for each the files: count, ascending by name; for each name, path, digest if it is known,
+//       size of its blocks or 0 and their digests, chunks, end
 //     chunk: length, digest, exit, content: rows, name, base; its entry is the exit of the one before
 //     pieces of the output: count; for each rows, the words of the first, texts
 //
 // Another layout of what is kept, another hash of strings or another order of a dataflow's operators is another format.
 
 extension KeptRelation {
-  private static let format: UInt32 = 6
+  private static let format: UInt32 = 7
 
   /// Strings that no row has any more are never removed; when they are so many more than at first, all begins anew.
   private static let stringGrowth = 4
@@ -83,6 +84,11 @@ extension KeptRelation {
   private func write(_ file: ChunkedFile, to writer: inout BinaryWriter, _ live: inout [UInt64]) {
     writer.write(file.digest != nil)
     if let digest = file.digest { writer.write(digest) }
+    writer.write(compact: file.blocks?.blockBytes ?? 0)
+    if let blocks = file.blocks {
+      writer.write(compact: blocks.digests.count)
+      for digest in blocks.digests { writer.write(digest) }
+    }
     writer.write(compact: file.pieces.count)
     var targets: [Int]? = ScanState(file.reader.table).targets
     for piece in file.pieces {
@@ -232,7 +238,9 @@ extension KeptRelation {
         let hasDigest = reader.readBool()
       else { throw TraceShelf.damaged }
       let digest = hasDigest ? reader.readDigest() : nil
-      guard hasDigest == (digest != nil), let chunks = reader.readCount() else { throw TraceShelf.damaged }
+      guard hasDigest == (digest != nil) else { throw TraceShelf.damaged }
+      let blocks = try Self.readBlocks(&reader)
+      guard let chunks = reader.readCount() else { throw TraceShelf.damaged }
       var pieces: [ChunkedFile.Piece] = []
       pieces.reserveCapacity(chunks)
       var entry = ChunkedFile.Entry(state: ScanState(table))
@@ -261,10 +269,23 @@ extension KeptRelation {
           rows: try Self.readChunk(&reader), dropped: dropped, faults: faults)
       }
       let file = ChunkedFile(TableReader(table, strings, source.stage), path: path, chunking: chunking)
-      file.adopt(pieces, last: last, digest: digest)
+      file.adopt(pieces, last: last, digest: digest, blocks: blocks)
       files[name] = file
     }
     return files
+  }
+
+  private static func readBlocks(_ reader: inout BinaryReader) throws(SystemError) -> BlockDigests? {
+    guard let blockBytes = reader.readCount(below: 1 << 30) else { throw TraceShelf.damaged }
+    guard blockBytes > 0 else { return nil }
+    guard let count = reader.readCount() else { throw TraceShelf.damaged }
+    var digests: [Digest] = []
+    digests.reserveCapacity(count)
+    for _ in 0..<count {
+      guard let digest = reader.readDigest() else { throw TraceShelf.damaged }
+      digests.append(digest)
+    }
+    return BlockDigests(blockBytes: blockBytes, digests: digests)
   }
 
   private static func readExit(
