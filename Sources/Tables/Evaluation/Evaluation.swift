@@ -187,7 +187,25 @@ package final class Evaluation {
     loops[loop] = (versions, rows)
   }
 
-  private func compute(_ fixpoint: Fixpoint, _ kinds: [ColumnKind]) throws(TableFailure) -> RowList {
+  /// What a loop's variable is in each of its rounds, and in the end its result.
+  ///
+  /// - Returns: nil where that is more than so many rounds or words.
+  /// - Complexity: that of evaluating the loop.
+  func rounds(
+    of fixpoint: Fixpoint, _ kinds: [ColumnKind], limit: Int, words: Int
+  ) throws(TableFailure) -> [RowList]? {
+    var states: [RowList] = []
+    var left = words
+    _ = try compute(fixpoint, kinds) { state in
+      left -= state.words.count
+      if left >= 0, states.count <= limit { states.append(state) }
+    }
+    return left < 0 || states.count > limit ? nil : states
+  }
+
+  private func compute(
+    _ fixpoint: Fixpoint, _ kinds: [ColumnKind], visit: (RowList) -> Void = { _ in }
+  ) throws(TableFailure) -> RowList {
     let seed = try evaluate(fixpoint.seed)
     var waiting: [Int: RowList] = [:]
     if let priority = fixpoint.priority {
@@ -213,6 +231,7 @@ package final class Evaluation {
     var seen: Set<Fingerprint> = []
     var round = 0
     defer { loops[fixpoint.loop] = nil }
+    visit(rows)
     while true {
       if let error { throw .row(error) }
       versions += 1
@@ -237,6 +256,7 @@ package final class Evaluation {
       }
       rows = next
       state = Fingerprint(rows)
+      visit(rows)
     }
   }
 }

@@ -7,8 +7,9 @@ import Language
 /// on the rows that it counts, the least, the greatest and the first ones on themselves; a `semijoin` on the rows that let it pass.
 /// That something is *not* there, as an `antijoin` wants it, rests on no row; unless it is not there because something else is.
 ///
-/// In a loop each row rests on the rows of the loop's result that its body made it of, and so on down to the seed. Results that
-/// other rows have replaced on the way are not gone into, so there the answer has to be tried (``RowLineage``).
+/// In a loop each row rests on the rows of the round before it came that its body made it of, and so on down to the seed. Where there are too
+/// many rounds to keep, it is followed through the rows of the result; results that other rows have replaced on the way are not gone into, so
+/// there the answer has to be tried (``RowLineage``).
 final class Lineage {
   private let evaluation: Evaluation
   /// By node: rows that are asked for.
@@ -17,8 +18,12 @@ final class Lineage {
   /// Rows of loops' variables that have not been gone into.
   private var waiting: [LoopID: [UInt64]] = [:]
 
-  /// After so many steps from one row of a loop to the next, all its rows are taken.
+  /// After so many steps from one row of a loop to the next, all its rows are taken; loops of more rounds are not gone through by round.
   private static let loopLimit = 256
+  /// How many words the rounds of a loop may take together.
+  private static let loopWords = 16_000_000
+  /// The nodes that rows were asked of, by the loops that they are in.
+  private var askedInLoops: [LoopID: Set<ObjectIdentifier>] = [:]
 
   private let asksForBlockers: Bool
 
@@ -40,6 +45,7 @@ final class Lineage {
     }
     let new = Self.enter(words, relation.columns.count, &asked[id])
     guard !new.isEmpty else { return }
+    for loop in relation.loops { askedInLoops[loop, default: []].insert(id) }
     switch relation.operation {
     case .files, .literal, .loop: break
     case .project(let inner, let columns):
@@ -88,6 +94,10 @@ final class Lineage {
   }
 
   private func ask(_ fixpoint: Fixpoint, _ words: [UInt64], of relation: Relation) throws(TableFailure) {
+    let kinds = relation.columns.map(\.kind)
+    if let states = try evaluation.rounds(of: fixpoint, kinds, limit: Self.loopLimit, words: Self.loopWords) {
+      return try ask(fixpoint, words, states)
+    }
     let rows = try evaluation.evaluate(relation)
     evaluation.settle(fixpoint.loop, rows)
     var pending = Self.enter(words, rows.width, &inLoops[fixpoint.loop])
@@ -100,6 +110,42 @@ final class Lineage {
       steps += 1
       if steps == Self.loopLimit { pending += Self.enter(rows.words, rows.width, &inLoops[fixpoint.loop]) }
     }
+  }
+
+  /// Goes backwards from round to round: each row rests on what the variable was before the row came, the last time that it did.
+  ///
+  /// - Parameter states: what the variable was in each round.
+  private func ask(_ fixpoint: Fixpoint, _ words: [UInt64], _ states: [RowList]) throws(TableFailure) {
+    let last = states.count - 1
+    let width = states[last].width
+    let arrivals = Arrivals(states)
+    var wanted: [Int: RowIndex] = [:]
+    func want(_ words: [UInt64], upTo round: Int) {
+      for start in stride(from: 0, to: words.count, by: width) {
+        let row = Array(words[start..<start + width])
+        if let arrival = arrivals.last(of: row, upTo: round) {
+          _ = row.withUnsafeBufferPointer { wanted[arrival, default: RowIndex(width: width)].insert($0.baseAddress!) }
+        }
+      }
+    }
+    want(words, upTo: last)
+    for round in stride(from: last, through: 0, by: -1) {
+      guard let rows = wanted.removeValue(forKey: round) else { continue }
+      guard round > 0 else {
+        try ask(fixpoint.seed) { rows.holds($0) }
+        break
+      }
+      evaluation.settle(fixpoint.loop, states[round - 1])
+      // Of another round the same row of a node rests on others.
+      for id in askedInLoops.removeValue(forKey: fixpoint.loop) ?? [] { asked[id] = nil }
+      inLoops[fixpoint.loop] = nil
+      let made = RowIndex(try evaluation.evaluate(fixpoint.body).words { rows.holds($0) }, width: width)
+      try ask(fixpoint.body) { made.number(of: $0.baseAddress!) != nil }
+      // What has a priority enters later.
+      try ask(fixpoint.seed) { rows.holds($0) && made.number(of: $0.baseAddress!) == nil }
+      want(waiting.removeValue(forKey: fixpoint.loop) ?? [], upTo: round - 1)
+    }
+    evaluation.settle(fixpoint.loop, states[last])
   }
 
   // MARK: Comprehensions
@@ -142,6 +188,40 @@ final class Lineage {
     }
     set = index
     return new
+  }
+}
+
+/// In which rounds of a loop rows came to be there that were not there before.
+private struct Arrivals {
+  private var rows: RowIndex
+  /// By number of the row, ascending.
+  private var rounds: [[Int32]] = []
+
+  /// - Complexity: O(rows of all rounds).
+  init(_ states: [RowList]) {
+    rows = RowIndex(width: states[0].width)
+    var seen: [Int32] = []
+    for (round, state) in states.enumerated() {
+      state.words.withUnsafeBufferPointer { words in
+        guard let base = words.baseAddress else { return }
+        for start in stride(from: 0, to: words.count, by: state.width) {
+          let (number, isNew) = rows.insert(base + start)
+          if isNew {
+            rounds.append([Int32(round)])
+            seen.append(Int32(round))
+          } else {
+            if seen[number] < Int32(round) - 1 { rounds[number].append(Int32(round)) }
+            seen[number] = Int32(round)
+          }
+        }
+      }
+    }
+  }
+
+  /// When a row came the last time, up to a round; nil if it never did.
+  func last(of row: [UInt64], upTo round: Int) -> Int? {
+    guard let number = row.withUnsafeBufferPointer({ rows.number(of: $0.baseAddress!) }) else { return nil }
+    return rounds[number].last { Int($0) <= round }.map { Int($0) }
   }
 }
 
