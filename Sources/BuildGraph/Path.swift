@@ -26,6 +26,13 @@ package struct Path: Hashable, Comparable, Sendable {
     return slash.map { ByteString(bytes: Array(bytes.bytes[($0 + 1)...])) } ?? bytes
   }
 
+  /// Where it lies; nil for the root.
+  package var folder: Path? {
+    if bytes.isEmpty { return nil }
+    let slash = bytes.bytes.lastIndex(of: UInt8(ascii: "/"))
+    return Path(root: root, ByteString(bytes: Array(bytes.bytes[..<(slash ?? 0)])))
+  }
+
   package func appending(_ relative: ByteString) -> Path {
     bytes.isEmpty ? Path(root: root, relative) : Path(root: root, bytes + "/" + relative)
   }

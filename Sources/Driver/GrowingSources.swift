@@ -1,5 +1,6 @@
 import BuildGraph
 import Language
+import Ports
 import Tables
 
 extension FlowGraph {
@@ -21,6 +22,17 @@ extension FlowGraph {
       }
     }
     return promised
+  }
+
+  /// What the tables read that are made by one of the steps from this one on.
+  ///
+  /// - Complexity: O(these steps).
+  func tabledSources(ofStepsFrom first: Int) -> Set<SourceID> {
+    var tabled: Set<SourceID> = []
+    for step in steps[first...] {
+      if case .table(let table) = step.work { forEachInput(of: table) { id, _ in tabled.insert(id) } }
+    }
+    return tabled
   }
 
   /// Those that nobody reads who does not know of the promise.
@@ -67,6 +79,7 @@ extension BuildRun {
   func grows(_ id: SourceID) -> Bool {
     if growing.stepCount != graph.steps.count {
       growing.promised.formUnion(graph.promisedSources(ofStepsFrom: growing.stepCount))
+      world.fileSystem.keepBlocks(of: graph.paths(of: graph.tabledSources(ofStepsFrom: growing.stepCount)))
       growing.sources = graph.withoutOtherReaders(growing.promised)
       growing.stepCount = graph.steps.count
     }

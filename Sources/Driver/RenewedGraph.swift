@@ -75,6 +75,7 @@ final class RenewedGraph: PlannedGraph {
     self.fresh = fresh
     sayings = program.diagnostics + result.diagnostics
     growing = result.graph.growingSources
+    fileSystem.keepBlocks(of: result.graph.paths(of: result.graph.tabledSources(ofStepsFrom: 0)))
     let memory = SnapshotSummary(
       isComplete: true, serial: 0, definition: Digest(high: 0, low: 0),
       steps: wanted[Int(GraphNodeKind.step.rawValue)].count(where: { $0 }),

@@ -81,7 +81,7 @@ package final class LinuxFileSystem: FileSystem {
       let clock = clocks.now(on: before.device, descriptor: descriptor)
       var hash = reflow_hash()
       var after = reflow_stat()
-      var hashed = ObservedBlocks.room(for: before)
+      var hashed = blocks.room(for: path, before)
       defer { free(hashed?.hashes) }
       failure = ObservedBlocks.hash(descriptor, &hash, &hashed)
       if failure == 0 { failure = reflow_stat_fd(descriptor, &after) }
@@ -139,6 +139,8 @@ package final class LinuxFileSystem: FileSystem {
   }
 
   package func generation(of path: Path) -> Int? { grown.generation(of: path) }
+
+  package func keepBlocks(of paths: [Path]) { blocks.keep(paths) }
 
   package func blocks(of path: Path, _ digest: Digest) -> BlockDigests? { blocks.blocks(of: path, digest) }
 

@@ -2,10 +2,15 @@ import BuildGraph
 import CLinux
 import Synchronization
 
-/// Digests of the blocks of large files, as they were observed last in this process: made while the file is hashed, when its bytes are in a
-/// core's cache anyway. They let a table read only what changed.
+/// Digests of the blocks of large files that tables read, as they were observed last in this process: made while the file is hashed, when its
+/// bytes are in a core's cache anyway. They let a table read only what changed.
 final class ObservedBlocks: Sendable {
-  private let known = Mutex<[Path: (digest: Digest, blocks: BlockDigests)]>([:])
+  private struct State {
+    var wanted: Set<Path> = []
+    var known: [Path: (digest: Digest, blocks: BlockDigests)] = [:]
+  }
+
+  private let state = Mutex(State())
 
   /// Smaller ones are read whole in less time than it takes to think about it.
   private static let leastBytes = 1 << 20
@@ -13,9 +18,24 @@ final class ObservedBlocks: Sendable {
   private static let blockBytes = 1 << 14
 
   /// Nil for a file whose blocks are not wanted. Whoever asks frees what is put in.
-  static func room(for figures: reflow_stat) -> reflow_blocks? {
-    guard Int(figures.size) >= leastBytes else { return nil }
-    return reflow_blocks(block_bytes: blockBytes, hashes: nil, count: 0, room: 0)
+  func room(for path: Path, _ figures: reflow_stat) -> reflow_blocks? {
+    guard Int(figures.size) >= Self.leastBytes, isWanted(path) else { return nil }
+    return reflow_blocks(block_bytes: Self.blockBytes, hashes: nil, count: 0, room: 0)
+  }
+
+  /// - Parameter paths: of files, and of folders for all in them.
+  func keep(_ paths: [Path]) { state.withLock { $0.wanted.formUnion(paths) } }
+
+  private func isWanted(_ path: Path) -> Bool {
+    state.withLock { state in
+      if state.wanted.isEmpty { return false }
+      var place = path
+      while !state.wanted.contains(place) {
+        guard let folder = place.folder else { return false }
+        place = folder
+      }
+      return true
+    }
   }
 
   /// - Returns: 0 or an errno.
@@ -29,10 +49,10 @@ final class ObservedBlocks: Sendable {
     let digests = UnsafeBufferPointer(start: hashed.hashes, count: hashed.count).map {
       Digest(high: $0.high, low: $0.low)
     }
-    known.withLock { $0[path] = (digest, BlockDigests(blockBytes: hashed.block_bytes, digests: digests)) }
+    state.withLock { $0.known[path] = (digest, BlockDigests(blockBytes: hashed.block_bytes, digests: digests)) }
   }
 
   func blocks(of path: Path, _ digest: Digest) -> BlockDigests? {
-    known.withLock { known in known[path].flatMap { $0.digest == digest ? $0.blocks : nil } }
+    state.withLock { state in state.known[path].flatMap { $0.digest == digest ? $0.blocks : nil } }
   }
 }

@@ -107,6 +107,10 @@ package protocol FileSystem: Sendable {
   /// keeps track.
   func generation(of path: Path) -> Int?
 
+  /// From now on digests of the blocks of these files, and of all that lie in these folders, are kept when they are observed: whoever
+  /// reads tables of them need not read again what is as it was.
+  func keepBlocks(of paths: [Path])
+
   /// Digests of the blocks of a content that `observe(file:)` has seen last, if it kept them. Nil where nobody did.
   func blocks(of path: Path, _ digest: Digest) -> BlockDigests?
 
@@ -135,6 +139,7 @@ extension FileSystem {
 
   package func generation(of path: Path) -> Int? { nil }
 
+  package func keepBlocks(of paths: [Path]) {}
   package func blocks(of path: Path, _ digest: Digest) -> BlockDigests? { nil }
 
   package func read(

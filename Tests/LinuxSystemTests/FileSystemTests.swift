@@ -28,13 +28,18 @@ private func refusal(_ look: Look) -> SystemError? {
 @Test func blocksOfALargeFileAreKnownOnceItIsHashed() throws {
   let folder = TemporaryFolder()
   let system = fileSystem(folder)
+  system.keepBlocks(of: [Path("f"), Path("small"), Path("parts")])
   for size in [1_048_576, 3_000_001] {
-    folder.shell("head -c \(size) /dev/urandom > f; cp f small; truncate -s 1000 small")
+    folder.shell(
+      "head -c \(size) /dev/urandom > f; cp f small; truncate -s 1000 small; mkdir -p parts/a; cp f g; cp f parts/a/p")
     let digest = try system.observe(file: Path("f")).artifact.digest
     let bytes = try system.read(file: Path("f"), limitBytes: .max)
     let blocks = try #require(system.blocks(of: Path("f"), digest))
     #expect(blocks == BlockDigests(hashing: bytes, blockBytes: blocks.blockBytes))
     #expect(system.blocks(of: Path("f"), Digest(hashing: [])) == nil)
+    _ = system.observe(files: [Path("g"), Path("parts/a/p")])
+    #expect(system.blocks(of: Path("g"), digest) == nil, "nobody makes a table of it")
+    #expect(system.blocks(of: Path("parts/a/p"), digest) == blocks)
     let small = try system.observe(file: Path("small")).artifact.digest
     #expect(system.blocks(of: Path("small"), small) == nil)
   }

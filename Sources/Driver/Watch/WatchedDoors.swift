@@ -39,6 +39,8 @@ package struct WatchedFileSystem: FileSystem {
 
   package func generation(of path: Path) -> Int? { base.generation(of: path) }
 
+  package func keepBlocks(of paths: [Path]) { base.keepBlocks(of: paths) }
+
   package func blocks(of path: Path, _ digest: Digest) -> BlockDigests? { base.blocks(of: path, digest) }
 
   package func list(folder path: Path) throws(SystemError) -> FolderListing {
