@@ -176,15 +176,8 @@ package final class Session {
         complain("\(run.label) was launched because '\(run.reason)', which is not so")
       }
     }
-    // One that was taken from the state can be begun anew, and fail.
     var touched: Set<String> = []
-    for case .stepFinished(let end) in report.events {
-      switch end.status {
-      case .run, .cached: touched.insert(end.label)
-      case .failed: touched.remove(end.label)
-      case .cancelled: continue
-      }
-    }
+    for case .stepFinished(let end) in report.events { touched.note(end) }
     reasons.settle(touched.intersection(names), builds, program)
   }
 }

@@ -4,6 +4,17 @@ import Driver
 import Ports
 import Watching
 
+extension Set<String> {
+  /// Takes down by its label that a step was brought up to date. One that was taken from the state can be begun anew, and fail.
+  mutating func note(_ end: BuildEvent.StepEnd) {
+    switch end.status {
+    case .run, .cached: insert(end.label)
+    case .failed: remove(end.label)
+    case .cancelled: break
+    }
+  }
+}
+
 /// A watch of the simulated world: the driver's loop, ear, map and resident build, on one thread.
 final class SimulatedWatch: WatchHost {
   private static let outputRoot = RootID(index: 1)
@@ -24,11 +35,17 @@ final class SimulatedWatch: WatchHost {
   private(set) var told: [String] = []
   var launches: [String] { recorder.launches }
   var messages: [String] { recorder.messages }
+  /// Steps that have run, or were taken from the state, since they were asked for last.
+  func takeTouched() -> Set<String> {
+    defer { recorder.touched = [] }
+    return recorder.touched
+  }
   var mostAtOnce: Int { recorder.mostAtOnce }
 
   private final class Recorder: EventSink {
     var launches: [String] = []
     var messages: [String] = []
+    var touched: Set<String> = []
     var running = 0
     var mostAtOnce = 0
     private let runner: SimulatedRunner
@@ -44,6 +61,7 @@ final class SimulatedWatch: WatchHost {
       case .diagnostic(let diagnostic): messages.append(diagnostic.message)
       case .stepFinished(let end):
         if let message = end.message { messages.append(message) }
+        touched.note(end)
         if end.status != .cached, end.usage != nil {
           running -= 1
           runner.noteEnd()

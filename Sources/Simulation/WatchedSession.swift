@@ -166,7 +166,8 @@ package final class WatchedSession {
     if matching.isEmpty { complain("\(name) " + references[0].misfit(watch.summary?.status, outputs)) }
     checkReasons(matching)
     guard problems.isEmpty, watch.summary?.status == .succeeded else { return }
-    reasons.settle(references[0].wanted, matching, program)
+    // Those that something above them spared are as they were recorded.
+    reasons.settle(watch.takeTouched().intersection(program.steps.map(\.name)), matching, program)
     reasons.findObjects(of: references[0].wanted)
     checkNothingToDo(watch)
   }

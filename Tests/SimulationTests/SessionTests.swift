@@ -30,6 +30,7 @@ import Testing
       Session(seed: 607_674).run() == [], "a file of a folder that changed while a part was built, and others read it")
     #expect(WatchedSession(seed: 564_506).run() == [], "a folder that a part was the first to read into")
     #expect(WatchedSession(seed: 612_533).run() == [], "a run that was cut off, of a step that something failed behind")
+    #expect(WatchedSession(seed: 701_440).run() == [], "a step that was spared, and is as it was recorded before")
     #expect(WatchedSession(seed: 112_044).run() == [], "a folder that came again behind a link that led nowhere")
     #expect(
       WatchedSession(seed: 183_687).run() == [], "a file in a folder that a part has, and in no other source of it")
