@@ -2,8 +2,12 @@ package import BuildGraph
 
 /// What is remembered of a step, and what it is called.
 extension BuildEngine {
+  /// - Parameters:
+  ///   - readSet: what a run with a depfile read.
+  ///   - reads: what a former run read whose result was found.
   mutating func record(
-    _ step: StepID, _ exec: Exec, result: [Artifact]?, isSandboxed: Bool, readSet: Record.ReadSet?, contentKey: Digest
+    _ step: StepID, _ exec: Exec, result: [Artifact]?, isSandboxed: Bool, readSet: Record.ReadSet?,
+    reads: [ByteString]? = nil, contentKey: Digest
   ) {
     let node = graph.stepNodes[Int(step.index)]
     let inputs = exec.inputs.compactMap { artifact(of: $0.reference) }.map(Keys.derivation(of:))
@@ -11,10 +15,9 @@ extension BuildEngine {
     if let key = progress[node].key, inputs.count == exec.inputs.count, exec.depfile == nil {
       derivation = Record.Derivation(key: key, inputs: inputs)
     }
-    let reads = readSet?.paths
+    let reads = readSet?.paths ?? reads
     let now = trace(of: step, exec, reads: reads, contentKey: contentKey)
     let isNew = progress.traces[step]?.contentKey != contentKey
-    // Of a cached step with a depfile the set that it read is not at hand; its last trace is as good.
     let trace = isNew && (exec.depfile == nil || reads != nil) ? now : nil
     if let trace { progress.traces[step] = trace }
     guard result != nil || derivation != nil || trace != nil || readSet != nil else { return }

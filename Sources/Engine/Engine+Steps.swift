@@ -145,6 +145,7 @@ extension BuildEngine {
 
   mutating func found(_ step: StepID, key: Digest, readSets: [[ByteString]]) {
     guard progress[step].state == .lookingUpReadSets, progress.declaredKeys[step] == key else { return }
+    progress.readSets[step] = readSets
     lookUpResult(of: step, keys: readSets.map { narrowedKey(of: step, reads: $0) })
   }
 
@@ -152,6 +153,7 @@ extension BuildEngine {
     let step = answer.step
     guard progress[step].state == .lookingUpResult, let exec = exec(of: step) else { return }
     if exec.depfile == nil, answer.keys.first != progress[step].contentKey { return }
+    let readSets = progress.readSets.removeValue(forKey: step)
     if !progress[step].hasTrace {
       progress.traces[step] = answer.trace
       progress[step].hasTrace = true
@@ -162,7 +164,8 @@ extension BuildEngine {
         progress[step].outputs = outputs
         progress[step].isSandboxed = isSandboxed
         compareWithFormer(step)
-        record(step, exec, result: nil, isSandboxed: isSandboxed, readSet: nil, contentKey: key)
+        let reads = answer.keys.firstIndex(of: key).flatMap { readSets?[$0] }
+        record(step, exec, result: nil, isSandboxed: isSandboxed, readSet: nil, reads: reads, contentKey: key)
         effects.append(.reused(step, key: key))
         return transition(step, to: .done)
       }

@@ -109,6 +109,8 @@ struct Progress {
   var former: [StepID: [Artifact]] = [:]
   /// By derivation key: what steps made last that have made something else by it; as ``Keys/variant(of:)``.
   var variants: [Digest: Digest] = [:]
+  /// What former runs of a step with a depfile read, while it is looked up whether one of their results holds; in order of its keys.
+  var readSets: [StepID: [[ByteString]]] = [:]
   /// K1 of steps with a depfile.
   var declaredKeys: [StepID: Digest] = [:]
   var reportedSources: Set<SourceID> = []
