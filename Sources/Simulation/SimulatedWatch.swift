@@ -35,11 +35,8 @@ final class SimulatedWatch: WatchHost {
   private(set) var told: [String] = []
   var launches: [String] { recorder.launches }
   var messages: [String] { recorder.messages }
-  /// Steps that have run, or were taken from the state, since they were asked for last.
-  func takeTouched() -> Set<String> {
-    defer { recorder.touched = [] }
-    return recorder.touched
-  }
+  /// Steps that have run, or were taken from the state, in the last round.
+  var touched: Set<String> { recorder.touched }
   var mostAtOnce: Int { recorder.mostAtOnce }
 
   private final class Recorder: EventSink {
@@ -66,7 +63,8 @@ final class SimulatedWatch: WatchHost {
           running -= 1
           runner.noteEnd()
         }
-      case .buildStarted, .planned, .remaining, .wouldRun, .wouldPublish, .explained, .outputWritten, .outputRemoved,
+      case .buildStarted: touched = []
+      case .planned, .remaining, .wouldRun, .wouldPublish, .explained, .outputWritten, .outputRemoved,
         .outputDisplaced,
         .printed,
         .changed, .watching, .buildFinished:

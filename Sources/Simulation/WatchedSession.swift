@@ -167,7 +167,7 @@ package final class WatchedSession {
     checkReasons(matching)
     guard problems.isEmpty, watch.summary?.status == .succeeded else { return }
     // Those that something above them spared are as they were recorded.
-    reasons.settle(watch.takeTouched().intersection(program.steps.map(\.name)), matching, program)
+    reasons.settle(watch.touched.intersection(references[0].wanted), matching, program)
     reasons.findObjects(of: references[0].wanted)
     checkNothingToDo(watch)
   }

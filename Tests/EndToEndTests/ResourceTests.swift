@@ -81,7 +81,9 @@ struct ResourceTests {
     let end = try #require(build.events.first { $0.event == "stepFinished" })
     // Each row has two words of eight bytes, and a string of its own.
     #expect(try #require(end.maxrssBytes) >= text.utf8.count + rows * 16)
-    let line = try project.reflow("report", "--resources").output.split(separator: "\n").first { $0.hasPrefix("Words ") }
+    let line = try project.reflow("report", "--resources").output.split(separator: "\n").first {
+      $0.hasPrefix("Words ")
+    }
     #expect(try #require(line).contains("iB"))
   }
 }
