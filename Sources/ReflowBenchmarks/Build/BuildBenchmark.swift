@@ -29,8 +29,7 @@ struct BuildBenchmark: ParsableCommand {
   var rounds = 3
   @Option(help: "Steps at once.")
   var jobs = 2
-  // ext4 passes over inodes that were freed in the last five seconds, which would slow whoever makes more files.
-  @Option(help: "Seconds to rest after the removal of what a round before it made.")
+  @Option(help: "Seconds to rest before each full build.")
   var rest = 6
   @Flag(help: "Drop the system's caches before each full build, where that is permitted.")
   var cold = false
@@ -43,7 +42,7 @@ struct BuildBenchmark: ParsableCommand {
   private struct Tool {
     let name: String
     let command: [String]
-    /// What is removed so that the next build starts from nothing.
+    /// What is set aside so that the next build starts from nothing.
     let state: [String]
     /// The folder of its outputs, where it does not make that itself.
     var outputs: String?
@@ -78,16 +77,24 @@ struct BuildBenchmark: ParsableCommand {
   }
 
   private func measure(_ shape: BuildShape, _ count: Int, tools: [Tool]) {
+    // ext4 without a journal passes over inodes that were freed in the last minutes, which slows whoever makes more files: what was made is
+    // set aside, and removed when all is measured.
+    let aside = folder + ".aside"
     Scratch.removeAll(folder)
+    Scratch.removeAll(aside)
     Scratch.makeFolder(folder)
+    Scratch.makeFolder(aside)
+    defer { Scratch.removeAll(aside) }
     let project = BuildProject(in: folder, shape, steps: count)
     if syscalls { return countCalls(project, tools) }
     var figures: [String: [Case: [ChildRun]]] = [:]
     var looks: [Double] = []
-    for _ in 0..<rounds {
+    for round in 0..<rounds {
       for tool in tools {
         // Nobody is to look at what another made.
-        for name in tools.flatMap(\.state) { Scratch.removeAll("\(folder)/\(name)") }
+        for name in Set(tools.flatMap(\.state)) {
+          _ = rename("\(folder)/\(name)", "\(aside)/\(round)-before-\(tool.name)-\(name)")
+        }
         prepare(tool)
         sleep(UInt32(rest))
         if cold { dropCaches() }
