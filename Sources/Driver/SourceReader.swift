@@ -95,7 +95,9 @@ struct SourceReader: Sendable {
     guard !names.isEmpty else { return changed }
     return changed
       + known.keys.filter { path in
-        path.folders.contains { folder in names[folder].map { !$0.contains(path) } ?? false }
+        sequence(first: path, next: \.folder).dropFirst().contains { folder in
+          names[folder].map { !$0.contains(path) } ?? false
+        }
       }.sorted()
   }
 
@@ -232,10 +234,4 @@ struct SourceReader: Sendable {
 extension Path {
   /// As `appending`, where an empty path means the folder itself.
   func appending(relative path: ByteString) -> Path { path.isEmpty ? self : appending(path) }
-
-  /// Those that it lies in, from the root on.
-  fileprivate var folders: [Path] {
-    if bytes.isEmpty { return [] }
-    return [Path(root: root, "")] + Publication.ancestors(of: bytes).map { Path(root: root, $0) }
-  }
 }

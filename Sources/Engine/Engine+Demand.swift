@@ -124,11 +124,9 @@ extension BuildEngine {
     switch graph.kinds[node.position] {
     case .source, .literal: return
     case .step(let step):
-      guard !isBarrier(step), let exec = exec(of: step) else { return }
-      let command = graph.plan(of: step, exec: exec).command.digest
+      guard !isBarrier(step), let key = plainKey(of: step) else { return }
       // Many keys are computed before the first step is launched.
       graph.forgetPlan(of: step)
-      let key = Keys.derivation(command: command, inputs: exec.inputs.map { derivationKey(of: $0.reference) })
       setKey(varied(key), of: node)
     case .manifest(let step, let output):
       setKey(derivationKey(of: .output(step, Int(output))), of: node)

@@ -63,7 +63,9 @@ extension BuildEngine {
   }
 
   /// A step's key without what it happened to make.
-  private mutating func plainKey(of step: StepID) -> Digest? {
+  ///
+  /// - Precondition: the keys of what it reads are known.
+  mutating func plainKey(of step: StepID) -> Digest? {
     guard let exec = exec(of: step) else { return nil }
     return Keys.derivation(
       command: graph.plan(of: step, exec: exec).command.digest,

@@ -28,13 +28,7 @@ final class ObservedBlocks: Sendable {
 
   private func isWanted(_ path: Path) -> Bool {
     state.withLock { state in
-      if state.wanted.isEmpty { return false }
-      var place = path
-      while !state.wanted.contains(place) {
-        guard let folder = place.folder else { return false }
-        place = folder
-      }
-      return true
+      !state.wanted.isEmpty && sequence(first: path, next: \.folder).contains { state.wanted.contains($0) }
     }
   }
 

@@ -8,6 +8,8 @@ package final class WatchedSession {
   private var generator: SessionGenerator
   private var program: SimulatedProgram
   private var watch: SimulatedWatch?
+  /// What steps read of the user's files, after the last edit.
+  private var contents: [String: [SimulatedContent?]] = [:]
   private var log: [String] = []
   private var problems: [String] = []
   private var seed: UInt64
@@ -44,6 +46,7 @@ package final class WatchedSession {
   /// What went wrong, with the log in front.
   package func run() -> [String] {
     log.append("\(program), targets \(targets)")
+    contents = ReferenceBuild(program, files: world.files).sourceContents
     world.save(program)
     begin()
     check("the first round")
@@ -108,9 +111,9 @@ package final class WatchedSession {
       world.clock.nanoseconds += pause
     }
     if skipped.contains(editCount) { return }
-    let before = ReferenceBuild(program, files: world.files).sourceContents
     let edit = hand.edit(world, &program, .silence)
-    let after = ReferenceBuild(program, files: world.files).sourceContents
+    let (before, after) = (contents, ReferenceBuild(program, files: world.files).sourceContents)
+    contents = after
     reasons.noteEdits(of: Set(before.keys).union(after.keys).filter { before[$0] != after[$0] })
     if edit.hasPrefix(SessionGenerator.silently) { isDeaf = true }
     log.append("\(name): \(edit)")

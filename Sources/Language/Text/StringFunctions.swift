@@ -83,7 +83,8 @@ package enum StringFunctions {
     return true
   }
 
-  private static func isASCII(_ text: UnsafeRawBufferPointer) -> Bool {
+  /// - Complexity: O(bytes), eight at a time.
+  @inlinable package static func isASCII(_ text: UnsafeRawBufferPointer) -> Bool {
     var seen: UInt64 = 0
     var index = 0
     while index + 8 <= text.count {

@@ -98,18 +98,7 @@ enum Scalars {
   /// - Complexity: O(bytes); eight at a time while they are ASCII.
   @inline(__always)
   static func isUTF8(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
-    let raw = UnsafeRawBufferPointer(text)
-    var index = 0
-    var seen: UInt64 = 0
-    while index + 8 <= raw.count {
-      seen |= raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-      index += 8
-    }
-    while index < raw.count {
-      seen |= UInt64(raw[index])
-      index += 1
-    }
-    return seen & 0x8080_8080_8080_8080 == 0 || String(validating: text, as: UTF8.self) != nil
+    StringFunctions.isASCII(UnsafeRawBufferPointer(text)) || String(validating: text, as: UTF8.self) != nil
   }
 
   /// Appends an int, float or bool as it is written.
