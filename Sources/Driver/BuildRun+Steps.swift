@@ -94,7 +94,7 @@ extension BuildRun {
         var hasGoneOn = false
         let outcome = try job.run(runner) {
           hasGoneOn = true
-          inbox.post(.processEnded(job.step))
+          inbox.post(.succeeded(job.step))
         }
         let tell: @Sendable () -> Void = {
           do throws(SystemError) {

@@ -372,7 +372,7 @@ final class BuildRun {
     case .interrupted:
       wasInterrupted = true
       pending.append(.interrupted)
-    case .processEnded(let step): scheduler.finished(step)
+    case .succeeded(let step): scheduler.finished(step)
     case .ran(let end): try take(end)
     case .events(let events): pending += events
     case .read(let replies): for reply in replies { try take(reply, isFirst: true) }

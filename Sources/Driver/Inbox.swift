@@ -8,8 +8,8 @@ import Ports
 /// `@unchecked Sendable`: `messages` is touched inside `monitor.withLock` only.
 final class Inbox: @unchecked Sendable {
   enum Message: Sendable {
-    /// No process of a step is left; what it made is still to be taken in. Its end is told later.
-    case processEnded(StepID)
+    /// No process of a step is left, and it has not failed; what it made is still to be taken in. Its end is told later.
+    case succeeded(StepID)
     case ran(StepJob.Ended)
     case read([SourceReader.Reply])
     case events([Event])
@@ -28,7 +28,7 @@ final class Inbox: @unchecked Sendable {
 
     var endsWork: Bool {
       switch self {
-      case .processEnded, .changed, .interrupted: false
+      case .succeeded, .changed, .interrupted: false
       case .ran, .read, .events, .text, .synced, .exported, .overtaken, .failed, .readAgain: true
       }
     }

@@ -14,8 +14,8 @@ package final class PooledRunner: StepRunner {
     self.others = others
   }
 
-  package func run(_ request: RunRequest, ended: () -> Void) throws(SystemError) -> RunOutcome {
-    try (others[request.pool] ?? local).run(request, ended: ended)
+  package func run(_ request: RunRequest, succeeded: () -> Void) throws(SystemError) -> RunOutcome {
+    try (others[request.pool] ?? local).run(request, succeeded: succeeded)
   }
 
   /// Who does not know the run does nothing.

@@ -30,10 +30,10 @@ struct StepJob: Sendable {
   /// A second run of the same, to be compared with the first.
   var repetition: DeterminismCheck?
 
-  /// - Parameter processEnded: Called once no process of the step is left, where that is known before all is taken in.
-  func run(_ runner: any StepRunner, processEnded: () -> Void) throws(SystemError) -> RunOutcome {
+  /// - Parameter succeeded: Called once no process of the step is left and it has not failed, where that is known before all is taken in.
+  func run(_ runner: any StepRunner, succeeded: () -> Void) throws(SystemError) -> RunOutcome {
     // Where it is run again, its room is needed to the end.
-    try runner.run(request, ended: repetition == nil ? processEnded : {})
+    try runner.run(request, succeeded: repetition == nil ? succeeded : {})
   }
 
   /// What follows the run.

@@ -33,8 +33,8 @@ package final class TableRunner: StepRunner {
     self.clock = clock
   }
 
-  package func run(_ request: RunRequest, ended: () -> Void) throws(SystemError) -> RunOutcome {
-    guard case .table(let step) = request.command else { return try commands.run(request, ended: ended) }
+  package func run(_ request: RunRequest, succeeded: () -> Void) throws(SystemError) -> RunOutcome {
+    guard case .table(let step) = request.command else { return try commands.run(request, succeeded: succeeded) }
     cancelled.withLock { $0[request.run] = false }
     defer { cancelled.withLock { _ = $0.removeValue(forKey: request.run) } }
     let begin = clock.monotonic

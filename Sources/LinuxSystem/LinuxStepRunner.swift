@@ -99,7 +99,7 @@ package final class LinuxStepRunner: StepRunner {
 
   // MARK: Running
 
-  package func run(_ request: RunRequest, ended: () -> Void) throws(SystemError) -> RunOutcome {
+  package func run(_ request: RunRequest, succeeded: () -> Void) throws(SystemError) -> RunOutcome {
     state.withLock { $0.running[request.run] = Running() }
     defer { state.withLock { _ = $0.running.removeValue(forKey: request.run) } }
     var container: ContainerCommand?
@@ -137,7 +137,7 @@ package final class LinuxStepRunner: StepRunner {
             state.running[request.run]?.worker = worker
             if state.running[request.run]?.isCancelled ?? false { worker.cancel() }
           }
-        }, ended: ended)
+        }, succeeded: succeeded)
     }
     // From here on a cancel finds no worker, and cannot hit the next step.
     state.withLock { $0.running[request.run]?.worker = nil }

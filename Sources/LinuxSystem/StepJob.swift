@@ -34,8 +34,8 @@ struct StepJob {
   ///
   /// - Parameters:
   ///   - started: Called once the worker can be told to end the command.
-  ///   - ended: Called once none of its processes is left.
-  func perform(started: () -> Void, ended: () -> Void) throws(SystemError) -> Ended {
+  ///   - succeeded: Called once none of its processes is left and its outputs are there, before they are moved into the store.
+  func perform(started: () -> Void, succeeded: () -> Void) throws(SystemError) -> Ended {
     for output in request.outputs where output.kind == .folder {
       let failure = makeFolderAt(worker.folder.descriptor, output.stagedPath)
       if failure != 0 { throw systemError(failure, "make", worker.folder.path + "/" + output.stagedPath) }
@@ -53,8 +53,7 @@ struct StepJob {
       report = try start(.shell(command.script), started) ?? report
     }
     if let container, report.ending == REFLOW_ENDED_TIMEOUT || report.ending == REFLOW_ENDED_CANCEL { end(container) }
-    ended()
-    var outcome = try outcome(of: report)
+    var outcome = try outcome(of: report, succeeded)
     if let lacks, outcome.ending == .exited(127) { outcome.ending = .refused(message: absent(lacks)) }
     // A step without a limit was in no group. The group counts those that the kernel killed for the whole machine's want as well. After
     // a success it is asked so that a child that was killed, and missed by nobody, is not counted against the next step.
@@ -164,7 +163,7 @@ struct StepJob {
 
   // MARK: What became of it
 
-  private func outcome(of report: Worker.Report) throws(SystemError) -> RunOutcome {
+  private func outcome(of report: Worker.Report, _ succeeded: () -> Void) throws(SystemError) -> RunOutcome {
     let figures = report.figures
     var outcome = RunOutcome(
       ending: .cancelled,
@@ -198,7 +197,7 @@ struct StepJob {
             + "(\(report.message.display)), ended now: what these would still have written is lost; let the command wait for "
             + "them (`wait`)")
       } else {
-        try collect(into: &outcome)
+        try collect(into: &outcome, succeeded)
       }
     case REFLOW_ENDED_EXIT:
       outcome.ending = .exited(figures.status)

@@ -7,13 +7,14 @@ import Ports
 /// After a command that exited with 0: its declared outputs become objects.
 extension StepJob {
   /// - Throws: only what no other step could survive; an output that cannot be used makes the outcome a refusal.
-  func collect(into outcome: inout RunOutcome) throws(SystemError) {
+  func collect(into outcome: inout RunOutcome, _ succeeded: () -> Void) throws(SystemError) {
     outcome.ending = .exited(0)
     do throws(SystemError) {
       if let depfile = request.depfile { outcome.depfile = try readDepfile(depfile) }
       // All are looked at before the first is moved: a refused step leaves nothing in the store.
       var areMade: [Bool] = []
       for output in request.outputs { areMade.append(try check(output)) }
+      succeeded()
       for (output, isMade) in zip(request.outputs, areMade) {
         outcome.outputs.append(
           isMade

@@ -210,10 +210,11 @@ package struct RunOutcome: Hashable, Sendable {
 ///
 /// Callable from any thread; each call of `run` blocks its thread until the step has ended.
 package protocol StepRunner: Sendable {
-  /// - Parameter ended: Called at most once, from the thread of the call, as soon as no process of the step is left: what is still to be done
-  ///   for it (outputs become objects) takes none of the room that it had, and another may begin. Who cannot tell never calls it.
+  /// - Parameter succeeded: Called at most once, from the thread of the call, as soon as no process of the step is left and it is seen to
+  ///   have made its outputs: what is still to be done for it (these become objects) takes none of the room that it had, and another may
+  ///   begin. After a failure it is not called, as then none may. Who cannot tell never calls it.
   /// - Throws: only what no other step could survive either (the spawner died, the disk is full).
-  func run(_ request: RunRequest, ended: () -> Void) throws(SystemError) -> RunOutcome
+  func run(_ request: RunRequest, succeeded: () -> Void) throws(SystemError) -> RunOutcome
 
   /// Ends a run that another thread waits for, with all its processes; it returns `.cancelled`. Idempotent.
   func cancel(_ run: RunID)
@@ -223,5 +224,5 @@ package protocol StepRunner: Sendable {
 }
 
 extension StepRunner {
-  package func run(_ request: RunRequest) throws(SystemError) -> RunOutcome { try run(request, ended: {}) }
+  package func run(_ request: RunRequest) throws(SystemError) -> RunOutcome { try run(request, succeeded: {}) }
 }

@@ -36,10 +36,10 @@ package final class SimulatedRunner: StepRunner, @unchecked Sendable {
   private var random: SplitMix
   private var cancelled: Set<RunID> = []
   package var isSandboxed = true
-  /// Says that a step's processes have ended before its outputs are taken in.
-  package var tellsOfEnds = false
-  /// Steps whose processes have ended, and of which no end has been told.
-  private(set) var takenIn = 0
+  /// Says that a step has succeeded before its outputs are taken in.
+  package var tellsOfSuccess = false
+  /// The labels of the steps that have succeeded, and of which no end has been told.
+  private(set) var takenIn: Set<String> = []
 
   package init(files: SimulatedFiles, objects: SimulatedObjects, clock: SimulatedClock, plug: Plug, seed: UInt64 = 0) {
     random = SplitMix(seed: seed)
@@ -50,10 +50,10 @@ package final class SimulatedRunner: StepRunner, @unchecked Sendable {
   }
 
   /// People were told of the end of a step.
-  func noteEnd() { takenIn = max(0, takenIn - 1) }
+  func noteEnd(_ label: String) { takenIn.remove(label) }
 
   package func forget() {
-    takenIn = 0
+    takenIn = []
     seen = [:]
     cancelled = []
   }
@@ -82,11 +82,11 @@ package final class SimulatedRunner: StepRunner, @unchecked Sendable {
     }
   }
 
-  package func run(_ request: RunRequest, ended: () -> Void) throws(SystemError) -> RunOutcome {
+  package func run(_ request: RunRequest, succeeded: () -> Void) throws(SystemError) -> RunOutcome {
     let outcome = try run(command: request)
-    if tellsOfEnds {
-      takenIn += 1
-      ended()
+    if tellsOfSuccess, outcome.ending == .exited(0) {
+      takenIn.insert(request.label)
+      succeeded()
     }
     return outcome
   }

@@ -54,14 +54,14 @@ final class SimulatedWatch: WatchHost {
       case .stepStarted(_, let label, let reason):
         launches.append("\(label): \(reason)")
         running += 1
-        mostAtOnce = max(mostAtOnce, running - runner.takenIn)
+        mostAtOnce = max(mostAtOnce, running - runner.takenIn.count)
       case .diagnostic(let diagnostic): messages.append(diagnostic.message)
       case .stepFinished(let end):
         if let message = end.message { messages.append(message) }
         touched.note(end)
         if end.status != .cached, end.usage != nil {
           running -= 1
-          runner.noteEnd()
+          runner.noteEnd(end.label)
         }
       case .buildStarted: touched = []
       case .planned, .remaining, .wouldRun, .wouldPublish, .explained, .outputWritten, .outputRemoved,

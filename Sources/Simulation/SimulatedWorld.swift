@@ -16,6 +16,8 @@ package final class SimulatedWorld {
   package let snapshot: SimulatedSnapshot
   package let lock = SimulatedLock()
   package var random: SplitMix
+  /// Whether steps that do not need what failed still run.
+  package var keepsGoing = true
   package var jobs = 2
   /// Which of so many pieces of work is done next; at random where none is said.
   package var choose: ((Int) -> Int)?
@@ -95,10 +97,10 @@ package final class SimulatedWorld {
       switch event {
       case .stepStarted:
         running += 1
-        mostAtOnce = max(mostAtOnce, running - runner.takenIn)
+        mostAtOnce = max(mostAtOnce, running - runner.takenIn.count)
       case .stepFinished(let end) where end.status != .cached && end.usage != nil:
         running -= 1
-        runner.noteEnd()
+        runner.noteEnd(end.label)
       case .stepFinished, .buildStarted, .planned, .remaining, .wouldRun, .wouldPublish, .explained, .outputWritten,
         .outputRemoved,
         .outputDisplaced, .diagnostic, .printed, .changed, .watching, .buildFinished:
@@ -158,7 +160,7 @@ package final class SimulatedWorld {
     var options = BuildOptions(
       program: "main.rf", targets: targets, jobs: jobs,
       pools: [Pool(name: "local", jobs: jobs, cpu: 8, memory: 1 << 30)],
-      keepsGoing: true)
+      keepsGoing: keepsGoing)
     options.configuration = Digest(high: 0, low: parameter)
     return options
   }

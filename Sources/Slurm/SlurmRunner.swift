@@ -130,7 +130,7 @@ package final class SlurmRunner: StepRunner, @unchecked Sendable {
 
   // MARK: Running
 
-  package func run(_ request: RunRequest, ended: () -> Void) throws(SystemError) -> RunOutcome {
+  package func run(_ request: RunRequest, succeeded: () -> Void) throws(SystemError) -> RunOutcome {
     try start()
     let id = request.run.number
     let adopted = monitor.withLock { admit(request) }

@@ -56,7 +56,7 @@ import Testing
   @Test(arguments: [true, false]) func aStepBeginsAsSoonAsTheProcessOfTheOneBeforeHasEnded(isTold: Bool) {
     let world = world()
     world.jobs = 1
-    world.runner.tellsOfEnds = isTold
+    world.runner.tellsOfSuccess = isTold
     // What came last is done first, so that nothing is taken in while a step could begin.
     world.choose = { $0 - 1 }
     let program = SimulatedProgram(
@@ -81,6 +81,23 @@ import Testing
     #expect(
       happened == (isTold ? ["began", "began", "ended", "ended"] : ["began", "ended", "began", "ended"]))
     expectNothingToDo(world, program)
+  }
+
+  @Test(arguments: [true, false]) func afterAFailureNoStepBegins(isTold: Bool) {
+    let world = world()
+    (world.jobs, world.keepsGoing) = (1, false)
+    world.runner.tellsOfSuccess = isTold
+    world.choose = { $0 - 1 }
+    let program = SimulatedProgram(
+      steps: ["a", "b"].map { name in
+        Spec(name: name, salt: 1, modulus: 1, failOn: 1, inputs: [.source(ByteString(name))], outputs: [.file])
+      },
+      outputs: (0..<2).map {
+        SimulatedProgram.Output(path: ByteString("out\($0)"), input: .output(step: $0, output: 0))
+      })
+    let report = world.build(program)
+    #expect(report.summary.failed == 1)
+    #expect(report.launches.count == 1)
   }
 
   @Test func aTouchedSourceIsReadOnceAndNothingRuns() {

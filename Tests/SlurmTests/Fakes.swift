@@ -134,7 +134,7 @@ final class FakeSteps: StepRunner, @unchecked Sendable {
     Artifact(digest: Digest(hashing: Array(label.utf8)), size: Int64(label.utf8.count))
   }
 
-  func run(_ request: RunRequest, ended: () -> Void) throws(SystemError) -> RunOutcome {
+  func run(_ request: RunRequest, succeeded: () -> Void) throws(SystemError) -> RunOutcome {
     state.withLock {
       $0.runs[request.label, default: 0] += 1
       $0.now += 1
