@@ -44,6 +44,8 @@ package final class ResidentBuild {
   private var graph: PersistedGraph?
   /// The store's generation that `graph` was read at.
   private var graphGeneration: Int64 = -1
+  /// The store's generation at the end of the last update.
+  private var leftGeneration: Int64?
   /// Whether it was found damaged, and nobody has made another since.
   private var hasDroppedGraph = false
   /// What the last update left, to which further changes are relative.
@@ -125,7 +127,15 @@ package final class ResidentBuild {
       if let summary = nothingToDo(known, sink) { return summary }
     }
     let store = try openedStore(world)
+    if case .paths = changes, let leftGeneration, store.generation != leftGeneration {
+      // Another process has committed. What it has seen of files is in the state, where it would pass for what this one has seen,
+      // also where nobody has told of it.
+      let told = carried
+      known = look()
+      known?.formUnion(told)
+    }
     carried = known ?? ChangedPaths()
+    defer { leftGeneration = store.generation }
     return try build(known, world, store, interruption, feed, sink)
   }
 

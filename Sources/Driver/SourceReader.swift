@@ -193,7 +193,8 @@ struct SourceReader: Sendable {
   /// Looks at a source again after a step could read it, and reads it where the figures cannot be trusted.
   ///
   /// - Parameter grows: whether it is promised that it only grows: then what it was is what it begins with.
-  /// - Returns: nil where it is what it was.
+  /// - Returns: nil where it is what it was, and nothing says that it was something else in between: a file that is written and then
+  ///   written back holds what it held, and has other figures.
   func change(of id: SourceID, _ source: Source, since record: SourceRecord, grows: Bool = false) -> Reply? {
     switch record {
     case .file(let path, let old):
@@ -203,7 +204,9 @@ struct SourceReader: Sendable {
         return nil
       }
       let reply = read([Request(id: id, source: source, known: [:], grows: grows)])[0]
-      if case .file(old.artifact) = reply.observation { return nil }
+      if case .file(old.artifact) = reply.observation, case .file(_, let new)? = reply.record, new.hint == old.hint {
+        return nil
+      }
       return reply
     case .folder(let path, let old):
       if isUnchanged(path, old) { return nil }
@@ -212,7 +215,12 @@ struct SourceReader: Sendable {
           file.map { (path.appending(entry.path), $0) }
         }, uniquingKeysWith: { first, _ in first })
       let reply = read([Request(id: id, source: source, known: known)])[0]
-      if case .folder(old.artifact, _) = reply.observation { return nil }
+      // The figures of the folders are those of their names, among them such as are no input.
+      if case .folder(old.artifact, _) = reply.observation, case .folder(_, let new)? = reply.record,
+        zip(new.files, old.files).allSatisfy({ $0?.hint == $1?.hint })
+      {
+        return nil
+      }
       return reply
     }
   }

@@ -251,7 +251,11 @@ extension BuildEngine {
       effects.append(.discarded(step))
       return transition(step, to: .cancelled)
     }
-    if state == .runningStale || !report.changes.isEmpty {
+    // Of what was written and written back a run may have seen either. Once: a step may itself touch what it reads.
+    let isOnlyTouched = state == .running && changed.isEmpty && !report.changes.isEmpty
+    let wasTouched = progress[step].wasTouched
+    if isOnlyTouched { progress[step].wasTouched = true }
+    if state == .runningStale || !changed.isEmpty || (isOnlyTouched && !wasTouched) {
       let name = report.changes.first.map { display($0.source) } ?? "an input"
       return discard(step, name: name, changed, isCancelled: report.ending == .cancelled)
     }

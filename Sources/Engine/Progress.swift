@@ -70,6 +70,8 @@ struct StepProgress {
   var ignoresDerivation = false
   /// Whether its trace was asked for.
   var hasTrace = false
+  /// Whether it was begun again since a source that it read was touched meanwhile, and held what it had held.
+  var wasTouched = false
   var attempts: Int32 = 0
   var reruns: Int32 = 0
 }

@@ -156,6 +156,27 @@ import Testing
     #expect(rig.build(outputs) == [])
   }
 
+  @Test func aSourceThatIsTouchedUnderARunMayHaveHeldAnythingMeanwhile() {
+    let (rig, outputs) = chain()
+    let touched = RunReport(
+      ending: .succeeded([Rig.artifact("wrong")]), isSandboxed: true,
+      changes: [RunReport.Change(source: SourceID(index: 0), observation: .file(Rig.artifact(rig.files["a.c"]!)))])
+    rig.endings["Object"] = [touched]
+    #expect(
+      rig.build(outputs) == ["Object: never built", "Object: a.c changed while it ran", "Program: never built"])
+    // A step that touches what it reads does so each time.
+    rig.files["a.c"] = "2"
+    let own = RunReport(
+      ending: .succeeded([Rig.artifact("right")]), isSandboxed: true,
+      changes: [RunReport.Change(source: SourceID(index: 0), observation: .file(Rig.artifact("2")))])
+    rig.endings["Object"] = [own, own]
+    #expect(
+      rig.build(outputs) == [
+        "Object: input a.c changed", "Object: a.c changed while it ran", "Program: input Object changed",
+      ])
+    #expect(rig.build(outputs) == [])
+  }
+
   @Test func aSourceThatKeepsChangingFailsTheStep() {
     let (rig, outputs) = chain()
     rig.endings["Object"] = (0..<9).map { round in
