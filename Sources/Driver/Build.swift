@@ -147,7 +147,7 @@ package func build(
   withoutActuallyEscaping(open) { open in
     withoutActuallyEscaping(load) { load in
       ResidentBuild(options, doors, isWatching: false, open: open, load: load)
-        .update(.unknown, interruption: interruption, feed: changes, sink: sink)
+        .update(.unknown(), interruption: interruption, feed: changes, sink: sink)
     }
   }
 }

@@ -27,8 +27,8 @@ package struct ChangedPaths: Sendable {
 package final class ResidentBuild {
   /// What the caller knows of what has changed since the last update.
   package enum Changes {
-    /// Nothing: every path is looked at.
-    case unknown
+    /// Anything may have: every path is looked at. These have, though how they look may not tell, where the clock was set back.
+    case unknown(ChangedPaths = ChangedPaths())
     /// All that has changed. Paths that the build does not depend on do no harm.
     case paths(ChangedPaths)
   }
@@ -81,7 +81,7 @@ package final class ResidentBuild {
   ///
   /// - Complexity: with known changes, that of what rests on them; else one look at each path more.
   package func update(
-    _ changes: Changes = .unknown, interruption: Interruption, feed: ChangeFeed? = nil, sink: any EventSink
+    _ changes: Changes = .unknown(), interruption: Interruption, feed: ChangeFeed? = nil, sink: any EventSink
   ) -> BuildEvent.Summary {
     let started = doors.clock.monotonic
     wasWhole = false
@@ -106,10 +106,12 @@ package final class ResidentBuild {
     _ changes: Changes, _ interruption: Interruption, _ feed: ChangeFeed?, _ sink: any EventSink
   ) throws(SystemError) -> BuildEvent.Summary {
     var known: ChangedPaths?
-    if case .paths(let paths) = changes, basis != nil {
+    switch changes {
+    case .paths(let paths):
       carried.formUnion(paths)
-      known = carried
-    } else {
+      known = basis == nil ? look() : carried
+    case .unknown(let told):
+      carried.formUnion(told)
       known = look()
     }
     if let summary = nothingToDo(known, sink) { return summary }
@@ -130,9 +132,7 @@ package final class ResidentBuild {
     if case .paths = changes, let leftGeneration, store.generation != leftGeneration {
       // Another process has committed. What it has seen of files is in the state, where it would pass for what this one has seen,
       // also where nobody has told of it.
-      let told = carried
       known = look()
-      known?.formUnion(told)
     }
     carried = known ?? ChangedPaths()
     defer { leftGeneration = store.generation }
@@ -141,13 +141,13 @@ package final class ResidentBuild {
 
   /// Looks at every path of the snapshot.
   ///
-  /// - Returns: what differs; nil where there is no snapshot to compare with.
+  /// - Returns: what differs, and what is known to; nil where there is no snapshot to compare with.
   private func look() -> ChangedPaths? {
     settle()
     basis = nil
     if options.evaluatesAlways { return nil }
     let bytes: [UInt8]
-    var changes = ChangedPaths()
+    var changes = carried
     switch doors.snapshot.check(key: options.snapshotKey, generation: nil) {
     case .none: return nil
     case .unchanged(let summary): bytes = summary

@@ -19,6 +19,9 @@ struct Reasons {
   /// Nobody knows any more what was recorded.
   mutating func forget() { history = [:] }
 
+  /// Nobody knows any more what was recorded of it.
+  mutating func forget(_ label: String) { history[label] = nil }
+
   /// - Parameter names: of inputs, as reasons name them.
   mutating func noteEdits(of names: Set<String>) { edited.formUnion(names) }
 

@@ -139,16 +139,14 @@ final class SimulatedWatch: WatchHost {
   func perform(_ round: WatchRound) throws(SystemError) -> WatchRoundEnd {
     rounds += 1
     let sink = RoundSink(recorder, of: round, lastSayings: [])
-    var changes = ResidentBuild.Changes.unknown
-    if round.changes.isWhole {
-      var paths = ChangedPaths()
-      for path in round.changes.paths {
-        if path.root == Self.outputRoot { paths.outputs.append(path.bytes) } else { paths.sources.append(path) }
-      }
-      changes = .paths(paths)
+    var changed = ChangedPaths()
+    for path in round.changes.paths {
+      if path.root == Self.outputRoot { changed.outputs.append(path.bytes) } else { changed.sources.append(path) }
     }
     guard let build else { return .reconfigured }
-    let summary = build.update(changes, interruption: Interruption(), feed: round.feed, sink: sink)
+    let summary = build.update(
+      round.changes.isWhole ? .paths(changed) : .unknown(changed), interruption: Interruption(), feed: round.feed,
+      sink: sink)
     map.endSurvey(isWhole: build.wasWhole, growing: build.growingFiles)
     let paths = round.changes.paths.map(\.bytes.display)
     told.append(

@@ -197,7 +197,12 @@ package final class WatchedSession {
       .sorted { $0.run < $1.run }
     for run in runs {
       lastRun = max(lastRun, run.run.number)
-      guard let seen = world.runner.seen[run.run], names.contains(run.label) else { continue }
+      guard names.contains(run.label) else { continue }
+      guard let seen = world.runner.seen[run.run] else {
+        // It was forgotten when another process began.
+        reasons.forget(run.label)
+        continue
+      }
       if !reasons.isTrue(run.reason, of: run.label, seen) {
         complain("\(run.label) was launched because '\(run.reason)', which is not so")
       }

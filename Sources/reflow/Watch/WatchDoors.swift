@@ -99,8 +99,6 @@ final class WatchDoors {
   }
 
   private func changes(_ changes: WatchChanges) -> ResidentBuild.Changes {
-    // A state that is not there any more knows nothing.
-    guard changes.isWhole, !changes.paths.contains(Path(".reflow")) else { return .unknown }
     var paths = ChangedPaths()
     for path in changes.paths {
       if path.root == outputRoot {
@@ -112,7 +110,9 @@ final class WatchDoors {
         paths.sources.append(path)
       }
     }
-    return .paths(paths)
+    // A state that is not there any more knows nothing.
+    let isWhole = changes.isWhole && !changes.paths.contains(Path(".reflow"))
+    return isWhole ? .paths(paths) : .unknown(paths)
   }
 
   /// Writes what no round had to wait for.
