@@ -81,10 +81,7 @@ private func inventory(
   for (key, build) in try store.graphBuilds() {
     inventory.graphs.append(try graphInventory(key, build: build, in: store, derived: derived))
   }
-  for output in try store.outputs() { inventory.owned.insert(ObjectID(output.artifact)) }
-  for intent in try store.intents() {
-    for artifact in [intent.old, intent.new] { if let artifact { inventory.owned.insert(ObjectID(artifact)) } }
-  }
+  inventory.owned = Set(try store.heldArtifacts().map(ObjectID.init))
   inventory.objects = try upkeep.storedObjects()
   inventory.leftovers = try upkeep.leftovers()
   inventory.members = { id in

@@ -140,7 +140,9 @@ package struct RowDamage: Hashable, Sendable {
     case trace(Digest)
     case readSet(Digest)
     case run(RunID)
+    /// By the key of the row, which tells the tree as well.
     case output(ByteString)
+    /// By the key of the row, which tells the tree as well.
     case intent(ByteString)
     case graph(Digest)
     /// The file as a whole.
@@ -169,13 +171,16 @@ package struct StateRemoval: Hashable, Sendable {
   package var runs: [RunID] = []
   package var builds: [Int64] = []
   package var graphs: [Digest] = []
+  /// By the keys that damage was found under.
+  package var outputs: [ByteString] = []
+  /// By the keys that damage was found under.
+  package var intents: [ByteString] = []
 
   package init() {}
 
   package var isEmpty: Bool {
     results.isEmpty && derivations.isEmpty && variants.isEmpty && traces.isEmpty && readSets.isEmpty && runs.isEmpty
-      && builds.isEmpty
-      && graphs.isEmpty
+      && builds.isEmpty && graphs.isEmpty && outputs.isEmpty && intents.isEmpty
   }
 }
 
@@ -196,6 +201,8 @@ package protocol StateUpkeep: Store {
   func allBuilds() throws(SystemError) -> [BuildStub]
   /// Content and derivation keys that were once in a graph and have left it, with the last build that may have needed them.
   func lastUses() throws(SystemError) -> [Digest: Int64]
+  /// What the outputs of all trees hold, and what intents name.
+  func heldArtifacts() throws(SystemError) -> [Artifact]
   /// The build that saved each graph last; the most recently saved first.
   func graphBuilds() throws(SystemError) -> [(key: Digest, build: Int64)]
 

@@ -48,23 +48,23 @@ extension SQLiteStore {
       try statement.run()
     case .setHistory(let kind, let history): try setHistory(history, of: kind)
     case .setOutput(let output):
+      let key = keys.key(of: output.path)
       try set(
-        "INSERT OR REPLACE INTO output VALUES (?1, ?2)", output.path,
-        Ownership(output).sealed(RowSeal.seed(.output, output.path)))
+        "INSERT OR REPLACE INTO output VALUES (?1, ?2)", key, Ownership(output).sealed(RowSeal.seed(.output, key)))
     case .removeOutput(let path):
       let statement = try database.prepare("DELETE FROM output WHERE path = ?1")
-      statement.bind(path, at: 1)
+      statement.bind(keys.key(of: path), at: 1)
       try statement.run()
     case .setIntents(let intents):
       for intent in intents {
+        let key = keys.key(of: intent.path)
         try set(
-          "INSERT OR REPLACE INTO intent VALUES (?1, ?2)", intent.path,
-          Promise(intent).sealed(RowSeal.seed(.intent, intent.path)))
+          "INSERT OR REPLACE INTO intent VALUES (?1, ?2)", key, Promise(intent).sealed(RowSeal.seed(.intent, key)))
       }
     case .removeIntents(let paths):
       let statement = try database.prepare("DELETE FROM intent WHERE path = ?1")
       for path in paths {
-        statement.bind(path, at: 1)
+        statement.bind(keys.key(of: path), at: 1)
         try statement.run()
       }
     case .beginBuild(let number, let program, let startedAt):

@@ -53,14 +53,14 @@ extension SQLiteStore {
       found.append(Self.broken(.run(RunID(number: number)), "the record of run \(number)"))
     }
     try database.eachRow("SELECT path, value FROM output ORDER BY path") { row in
-      let path = ByteString(bytes: row.bytes(0))
-      guard Ownership(sealed: row.bytes(1), seed: RowSeal.seed(.output, path)) == nil else { return }
-      found.append(Self.broken(.output(path), "what is known of the output '\(path.display)'"))
+      let key = ByteString(bytes: row.bytes(0))
+      guard Ownership(sealed: row.bytes(1), seed: RowSeal.seed(.output, key)) == nil else { return }
+      found.append(Self.broken(.output(key), "what is known of the output \(OutputKeys.display(key))"))
     }
     try database.eachRow("SELECT path, value FROM intent ORDER BY path") { row in
-      let path = ByteString(bytes: row.bytes(0))
-      guard Promise(sealed: row.bytes(1), seed: RowSeal.seed(.intent, path)) == nil else { return }
-      found.append(Self.broken(.intent(path), "the intent for '\(path.display)'"))
+      let key = ByteString(bytes: row.bytes(0))
+      guard Promise(sealed: row.bytes(1), seed: RowSeal.seed(.intent, key)) == nil else { return }
+      found.append(Self.broken(.intent(key), "the intent for \(OutputKeys.display(key))"))
     }
   }
 
@@ -114,16 +114,16 @@ extension SQLiteStore {
       case .readSet(let key): removal.readSets.append(key)
       case .run(let run): removal.runs.append(run)
       case .graph(let key): removal.graphs.append(key)
-      case .source, .output, .intent, .database: continue
+      // Outputs that are as they would be written are taken over by the next build.
+      case .output(let key): removal.outputs.append(key)
+      case .intent(let key): removal.intents.append(key)
+      case .source, .database: continue
       }
     }
     let changes = damage.compactMap { damage -> StoreChange? in
       switch damage.row {
       case .source(let path): .removeSource(path)
-      // Outputs that are as they would be written are taken over by the next build.
-      case .output(let path): .removeOutput(path: path)
-      case .intent(let path): .removeIntents([path])
-      case .result, .derivation, .variant, .trace, .readSet, .run, .graph, .database: nil
+      case .result, .derivation, .variant, .trace, .readSet, .run, .output, .intent, .graph, .database: nil
       }
     }
     try commit(changes)

@@ -183,13 +183,10 @@ extension SQLiteStore {
   /// any more. Everything is looked at anew, once.
   private func forgetHints() throws(SystemError) {
     try recovering { () throws(SystemError) in
-      let outputs = try outputs()
+      let outputs = Self.outputsWithoutHints(database)
       try database.transaction { () throws(SystemError) in
         try database.execute("DELETE FROM source")
-        for var output in outputs where output.hint != nil {
-          output.hint = nil
-          try apply(.setOutput(output), generation: generation)
-        }
+        try Self.set(outputs, in: database)
         try noteTime()
       }
     }
@@ -264,15 +261,8 @@ extension SQLiteStore {
   ) throws(SystemError) -> Int {
     guard let damaged = try? Database(path: path, vfs: options.vfs) else { return 0 }
     defer { damaged.close() }
-    var outputs: [(ByteString, [UInt8])] = []
+    let outputs = outputsWithoutHints(damaged)
     var intents: [(ByteString, [UInt8])] = []
-    _ = try? damaged.eachRow("SELECT path, value FROM output") { row in
-      let (path, value) = (ByteString(bytes: row.bytes(0)), row.bytes(1))
-      let seed = RowSeal.seed(.output, path)
-      guard var ownership = Ownership(sealed: value, seed: seed) else { return }
-      ownership.hint = nil
-      outputs.append((path, ownership.sealed(seed)))
-    }
     _ = try? damaged.eachRow("SELECT path, value FROM intent") { row in
       let (path, value) = (ByteString(bytes: row.bytes(0)), row.bytes(1))
       guard Promise(sealed: value, seed: RowSeal.seed(.intent, path)) != nil else { return }
@@ -281,12 +271,7 @@ extension SQLiteStore {
     let run = (try? damaged.integer("SELECT nextRun FROM state")) ?? 0
     let build = (try? damaged.integer("SELECT nextBuild FROM state")) ?? 0
     try database.transaction { () throws(SystemError) in
-      let output = try database.prepare("INSERT OR REPLACE INTO output VALUES (?1, ?2)")
-      for (path, value) in outputs {
-        output.bind(path, at: 1)
-        output.bind(value, at: 2)
-        try output.run()
-      }
+      try set(outputs, in: database)
       let intent = try database.prepare("INSERT OR REPLACE INTO intent VALUES (?1, ?2)")
       for (path, value) in intents {
         intent.bind(path, at: 1)
@@ -300,6 +285,30 @@ extension SQLiteStore {
       try state.run()
     }
     return outputs.count
+  }
+
+  /// The rows of the outputs of all trees, as far as seals hold, by their keys: who owns what, and nothing of how files looked.
+  private static func outputsWithoutHints(_ database: Database) -> [(key: ByteString, value: [UInt8])] {
+    var rows: [(key: ByteString, value: [UInt8])] = []
+    _ = try? database.eachRow("SELECT path, value FROM output") { row in
+      let key = ByteString(bytes: row.bytes(0))
+      let seed = RowSeal.seed(.output, key)
+      guard var ownership = Ownership(sealed: row.bytes(1), seed: seed) else { return }
+      ownership.hint = nil
+      rows.append((key, ownership.sealed(seed)))
+    }
+    return rows
+  }
+
+  private static func set(
+    _ outputs: [(key: ByteString, value: [UInt8])], in database: Database
+  ) throws(SystemError) {
+    let statement = try database.prepare("INSERT OR REPLACE INTO output VALUES (?1, ?2)")
+    for (key, value) in outputs {
+      statement.bind(key, at: 1)
+      statement.bind(value, at: 2)
+      try statement.run()
+    }
   }
 
   // MARK: - Numbers, beside the database

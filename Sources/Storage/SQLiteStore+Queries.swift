@@ -60,7 +60,7 @@ extension SQLiteStore {
           try database.eachRow(of: one) { row throws(SystemError) in try take(path, row.bytes(0)) }
         }
         for folder in folders {
-          let (first, end) = Self.bounds(below: folder.bytes)
+          let (first, end) = KeyBounds.below(folder.bytes)
           below.bind(Int64(folder.root.index), at: 1)
           below.bind(first, at: 2)
           below.bind(end, at: 3)
@@ -73,13 +73,6 @@ extension SQLiteStore {
     }
   }
 
-  /// Between which paths all those below a folder lie: from the first on, before the second.
-  private static func bounds(below folder: ByteString) -> (first: ByteString, end: ByteString) {
-    // No path that a system takes is as long as that.
-    if folder.isEmpty { return ("", ByteString(bytes: [UInt8](repeating: 0xFF, count: 4_096))) }
-    return (folder + "/", folder + "0")
-  }
-
   package func outputs(atOrBelow paths: [ByteString]) throws(SystemError) -> [OwnedOutput] {
     try recovering { () throws(SystemError) in
       var result: [ByteString: OwnedOutput] = [:]
@@ -87,16 +80,13 @@ extension SQLiteStore {
         "SELECT path, value FROM output WHERE path = ?1 OR (path >= ?2 AND path < ?3)")
       try database.reading { () throws(SystemError) in
         for path in paths {
-          let (first, end) = Self.bounds(below: path)
-          statement.bind(path, at: 1)
+          let (first, end) = keys.bounds(below: path)
+          statement.bind(keys.key(of: path), at: 1)
           statement.bind(first, at: 2)
           statement.bind(end, at: 3)
           try database.eachRow(of: statement) { row throws(SystemError) in
-            let path = ByteString(bytes: row.bytes(0))
-            guard let value = Ownership(sealed: row.bytes(1), seed: RowSeal.seed(.output, path)) else {
-              throw nonsense("output")
-            }
-            result[path] = value.output(at: path)
+            let output = try output(in: row)
+            result[output.path] = output
           }
         }
       }
@@ -204,27 +194,40 @@ extension SQLiteStore {
 
   package func outputs() throws(SystemError) -> [OwnedOutput] {
     try recovering { () throws(SystemError) in
+      let statement = try database.prepare(
+        "SELECT path, value FROM output WHERE path >= ?1 AND path < ?2 ORDER BY path")
+      bind(keys.bounds, of: statement)
       var result: [OwnedOutput] = []
-      try database.eachRow("SELECT path, value FROM output ORDER BY path") { row throws(SystemError) in
-        let path = ByteString(bytes: row.bytes(0))
-        guard let value = Ownership(sealed: row.bytes(1), seed: RowSeal.seed(.output, path)) else {
-          throw nonsense("output")
-        }
-        result.append(value.output(at: path))
-      }
+      try database.eachRow(of: statement) { row throws(SystemError) in result.append(try output(in: row)) }
       return result
     }
   }
 
+  private func bind(_ bounds: (first: ByteString, end: ByteString), of statement: Statement) {
+    statement.bind(bounds.first, at: 1)
+    statement.bind(bounds.end, at: 2)
+  }
+
+  private func output(in row: Statement) throws(SystemError) -> OwnedOutput {
+    let key = ByteString(bytes: row.bytes(0))
+    guard let value = Ownership(sealed: row.bytes(1), seed: RowSeal.seed(.output, key)) else {
+      throw nonsense("output")
+    }
+    return value.output(at: keys.path(of: key))
+  }
+
   package func intents() throws(SystemError) -> [Intent] {
     try recovering { () throws(SystemError) in
+      let statement = try database.prepare(
+        "SELECT path, value FROM intent WHERE path >= ?1 AND path < ?2 ORDER BY path")
+      bind(keys.bounds, of: statement)
       var result: [Intent] = []
-      try database.eachRow("SELECT path, value FROM intent ORDER BY path") { row throws(SystemError) in
-        let path = ByteString(bytes: row.bytes(0))
-        guard let value = Promise(sealed: row.bytes(1), seed: RowSeal.seed(.intent, path)) else {
+      try database.eachRow(of: statement) { row throws(SystemError) in
+        let key = ByteString(bytes: row.bytes(0))
+        guard let value = Promise(sealed: row.bytes(1), seed: RowSeal.seed(.intent, key)) else {
           throw nonsense("intent")
         }
-        result.append(value.intent(at: path))
+        result.append(value.intent(at: keys.path(of: key)))
       }
       return result
     }

@@ -98,6 +98,23 @@ extension SQLiteStore: StateUpkeep {
     }
   }
 
+  package func heldArtifacts() throws(SystemError) -> [Artifact] {
+    try recovering { () throws(SystemError) in
+      var held: [Artifact] = []
+      try database.eachRow("SELECT path, value FROM output") { row throws(SystemError) in
+        let seed = RowSeal.seed(.output, ByteString(bytes: row.bytes(0)))
+        guard let value = Ownership(sealed: row.bytes(1), seed: seed) else { throw nonsense("output") }
+        held.append(value.artifact)
+      }
+      try database.eachRow("SELECT path, value FROM intent") { row throws(SystemError) in
+        let seed = RowSeal.seed(.intent, ByteString(bytes: row.bytes(0)))
+        guard let value = Promise(sealed: row.bytes(1), seed: seed) else { throw nonsense("intent") }
+        held += [value.old, value.new].compactMap { $0 }
+      }
+      return held
+    }
+  }
+
   package func graphBuilds() throws(SystemError) -> [(key: Digest, build: Int64)] {
     try recovering { () throws(SystemError) in
       var graphs: [(key: Digest, build: Int64)] = []
@@ -126,11 +143,21 @@ extension SQLiteStore: StateUpkeep {
       try delete("DELETE FROM readSet WHERE key = ?1", removal.readSets)
       try delete("DELETE FROM run WHERE number = ?1", removal.runs.map(\.number))
       try delete("DELETE FROM build WHERE number = ?1", removal.builds)
+      try delete("DELETE FROM output WHERE path = ?1", removal.outputs)
+      try delete("DELETE FROM intent WHERE path = ?1", removal.intents)
       let statement = try database.prepare("UPDATE state SET generation = ?1")
       statement.bind(next, at: 1)
       try statement.run()
     }
     generation = next
+  }
+
+  private func delete(_ sql: StaticString, _ keys: [ByteString]) throws(SystemError) {
+    let statement = try database.prepare(sql)
+    for key in keys {
+      statement.bind(key, at: 1)
+      try statement.run()
+    }
   }
 
   private func delete(_ sql: StaticString, _ keys: [Digest]) throws(SystemError) {

@@ -13,6 +13,8 @@ package final class SQLiteStore: Store {
   package struct Options: Sendable {
     /// SQLite's layer below; nil for the system's. Tests put faults there.
     package var vfs: String?
+    /// The output tree that outputs and intents are those of: a name that stays the same; empty for the default tree.
+    package var tree: ByteString
     /// Whether `.reflow` is on a network file system; nil to ask the kernel.
     package var isOnNetwork: Bool?
     /// How many run ids are reserved at a time.
@@ -27,11 +29,13 @@ package final class SQLiteStore: Store {
     package var isReadOnly: Bool
 
     package init(
-      vfs: String? = nil, isOnNetwork: Bool? = nil, runBlock: Int64 = 4096, flushesIntents: Bool = true,
+      vfs: String? = nil, tree: ByteString = "", isOnNetwork: Bool? = nil, runBlock: Int64 = 4096,
+      flushesIntents: Bool = true,
       keptGraphs: Int64 = 8, busyTimeoutMilliseconds: Int32 = 10_000, isReadOnly: Bool = false
     ) {
       self.isReadOnly = isReadOnly
       self.vfs = vfs
+      self.tree = tree
       self.isOnNetwork = isOnNetwork
       self.runBlock = runBlock
       self.flushesIntents = flushesIntents
@@ -50,6 +54,7 @@ package final class SQLiteStore: Store {
   var committedAt: Int64 = 0
   let folder: ByteString
   let options: Options
+  let keys: OutputKeys
   var database: Database
   var path: ByteString { folder + "/reflow.db" }
 
@@ -70,6 +75,7 @@ package final class SQLiteStore: Store {
   package init(in folder: ByteString, options: Options = Options()) throws(SystemError) {
     self.folder = folder
     self.options = options
+    keys = OutputKeys(tree: options.tree)
     if options.isReadOnly {
       database = try Self.openForReading(in: folder, options: options)
     } else {

@@ -115,6 +115,8 @@ enum StoreSchema {
       value BLOB NOT NULL CHECK (length(value) > 8)
     ) STRICT, WITHOUT ROWID;
     """,
+    // Outputs and intents of trees other than the default one have keys that name their tree: see `OutputKeys`. What is there stays.
+    "",
   ]
 
   static var version: Int64 { Int64(migrations.count) }

@@ -114,6 +114,7 @@ extension Session {
     runner: (any ObjectStore) -> any StepRunner
   ) throws(SystemError) -> World {
     let state = workspace.stateFolder
+    let treeName = workspace.treeName(of: outputFolder)
     let base = HostFile.isFolder(state + "/objects") ? try FileObjectStore(in: state) : nil
     let objects = ReadingObjects(base)
     return World(
@@ -123,7 +124,7 @@ extension Session {
       exporter: NoExporter(), snapshot: snapshot, lock: NoLock(), clock: clock,
       openStore: { () throws(SystemError) -> any Store in
         do throws(SystemError) {
-          return try SQLiteStore(in: state, options: SQLiteStore.Options(isReadOnly: true))
+          return try SQLiteStore(in: state, options: SQLiteStore.Options(tree: treeName, isReadOnly: true))
         } catch {
           // Before the first build, or the first of this version: nothing is known.
           guard error.code == .notFound || error.code == .unsupported else { throw error }

@@ -86,6 +86,7 @@ struct Session {
     let state = workspace.stateFolder
     let roots = workspace.rootFolders
     let mode = sandboxMode
+    let treeName = workspace.treeName(of: outputFolder)
     let fileSystem = LinuxFileSystem(roots: roots, stateFolder: state)
     let snapshot = MappedSnapshot(
       stateFolder: state, roots: roots, output: outputFolder, version: ByteString(Reflow.version))
@@ -137,7 +138,7 @@ struct Session {
           openStore: { () throws(SystemError) -> any Store in
             // The lock is ours: what lies in the temporary folder was left by a crash.
             try objects.sweep()
-            let opened = try SQLiteStore(in: state)
+            let opened = try SQLiteStore(in: state, options: SQLiteStore.Options(tree: treeName))
             store = opened
             sayNotices()
             return opened

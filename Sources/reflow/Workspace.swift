@@ -96,13 +96,21 @@ struct Workspace {
       folder = current + "/" + folder
     }
     while folder.count > 1, folder.bytes.last == UInt8(ascii: "/") { folder.bytes.removeLast() }
-    let resolved = Self.resolve(folder) ?? folder
+    let resolved = Self.place(of: folder)
     guard resolved != root, resolved != stateFolder, resolved != "/" else {
       Terminal.printError(
         "error: '\(given)' cannot be the output tree: Reflow removes what is not an output of its program there\n")
       throw ExitStatus.badInput.exitCode
     }
     return resolved
+  }
+
+  /// What the state calls an output tree: the same for as long as the tree lies there, also where the whole project is moved.
+  func treeName(of folder: ByteString) -> ByteString {
+    let inside = root + "/"
+    guard folder.bytes.starts(with: inside.bytes) else { return folder }
+    let name = ByteString(bytes: Array(folder.bytes.dropFirst(inside.count)))
+    return name == "out" ? "" : name
   }
 
   /// What `-help` behind a program prints.
@@ -155,6 +163,13 @@ struct Workspace {
       guard let slash = folder.bytes.lastIndex(of: UInt8(ascii: "/")), folder.count > 1 else { return nil }
       folder = slash == 0 ? "/" : ByteString(bytes: Array(folder.bytes[..<slash]))
     }
+  }
+
+  /// Where a path leads that need not be there yet: it has the same name before and after it is made.
+  private static func place(of path: ByteString) -> ByteString {
+    if let resolved = resolve(path) { return resolved }
+    guard let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")), slash > 0 else { return path }
+    return place(of: ByteString(bytes: Array(path.bytes[..<slash]))) + ByteString(bytes: Array(path.bytes[slash...]))
   }
 
   static func resolve(_ path: ByteString) -> ByteString? {

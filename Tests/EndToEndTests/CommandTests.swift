@@ -233,6 +233,27 @@ struct CommandTests {
     #expect(!project.exists(".reflow"))
   }
 
+  @Test func `each tree that a project is built into is kept for itself`() throws {
+    let project = try Samples.twoStepProject()
+    #expect(try project.build().status == 0)
+    try project.write("other/second", "mine\n")
+    let refused = try project.build("--out", "other")
+    #expect(refused.status == 3 && refused.errors.contains("second"), "\(refused.errors)")
+    #expect(try project.read("other/second") == "mine\n")
+    try FileManager.default.removeItem(atPath: project.path("other/second"))
+    #expect(try project.build("--out", "other").status == 0)
+    // What is written into one is no edit of the other, and neither is removed from the other.
+    try project.write("in.txt", "x\ny\n")
+    #expect(try project.build("--out", "other").status == 0)
+    let here = try project.build()
+    #expect(here.status == 0 && !here.errors.contains("edited") && here.errors.contains("0 run"), "\(here.errors)")
+    #expect(try project.texts("other") == project.texts())
+    #expect(try project.reflow("clean", "--out", "other").status == 0)
+    #expect(!project.exists("other") && project.exists("out/second"))
+    #expect(try project.reflow("prune", "--max-size", "0").status == 0)
+    #expect(try project.build().errors.contains("0 run"))
+  }
+
   @Test func `the root is the nearest folder above that has a state`() throws {
     let project = try Samples.twoStepProject()
     try project.write("deep/er/file", "")

@@ -143,6 +143,42 @@ struct StoreRoundTripTests {
     #expect(try store.intents() == [made, removed])
   }
 
+  @Test func eachTreeHasOutputsAndIntentsOfItsOwn() throws {
+    let trees: [ByteString] = ["", "b", "b/c", "/else/where"]
+    for (number, tree) in trees.enumerated() {
+      let store = try open(SQLiteStore.Options(tree: tree))
+      #expect(try store.outputs().isEmpty && store.intents().isEmpty)
+      let artifact = Artifact(digest: digest(number), size: 1)
+      try store.commit([
+        .setOutput(OwnedOutput(path: "d/x", owner: "p", artifact: artifact, hint: Self.hint)),
+        .setOutput(OwnedOutput(path: "d/y", owner: "p", artifact: artifact, hint: nil)), .removeOutput(path: "d/y"),
+        .setIntents([Intent(path: "e", owner: "p", old: nil, new: artifact)]), .removeIntents(["d/x"]),
+      ])
+      store.close()
+    }
+    for (number, tree) in trees.enumerated() {
+      let store = try open(SQLiteStore.Options(tree: tree))
+      #expect(try store.outputs().map(\.path) == ["d/x"] && store.outputs()[0].artifact.digest == digest(number))
+      for folder: ByteString in ["d", "d/x", ""] {
+        #expect(try store.outputs(atOrBelow: [folder]).map(\.path) == ["d/x"])
+      }
+      #expect(try store.intents().map(\.path) == ["e"])
+      #expect(try Set(store.heldArtifacts().map(\.digest)) == Set(trees.indices.map { digest($0) }))
+      // What is damaged of any tree is found and named.
+      let key = OutputKeys(tree: tree).key(of: "d/x")
+      try store.database.execute("SAVEPOINT here")
+      let statement = try store.database.prepare("UPDATE output SET value = x'000102030405060708' WHERE path = ?1")
+      statement.bind(key, at: 1)
+      try statement.run()
+      let damage = try store.damage()
+      #expect(damage.map(\.row) == [.output(key)])
+      #expect(damage[0].message.contains(tree.isEmpty ? "'d/x' is" : "'d/x' in '\(tree.display)'"))
+      try store.database.execute("ROLLBACK TO here")
+      try store.database.execute("RELEASE here")
+      store.close()
+    }
+  }
+
   @Test func graphsAreKeptUpToALimitAndTheLeastRecentlyWrittenGoes() throws {
     let store = try open(SQLiteStore.Options(keptGraphs: 2))
     try store.commit([.setGraph(key: digest(1), pages: [.header: [1]])])

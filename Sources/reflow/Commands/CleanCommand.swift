@@ -38,7 +38,8 @@ struct CleanCommand: ParsableCommand {
     defer { lock.release() }
     let objects = try FileObjectStore(in: state)
     let tree = FileOutputTree(root: folder, objects: objects)
-    let report = try Driver.clean(SQLiteStore(in: state), outputs: tree)
+    let store = try SQLiteStore(in: state, options: SQLiteStore.Options(tree: workspace.treeName(of: folder)))
+    let report = try Driver.clean(store, outputs: tree)
     for path in report.kept {
       Terminal.printError(
         "clean: \(path.display) was edited after it was built and stays; remove it yourself if you do not need it\n")

@@ -41,13 +41,14 @@ struct VerifyCommand: ParsableCommand {
     let state = workspace.stateFolder
     let objects = try FileObjectStore(in: state)
     let tree = FileOutputTree(root: folder, objects: objects)
+    let treeName = workspace.treeName(of: folder)
     let snapshot = MappedSnapshot(
       stateFolder: state, roots: workspace.rootFolders, output: folder,
       version: ByteString(Reflow.version))
     var lines: [String] = []
     var store: SQLiteStore?
     do throws(SystemError) {
-      store = try SQLiteStore(in: state, options: SQLiteStore.Options(isReadOnly: true))
+      store = try SQLiteStore(in: state, options: SQLiteStore.Options(tree: treeName, isReadOnly: true))
     } catch {
       guard error.code == .damaged || error.code == .notFound else { throw error }
       if error.code == .damaged { lines.append(error.message) }
@@ -55,7 +56,7 @@ struct VerifyCommand: ParsableCommand {
     if repair {
       store?.close()
       // Opening sets aside what cannot be opened.
-      store = try SQLiteStore(in: state)
+      store = try SQLiteStore(in: state, options: SQLiteStore.Options(tree: treeName))
     }
     defer { store?.close() }
     let report = try Driver.verify(

@@ -42,6 +42,7 @@ final class WatchDoors {
     let snapshot = WatchedSnapshot(
       MappedSnapshot(stateFolder: state, roots: roots, output: session.outputFolder, version: version), map: map)
     let (stores, clusters, voice) = (stores, clusters, voice)
+    let treeName = session.workspace.treeName(of: session.outputFolder)
     let tables = KeptTables(traces: TableTraces(FolderTraceStorage(stateFolder: state, version: version)))
     self.fileSystem = fileSystem
     build = ResidentBuild(
@@ -63,7 +64,7 @@ final class WatchDoors {
           openStore: { () throws(SystemError) -> any Store in
             // The lock is ours: what lies in the temporary folder was left by a crash.
             try objects.sweep()
-            let opened = try SQLiteStore(in: state, options: SQLiteStore.Options(flushesIntents: false))
+            let opened = try SQLiteStore(in: state, options: SQLiteStore.Options(tree: treeName, flushesIntents: false))
             stores.latest = opened
             stores.said = 0
             return opened
