@@ -12,21 +12,8 @@ extension Digest {
   ///
   /// - Complexity: O(bytes).
   package init(hashing bytes: UnsafeBufferPointer<UInt8>) {
-    // XXH3 wants a valid address even for no bytes.
-    let hash =
-      bytes.baseAddress.map { Self.xxh3($0, bytes.count) }
-      ?? withUnsafeBytes(of: UInt8(0)) { Self.xxh3($0.baseAddress!, 0) }
-    self.init(high: hash.high64, low: hash.low64)
-  }
-
-  /// The entry that chooses AVX2 or AVX-512 where there is one: it takes a fraction of the time.
-  @inline(__always)
-  private static func xxh3(_ bytes: UnsafeRawPointer, _ count: Int) -> XXH128_hash_t {
-    #if arch(x86_64)
-      XXH3_128bits_dispatch(bytes, count)
-    #else
-      XXH3_128bits(bytes, count)
-    #endif
+    let hash = reflow_xxh3_128(bytes.baseAddress, bytes.count)
+    self.init(high: hash.high, low: hash.low)
   }
 }
 

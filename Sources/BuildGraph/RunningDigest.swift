@@ -7,25 +7,20 @@ package struct RunningDigest: ~Copyable {
   package private(set) var count = 0
 
   package init() {
-    state = XXH3_createState()!  // Only without memory is there none.
-    XXH3_128bits_reset(state)
+    state = reflow_xxh3_begin()!  // Only without memory is there none.
   }
 
-  deinit { XXH3_freeState(state) }
+  deinit { reflow_xxh3_free(state) }
 
   /// - Complexity: O(bytes).
   package mutating func add(_ bytes: UnsafeRawBufferPointer) {
-    #if arch(x86_64)
-      XXH3_128bits_update_dispatch(state, bytes.baseAddress, bytes.count)
-    #else
-      XXH3_128bits_update(state, bytes.baseAddress, bytes.count)
-    #endif
+    reflow_xxh3_add(state, bytes.baseAddress, bytes.count)
     count += bytes.count
   }
 
   /// Of all bytes so far.
   package var digest: Digest {
-    let hash = XXH3_128bits_digest(state)
-    return Digest(high: hash.high64, low: hash.low64)
+    let hash = reflow_xxh3_128_so_far(state)
+    return Digest(high: hash.high, low: hash.low)
   }
 }

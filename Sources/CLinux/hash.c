@@ -1,16 +1,11 @@
 #define _GNU_SOURCE
 #include "include/hash.h"
 
+#include <CXXHash.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <xxhash.h>
-
-// The dispatching entries choose AVX2 or AVX-512 at run time: four times as fast as the plain ones. They exist on x86 only.
-#if defined(__x86_64__)
-#include <xxh_x86dispatch.h>
-#endif
 
 enum {
   // Most sources and outputs fit: one read, no allocation, no streaming state.
@@ -34,9 +29,9 @@ static ssize_t read_full(int fd, char *buffer, size_t count) {
 }
 
 void reflow_hash_bytes(const void *bytes, size_t count, struct reflow_hash *result) {
-  XXH128_hash_t hash = XXH3_128bits(bytes, count);
-  result->high = hash.high64;
-  result->low = hash.low64;
+  struct reflow_xxh128 hash = reflow_xxh3_128(bytes, count);
+  result->high = hash.high;
+  result->low = hash.low;
   result->size = count;
 }
 
@@ -59,10 +54,9 @@ static int hash_blocks(const char *bytes, size_t count, struct reflow_blocks *bl
 
 static int hash_rest(
     int fd, char *buffer, const char *head, size_t count, struct reflow_hash *result, struct reflow_blocks *blocks) {
-  XXH3_state_t *state = XXH3_createState();
-  if (!state) return ENOMEM;
-  XXH3_128bits_reset(state);
-  XXH3_128bits_update(state, head, count);
+  struct reflow_xxh3_stream *stream = reflow_xxh3_begin();
+  if (!stream) return ENOMEM;
+  reflow_xxh3_add(stream, head, count);
   uint64_t size = count;
   int error = blocks ? hash_blocks(head, count, blocks) : 0;
   while (!error) {
@@ -72,14 +66,14 @@ static int hash_rest(
       break;
     }
     if (n == 0) break;
-    XXH3_128bits_update(state, buffer, (size_t)n);
+    reflow_xxh3_add(stream, buffer, (size_t)n);
     size += (uint64_t)n;
     if (blocks) error = hash_blocks(buffer, (size_t)n, blocks);
   }
-  XXH128_hash_t hash = XXH3_128bits_digest(state);
-  XXH3_freeState(state);
-  result->high = hash.high64;
-  result->low = hash.low64;
+  struct reflow_xxh128 hash = reflow_xxh3_128_so_far(stream);
+  reflow_xxh3_free(stream);
+  result->high = hash.high;
+  result->low = hash.low;
   result->size = size;
   return error;
 }

@@ -71,7 +71,7 @@ enum ObjectSeal {
   }
 
   private static func nanoseconds(_ digest: Digest, _ second: Int64) -> Int64 {
-    let mixed = withUnsafeBytes(of: (digest.high, digest.low, second)) { XXH3_64bits($0.baseAddress, $0.count) }
+    let mixed = withUnsafeBytes(of: (digest.high, digest.low, second)) { reflow_xxh3_64($0.baseAddress, $0.count, 0) }
     // Never 0, which is what file systems with coarse times give to everybody.
     return Int64(mixed % 999_999_999) + 1
   }

@@ -42,6 +42,6 @@ enum RowSeal {
   }
 
   private static func checksum(_ bytes: [UInt8], count: Int, seed: UInt64) -> UInt64 {
-    bytes.withUnsafeBytes { XXH3_64bits_withSeed($0.baseAddress, count, seed) }
+    bytes.withUnsafeBytes { reflow_xxh3_64($0.baseAddress, count, seed) }
   }
 }

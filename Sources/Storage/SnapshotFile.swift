@@ -55,7 +55,7 @@ struct SnapshotFile {
   }
 
   static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-    XXH3_64bits(bytes.baseAddress! + 16, bytes.count - 16)
+    reflow_xxh3_64(bytes.baseAddress! + 16, bytes.count - 16, 0)
   }
 
   private func word<Word: FixedWidthInteger & BitwiseCopyable>(_ offset: Int) -> Word {

@@ -53,7 +53,7 @@ struct TraceManifest {
 
   static func decoded(_ bytes: [UInt8], version: Digest, key: Digest) -> Decoded {
     guard bytes.count >= headerBytes else { return .damaged }
-    let checksum = bytes.withUnsafeBytes { XXH3_64bits($0.baseAddress! + 16, $0.count - 16) }
+    let checksum = bytes.withUnsafeBytes { reflow_xxh3_64($0.baseAddress! + 16, $0.count - 16, 0) }
     var reader = BinaryReader(bytes)
     guard reader.readUInt64() == magic, reader.readUInt64() == checksum, reader.readUInt64() == UInt64(bytes.count)
     else { return .damaged }
@@ -128,7 +128,7 @@ struct TraceManifest {
     writer.append(root)
     var bytes = writer.bytes
     bytes.withUnsafeMutableBytes { buffer in
-      let checksum = XXH3_64bits(buffer.baseAddress! + 16, buffer.count - 16)
+      let checksum = reflow_xxh3_64(buffer.baseAddress! + 16, buffer.count - 16, 0)
       buffer.storeBytes(of: checksum.littleEndian, toByteOffset: 8, as: UInt64.self)
     }
     return bytes
@@ -140,21 +140,16 @@ struct PiecewiseChecksum: ~Copyable {
   private let state: OpaquePointer
 
   init() {
-    state = XXH3_createState()!  // Only without memory is there none.
-    XXH3_64bits_reset(state)
+    state = reflow_xxh3_begin()!  // Only without memory is there none.
   }
 
-  deinit { XXH3_freeState(state) }
+  deinit { reflow_xxh3_free(state) }
 
   mutating func add(_ bytes: UnsafeRawBufferPointer) {
-    #if arch(x86_64)
-      XXH3_64bits_update_dispatch(state, bytes.baseAddress, bytes.count)
-    #else
-      XXH3_64bits_update(state, bytes.baseAddress, bytes.count)
-    #endif
+    reflow_xxh3_add(state, bytes.baseAddress, bytes.count)
   }
 
-  var value: UInt64 { XXH3_64bits_digest(state) }
+  var value: UInt64 { reflow_xxh3_64_so_far(state) }
 
   static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
     var sum = PiecewiseChecksum()

@@ -55,10 +55,12 @@ private let driver = """
   let file = openAt(anywhere, bench.workspace.bytes + "/frames", O_WRONLY | O_CREAT, mode: 0o644)
   #expect(frames.bytes.withUnsafeBytes { write(file, $0.baseAddress, $0.count) } == frames.bytes.count)
   close(file)
-  let sources = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined() + "/Sources/CLinux"
+  let sources = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined() + "/Sources"
   let killed = bench.workspace.shell(
     """
-    $(command -v clang || command -v cc) -I \(sources)/include driver.c \(sources)/*.c -lxxhash -o driver || exit 9
+    cd \(sources) && clang -I CLinux/include -I CXXHash/include "$OLDPWD/driver.c" CLinux/*.c CXXHash/*.c -o "$OLDPWD/driver" \
+      || exit 9
+    cd "$OLDPWD"
     ./driver \(kind.rawValue) frames & driver=$!
     for i in $(seq 1000); do [ "$(pgrep -fc '^sleep \(mark)$')" = 2 ] && break; sleep 0.01; done
     [ "$(pgrep -fc '^sleep \(mark)$')" = 2 ] || exit 8
