@@ -132,6 +132,12 @@ package final class Session {
     // Coarse times may be those of a file system that counts whole seconds.
     world.clock.nanoseconds += world.files.grain < 1_000_000 ? 60_000_000 : 2_100_000_000
     world.snapshot.removeAll()
+    if world.objects.hasLostAgain {
+      // Whoever looks finds it gone, and work brings it back.
+      world.objects.hasLostAgain = false
+      log.append("what was lost again: \(told(world.build(program)))")
+      world.snapshot.removeAll()
+    }
     checkNothingToDo("a build without the snapshot", wantsSnapshot: false)
     // Files of the future are not trusted before it comes.
     checkNothingToDo("a build with the snapshot", wantsSnapshot: !world.clock.wasWrong)

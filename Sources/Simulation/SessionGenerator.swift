@@ -171,7 +171,7 @@ package struct SessionGenerator {
       let objects = world.objects.contents.keys.sorted {
         ($0.digest, $0.isExecutable ? 1 : 0) < ($1.digest, $1.isExecutable ? 1 : 0)
       }
-      for artifact in objects where random.chance(30) { world.objects.contents[artifact] = nil }
+      world.objects.remove(Set(objects.filter { _ in random.chance(30) }))
       return "prune objects"
     case 15:
       world.files.copyAllAnew()

@@ -34,6 +34,10 @@ package final class SimulatedObjects: ObjectStore, @unchecked Sendable {
   private let plug: Plug
   package var contents: [Artifact: [UInt8]] = [:]
   private var durable: Set<Artifact> = []
+  /// Those that somebody removed when they were durable.
+  private var removed: Set<Artifact> = []
+  /// Whether one of them has come again, in a build that could not flush it, and was lost: rows name it since before it was removed.
+  package var hasLostAgain = false
   package private(set) var flushes = 0
 
   package init(files: SimulatedFiles, plug: Plug) {
@@ -43,15 +47,20 @@ package final class SimulatedObjects: ObjectStore, @unchecked Sendable {
 
   package func crash(losing isLost: (Artifact) -> Bool) {
     for artifact in contents.keys.sorted(by: { $0.digest < $1.digest }) where !durable.contains(artifact) {
-      if isLost(artifact) { contents[artifact] = nil }
+      guard isLost(artifact) else { continue }
+      contents[artifact] = nil
+      if removed.contains(artifact) { hasLostAgain = true }
     }
     // What is there after the power went is on the disk.
     durable = Set(contents.keys)
   }
 
-  package func removeAll() {
-    contents = [:]
-    durable = []
+  package func removeAll() { remove(Set(contents.keys)) }
+
+  package func remove(_ artifacts: Set<Artifact>) {
+    removed.formUnion(durable.intersection(artifacts))
+    durable.subtract(artifacts)
+    for artifact in artifacts { contents[artifact] = nil }
   }
 
   package func isDurable(_ artifact: Artifact) -> Bool { durable.contains(artifact) }

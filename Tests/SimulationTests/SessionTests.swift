@@ -34,6 +34,8 @@ import Testing
     #expect(Session(seed: 729_950).run() == [], "a step with a depfile whose other command had been run by another")
     #expect(Session(seed: 1_043_293).run() == [], "a source that was written and written back while a step read it")
     #expect(WatchedSession(seed: 1_031_879).run() == [], "a write that nobody told of, and another process had seen")
+    #expect(
+      Session(seed: 1_186_188).run() == [], "an object that was removed, made again and lost before it was flushed")
     #expect(WatchedSession(seed: 1_108_065).run() == [], "what a step saw before another process built")
     #expect(
       WatchedSession(seed: 1_118_908).run() == [], "a file that came, and its folder looked as before by the clock")
