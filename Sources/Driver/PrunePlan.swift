@@ -112,20 +112,22 @@ struct PrunePlan {
     remainingBytes = sizes.reduce(0) { $0 + ((references[$1.key] ?? 0) > 0 ? $1.value : 0) }
     for run in inventory.runs { remainingBytes += logs[run.run]?.bytes ?? 0 }
 
-    var candidates: [(use: Int64, order: Int, candidate: Candidate)] = []
+    // Of what the same build used last, results come first, those of later runs before those of earlier ones, which they may rest on:
+    // what is removed in part must not keep what was made of what is gone.
+    var candidates: [(use: Int64, order: Int64, candidate: Candidate)] = []
     var makers = Set<RunID>()
     for (index, result) in inventory.results.enumerated() {
       makers.insert(result.run)
       let use = lastUse[result.key] ?? 0
       if use < firstNeeded, !needed.contains(result.key) {
-        candidates.append((use, candidates.count, .result(index)))
+        candidates.append((use, -result.run.number, .result(index)))
       }
     }
     for run in inventory.runs where run.build < firstNeeded && !makers.contains(run.run) {
-      candidates.append((run.build, candidates.count, .run(run)))
+      candidates.append((run.build, run.run.number, .run(run)))
     }
     for (index, graph) in inventory.graphs.enumerated().dropFirst(limits.keptBuilds) {
-      candidates.append((graph.build, candidates.count, .graph(index)))
+      candidates.append((graph.build, .max, .graph(index)))
     }
     candidates.sort { ($0.use, $0.order) < ($1.use, $1.order) }
     let cutoff = limits.ageSeconds.map { inventory.now - $0 }

@@ -83,6 +83,14 @@ import Testing
     #expect(all.removal.results.count == 5, "the last build's stays")
   }
 
+  @Test func ofOneBuildWhatWasMadeLastGoesFirst() {
+    var inventory = Self.history(builds: 6)
+    // All but the last were made by the second build, each perhaps of what the one before it made.
+    for number in 0..<5 { inventory.runs[number].build = 2 }
+    let plan = PrunePlan(inventory, limits: PruneLimits(keptBuilds: 1, maximumBytes: 44))
+    #expect(plan.removal.results == [Self.digest(4), Self.digest(3)])
+  }
+
   @Test func aLimitOfAgeGoesByTheLastUse() {
     var inventory = Self.history(builds: 6)
     inventory.lastUses = [Self.digest(0): 4]
