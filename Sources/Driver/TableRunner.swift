@@ -130,8 +130,8 @@ package final class TableRunner: StepRunner {
     }
     let run = request.run
     let mayContinue = { [weak self] in self?.isCancelled(run) == false }
+    let companions = request.companions.compactMap { $0.content as? Relation }
     if let kept {
-      let companions = request.companions.compactMap { $0.content as? Relation }
       var made = try kept.output(of: relation, step.form, with: companions, while: mayContinue, source)
       made.heldBytes = heldBytes + (made.output?.byteCount ?? 0)
       return made
@@ -147,13 +147,12 @@ package final class TableRunner: StepRunner {
     for part in relation.inputs { parts[part] = try source(part) }
     let all = parts
     let held = heldBytes
-    let result = traces.withShelf(of: relation.key, bytes: allBytes) { shelf in
+    let result = traces.withTable(of: relation, with: companions, bytes: allBytes) { table in
       Result { () throws(TableFailure) in
-        let table = SingleTable(relation, on: shelf)
-        let output = try table.output(step.form, all, while: mayContinue)
+        let output = try table.output(step.form, of: relation, all, while: mayContinue)
         let refusal = output == nil ? nil : table.keep()
         return Made(
-          output: output, dropped: table.dropped, notes: shelf.map { table.notes(on: $0, refusal) } ?? [],
+          output: output, dropped: table.dropped, notes: table.notes(refusal),
           plan: table.plan,
           heldBytes: held + table.heldBytes + (output?.byteCount ?? 0))
       }
@@ -296,11 +295,42 @@ package final class TableRunner: StepRunner {
 package final class KeptTables: @unchecked Sendable {
   private let monitor = Monitor()
   private let tables: ResidentTables
+  private let traces: TableTraces?
 
-  /// - Parameter traces: what the tables go on from when they are asked for first.
+  /// - Parameter traces: what the tables go on from when they are asked for first, and where ``keep(while:locked:)`` leaves them.
   package init(traces: TableTraces? = nil) {
-    tables = ResidentTables { relation in traces?.shelf(of: relation.key) }
+    self.traces = traces
+    tables = ResidentTables { key in traces?.shelf(of: key) }
   }
+
+  /// Leaves what a later process goes on from, a piece at a time; see ``Tables/ResidentTables/keep(leastBytes:while:locked:)``. Between
+  /// builds.
+  ///
+  /// - Parameters:
+  ///   - mayContinue: asked before each piece, which takes some milliseconds at most.
+  ///   - locked: calls what it is given with the state lock held, if nobody else holds it; and says whether it did.
+  package func keep(while mayContinue: () -> Bool, locked: (() -> Void) -> Bool) -> Kept {
+    guard let traces else { return .all }
+    let kept = monitor.withLock { tables.keep(leastBytes: traces.leastBytes, while: mayContinue, locked: locked) }
+    switch kept {
+    case .all: return .all
+    case .some: return .some
+    case .later: return .later
+    }
+  }
+
+  /// How far keeping has come.
+  package enum Kept {
+    /// All is kept that is worth it.
+    case all
+    /// It was told to stop, and goes on where it was.
+    case some
+    /// Another process is at work.
+    case later
+  }
+
+  /// Lets go of what was stored and has not come to count, at the end.
+  package func abandon() { monitor.withLock { tables.abandon() } }
 
   fileprivate func output(
     of relation: Relation, _ form: TableStep.Form, with companions: [Relation], while mayContinue: @escaping () -> Bool,

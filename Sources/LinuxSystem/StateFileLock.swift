@@ -15,12 +15,19 @@ package final class StateFileLock: StateLock {
   package init(path: ByteString) { self.path = path }
 
   package func acquire(waiting: (_ holder: String) -> Void) throws(SystemError) {
-    guard held == nil else { return }
+    _ = try take(waits: true, waiting)
+  }
+
+  package func tryToAcquire() throws(SystemError) -> Bool { try take(waits: false) { _ in } }
+
+  private func take(waits: Bool, _ waiting: (_ holder: String) -> Void) throws(SystemError) -> Bool {
+    guard held == nil else { return true }
     let opened = openAt(anywhere, path, O_RDWR | O_CREAT, mode: 0o644)
     guard opened >= 0 else { throw systemError(-opened, "open the lock", path) }
     let descriptor = Descriptor(opened)
     var failure = reflow_lock(descriptor.number, 0)
     if failure == EAGAIN {
+      guard waits else { return false }
       waiting(holder(descriptor))
       failure = reflow_lock(descriptor.number, 1)
     }
@@ -40,6 +47,7 @@ package final class StateFileLock: StateLock {
       held = nil
       throw systemError(ENOSPC, "write", path)
     }
+    return true
   }
 
   package func release() {

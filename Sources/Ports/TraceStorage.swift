@@ -46,6 +46,17 @@ package protocol TraceStore: AnyObject {
     byteCount: Int, _ show: (_ piece: (UnsafeRawBufferPointer) -> Void) -> Void
   ) throws(SystemError) -> UInt64
 
+  /// Begins to write a large blob, in pieces. Nobody need hold the state lock.
+  ///
+  /// - Throws: `noSpace`, `notPermitted`.
+  func begin() throws(SystemError) -> any TraceBlobWriter
+
+  /// Whether all is as this process has left it: nobody has committed or removed anything since, and what was stored is there. To be
+  /// asked with the state lock held, by who has not held it since the store was opened.
+  ///
+  /// - Complexity: O(files that were stored since the last commit).
+  var isCurrent: Bool { get }
+
   /// Makes a root the one that counts, and lets all blobs go but those it rests on.
   ///
   /// - Complexity: O(blobs), and what it takes to keep the live bytes together: in proportion to what was stored, on average.
@@ -56,6 +67,15 @@ package protocol TraceStore: AnyObject {
 
   /// Lets everything go.
   func removeAll() throws(SystemError)
+}
+
+/// A blob that is being written.
+package protocol TraceBlobWriter: AnyObject {
+  func append(_ bytes: UnsafeRawBufferPointer) throws(SystemError)
+  /// - Returns: its number, as ``TraceStore/store(byteCount:_:)`` does.
+  func finish() throws(SystemError) -> UInt64
+  /// Lets it go.
+  func abandon()
 }
 
 /// Bytes in place: never written, at an address that is a multiple of 64, for as long as the owner lives.

@@ -15,6 +15,11 @@ package protocol StateLock: AnyObject {
   ///
   /// - Throws: `notPermitted`, `noSpace`, `unsupported`.
   func acquire(waiting: (_ holder: String) -> Void) throws(SystemError)
+  /// Takes the lock if nobody has it.
+  ///
+  /// - Returns: whether it is ours now.
+  /// - Throws: as ``acquire(waiting:)`` does.
+  func tryToAcquire() throws(SystemError) -> Bool
   func release()
 }
 

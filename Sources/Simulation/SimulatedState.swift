@@ -313,5 +313,9 @@ package final class SimulatedLock: StateLock, @unchecked Sendable {
   package private(set) var isHeld = false
   package init() {}
   package func acquire(waiting: (_ holder: String) -> Void) throws(SystemError) { isHeld = true }
+  package func tryToAcquire() throws(SystemError) -> Bool {
+    defer { isHeld = true }
+    return !isHeld
+  }
   package func release() { isHeld = false }
 }

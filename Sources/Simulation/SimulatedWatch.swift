@@ -157,7 +157,10 @@ final class SimulatedWatch: WatchHost {
   }
 
   func rest(after summary: BuildEvent.Summary?) {}
-  func settle() { build?.settle() }
+  func settle() -> Double? {
+    build?.settle()
+    return nil
+  }
   func gatherRequests() {}
   func dismissRequests() {}
 }

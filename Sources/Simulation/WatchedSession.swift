@@ -85,7 +85,7 @@ package final class WatchedSession {
         watch?.ask()
       }
       check("round \(round)")
-      if generator.random.chance(50) { watch?.settle() }
+      if generator.random.chance(50) { _ = watch?.settle() }
     }
     watch?.kill()
     // They hold the watch, and the watch holds the world.

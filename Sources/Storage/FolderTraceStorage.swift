@@ -81,6 +81,8 @@ package final class FolderTraceStore: TraceStore {
   private var isForeign = false
   /// When the manifest was written, by the clock of its file system; nil for never: then nothing is trusted.
   private var written: Int64?
+  /// Of the manifest's file as this process has read or written it; nil where there was none.
+  private var manifestHint: FileHint?
   private var mappings: [UInt32: (Mapping, isTrusted: Bool)] = [:]
   /// Small blobs that wait to be written together.
   private var pending: [UInt8] = []
@@ -117,6 +119,7 @@ package final class FolderTraceStore: TraceStore {
       return
     }
     bytesRead += bytes.count
+    manifestHint = status.hint
     switch TraceManifest.decoded(bytes, version: version, key: key) {
     case .whole(let manifest):
       self.manifest = manifest
@@ -271,24 +274,71 @@ package final class FolderTraceStore: TraceStore {
   private func writeSegment(
     _ body: (borrowing Descriptor, ByteString) throws(SystemError) -> Void
   ) throws(SystemError) -> UInt32 {
-    let number = manifest.nextSegment
-    manifest.nextSegment += 1
-    let path = path(of: number)
     try makeFolders(folder)
-    withCString(path) { _ = unlink($0) }
+    var number: UInt32 = 0
+    let file = try newSegment(&number)
+    let path = path(of: number)
     var hint: FileHint
     do throws(SystemError) {
-      let file = try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o666)
       try body(file, path)
       hint = try file.status(path).hint
     } catch {
       withCString(path) { _ = unlink($0) }
       throw error
     }
+    add(number, hint)
+    return number
+  }
+
+  /// A file of a number that is free: another process that is at the same table, or one that was killed, may have taken the next ones.
+  private func newSegment(_ number: inout UInt32) throws(SystemError) -> Descriptor {
+    while true {
+      number = manifest.nextSegment
+      manifest.nextSegment += 1
+      do throws(SystemError) {
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+        return try Descriptor(opening: path(of: number), flags: flags, mode: 0o666)
+      } catch {
+        guard error.errno == EEXIST, manifest.nextSegment < .max else { throw error }
+      }
+    }
+  }
+
+  private func add(_ number: UInt32, _ hint: FileHint) {
+    var hint = hint
     hint.mode = 0
     bytesWritten += Int(hint.size)
     newSegments.append(TraceManifest.Segment(number: number, hint: hint))
-    return number
+  }
+
+  package func begin() throws(SystemError) -> any TraceBlobWriter {
+    try makeFolders(folder)
+    var taken: UInt32 = 0
+    let file = try newSegment(&taken)
+    let number = taken
+    return SegmentWriter(file, path(of: number)) { [self] (length, checksum, hint) in
+      let name = manifest.nextBlob
+      manifest.nextBlob += 1
+      add(number, hint)
+      stored.append(
+        TraceManifest.Blob(name: name, segment: number, offset: 0, length: UInt64(length), checksum: checksum))
+      return name
+    }
+  }
+
+  package var isCurrent: Bool {
+    guard hint(of: folder + "/" + Self.manifestName) == manifestHint else { return false }
+    return newSegments.allSatisfy { segment in
+      var hint = hint(of: path(of: segment.number))
+      hint?.mode = 0
+      return hint == segment.hint
+    }
+  }
+
+  /// Of a file as it is now; nil where there is none.
+  private func hint(of path: ByteString) -> FileHint? {
+    guard let file = (try? Descriptor.ifPresent(path)) ?? nil else { return nil }
+    return (try? file.status(path))?.hint
   }
 
   package func commit(root: [UInt8], live: [UInt64]) throws(SystemError) {
@@ -316,6 +366,7 @@ package final class FolderTraceStore: TraceStore {
     let bytes = next.encoded(version: version, key: key)
     try makeFolders(folder)
     try replaceFile(folder + "/" + Self.manifestName, with: bytes)
+    manifestHint = hint(of: folder + "/" + Self.manifestName)
     bytesWritten += bytes.count
     manifest = next
     isKept = true
@@ -382,7 +433,12 @@ package final class FolderTraceStore: TraceStore {
   }
 
   package func abandon() {
-    for segment in newSegments { withCString(path(of: segment.number)) { _ = unlink($0) } }
+    // Only what is ours: whoever has swept it away may have given the number to another file.
+    for segment in newSegments {
+      var hint = hint(of: path(of: segment.number))
+      hint?.mode = 0
+      if hint == segment.hint { withCString(path(of: segment.number)) { _ = unlink($0) } }
+    }
     pending = []
     pendingBlobs = []
     stored = []
@@ -394,6 +450,32 @@ package final class FolderTraceStore: TraceStore {
     try removeTree(folder, in: AT_FDCWD, folder)
     manifest = TraceManifest(boot: FolderTraceStorage.boot)
     isKept = false
+    manifestHint = nil
     mappings = [:]
   }
+}
+
+/// A segment of one blob that is written piece by piece.
+private final class SegmentWriter: TraceBlobWriter {
+  private let file: Descriptor
+  private let path: ByteString
+  private let isWritten: (_ length: Int, _ checksum: UInt64, FileHint) -> UInt64
+  private var sum = PiecewiseChecksum()
+  private var length = 0
+
+  init(_ file: consuming Descriptor, _ path: ByteString, _ isWritten: @escaping (Int, UInt64, FileHint) -> UInt64) {
+    self.file = file
+    self.path = path
+    self.isWritten = isWritten
+  }
+
+  func append(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
+    sum.add(bytes)
+    length += bytes.count
+    try file.write(bytes, path)
+  }
+
+  func finish() throws(SystemError) -> UInt64 { isWritten(length, sum.value, try file.status(path).hint) }
+
+  func abandon() { withCString(path) { _ = unlink($0) } }
 }

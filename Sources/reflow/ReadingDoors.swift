@@ -104,6 +104,7 @@ final class EmptyStore: Store {
 /// For who changes nothing: a build may be at work meanwhile.
 final class NoLock: StateLock {
   func acquire(waiting: (_ holder: String) -> Void) throws(SystemError) {}
+  func tryToAcquire() throws(SystemError) -> Bool { true }
   func release() {}
 }
 

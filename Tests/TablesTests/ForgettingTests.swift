@@ -10,7 +10,7 @@ import Testing
 /// left.
 @Suite struct ForgettingTests {
   /// Names come and go with the window; some are put together by the program, some are its own, and some stand in a file that stays.
-  private static let program = """
+  static let program = """
     val lists = make("$/lists")
     val strings = make("$/strings")
     type Row {src, dst string, at int}
@@ -30,15 +30,15 @@ import Testing
 
     """
 
-  private typealias Plans = [(path: String, relation: Relation, graph: FlowGraph)]
+  typealias Plans = [(path: String, relation: Relation, graph: FlowGraph)]
 
-  private static func plans(_ program: String) throws -> Plans {
+  static func plans(_ program: String) throws -> Plans {
     let plans = SQLiteTests.relations(program).map { ($0, $1.relation, $1.graph) }
     try #require(!plans.isEmpty)
     return plans.sorted { $0.0 < $1.0 }
   }
 
-  private static func growing(_ log: [UInt8], _ generation: Int) -> InputFile {
+  static func growing(_ log: [UInt8], _ generation: Int) -> InputFile {
     InputFile(
       path: "m0.csv",
       growing: GrowingFile(size: log.count, generation: generation) { range in

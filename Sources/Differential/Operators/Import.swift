@@ -103,7 +103,8 @@ extension BatchColumns {
     control.parts.append(
       StatePart(
         name: control.names.claim("import", name), isTrace: true, save: { _, _ in [] },
-        load: { [weak self] _, _ in self?.begin() }, moved: { 0 }, held: { 0 }, heldBytes: { 0 },
+        load: { [weak self] _, _ in self?.begin() }, unstored: { _ in nil }, moved: { 0 }, held: { 0 },
+        heldBytes: { 0 },
         show: { _, _, _ in true }))
   }
 

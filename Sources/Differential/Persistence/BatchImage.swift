@@ -45,6 +45,20 @@ public struct BatchImage {
     withExtendedLifetime(owner) {}
   }
 
+  /// Shows those of the bytes that are in a range, in order.
+  ///
+  /// - Complexity: O(pieces), of which there are about ten.
+  public func forEachPiece(in range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
+    var start = 0
+    try forEachPiece { piece in
+      let part = range.clamped(to: start..<start + piece.count)
+      if !part.isEmpty {
+        try body(UnsafeRawBufferPointer(rebasing: piece[part.lowerBound - start..<part.upperBound - start]))
+      }
+      start += piece.count
+    }
+  }
+
   private static func show(
     _ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws -> Void
   ) rethrows {

@@ -13,6 +13,8 @@
   @usableFromInline let save:
     (_ finishesMerges: Bool, _ store: (BatchImage) throws -> UInt64) throws -> [Checkpoint.Named]
   @usableFromInline let load: (_ kept: [Checkpoint.Named], _ fetch: Fetch) throws -> Void
+  /// A batch of at least so many bytes that has not been stored.
+  @usableFromInline let unstored: (_ bytes: Int) -> UnstoredBatch?
   /// How many rows merges have moved.
   @usableFromInline let moved: () -> Int
   /// How many updates it holds.
@@ -65,7 +67,25 @@ extension Scope {
   }
 }
 
+/// A batch that has not been stored: for who stores some of them before a checkpoint, in pieces.
+public struct UnstoredBatch {
+  /// Its bytes, which stay as they are whatever becomes of the dataflow.
+  public let image: BatchImage
+  let note: (UInt64) -> Void
+
+  /// Notes what the sink of checkpoints calls it: they need not store it again.
+  public func isStored(as name: UInt64) { note(name) }
+}
+
 extension Dataflow {
+  /// A batch of at least so many bytes that has not been stored, between steps; nil if there is none.
+  ///
+  /// - Complexity: O(batches), but for directories of batches that nobody has searched yet.
+  public func unstoredBatch(ofAtLeast bytes: Int) -> UnstoredBatch? {
+    for part in control.parts { if let batch = part.unstored(bytes) { return batch } }
+    return nil
+  }
+
   /// Stores what the dataflow is now, after a step, so that ``resume(_:from:isNew:)`` goes on from it.
   ///
   /// Only batches that have not been stored before are. A dataflow is stored in one store: names that the sink gives are
@@ -136,6 +156,7 @@ extension TraceHub {
         name: control.names.claim(kind, name), isTrace: true,
         save: { [weak self] finishesMerges, store in try self?.save(finishesMerges, store) ?? [] },
         load: { [weak self] names, fetch in try self?.load(names, fetch) },
+        unstored: { [weak self] in self?.unstored(ofAtLeast: $0) },
         moved: { [weak self] in self?.spine.movedRows ?? 0 }, held: { [weak self] in self?.spine.rowCount ?? 0 },
         heldBytes: { [weak self] in self?.spine.heldBytes ?? 0 },
         show: { [weak self] in self?.spine.showContents(inRound: $0, &$1, $2) ?? true }))
@@ -151,6 +172,15 @@ extension TraceHub {
       batch.storedName = name
       return Checkpoint.Named(name: name, age: age)
     }
+  }
+
+  private func unstored(ofAtLeast bytes: Int) -> UnstoredBatch? {
+    prepareToStore(false)
+    for (batch, _) in spine.batches where batch.storedName == nil {
+      let image = batch.image
+      if image.byteCount >= bytes { return UnstoredBatch(image: image) { batch.storedName = $0 } }
+    }
+    return nil
   }
 
   private func load(_ kept: [Checkpoint.Named], _ fetch: StatePart.Fetch) throws {
@@ -173,7 +203,8 @@ extension Inbox {
       StatePart(
         name: scope.control.names.claim("waiting", name.map { $0 + "~" }), isTrace: false,
         save: { [weak self] _, store in try self?.save(store) ?? [] },
-        load: { [weak self] names, fetch in try self?.load(names, fetch) }, moved: { 0 }, held: { 0 }, heldBytes: { 0 },
+        load: { [weak self] names, fetch in try self?.load(names, fetch) }, unstored: { _ in nil }, moved: { 0 },
+        held: { 0 }, heldBytes: { 0 },
         show: { _, _, _ in true }))
   }
 

@@ -32,8 +32,10 @@ package protocol WatchHost: AnyObject {
   /// A round has ended and nothing is known to be stale; nil where there was none, since what was asked was known.
   func rest(after summary: BuildEvent.Summary?)
 
-  /// There has been nothing to do for a while: a time for what no round should wait for.
-  func settle()
+  /// There has been nothing to do for a while: a time for what no round should wait for, some milliseconds of it.
+  ///
+  /// - Returns: after how many seconds without anything to do there is more; nil if there is not.
+  func settle() -> Double?
 
   /// The requests that have come so far are what the next answer is for: what happened before they came will be built.
   func gatherRequests()
@@ -55,8 +57,9 @@ package final class WatchLoop {
   private var isAsked = false
   /// Whether what is dirty is more than an output or a doubt.
   private var isNews = false
-  private var isSettled = true
-  private static let secondsToSettle = 0.5
+  /// For how long there has to be nothing to do until the host settles; nil where it has.
+  private var secondsToSettle: Double?
+  private static let secondsToSettleFirst = 0.5
   /// How many rounds in a row were ended by changes.
   private var overtaken = 0
   /// So many may pass over what went wrong; the next one tells it, for changes may never end.
@@ -116,14 +119,13 @@ package final class WatchLoop {
   package var due: Double? { state.due }
 
   private func turn() throws(SystemError) -> WatchEnding? {
-    let wait = isAsked ? 0 : state.due.map { max(0, $0 - clock.monotonic) } ?? (isSettled ? nil : Self.secondsToSettle)
+    let wait = isAsked ? 0 : state.due.map { max(0, $0 - clock.monotonic) } ?? secondsToSettle
     let heard = ear.take(atMostSeconds: wait)
     if heard.isEmpty, wait != nil, !isAsked {
       if state.isDirty {
         state.timeIsUp()
       } else {
-        isSettled = true
-        host.settle()
+        secondsToSettle = host.settle()
       }
     }
     if let ending = try take(heard) { return ending }
@@ -194,7 +196,7 @@ package final class WatchLoop {
   ) throws(SystemError) -> WatchEnding? {
     let wasNews = isNews
     isNews = false
-    isSettled = false
+    secondsToSettle = Self.secondsToSettleFirst
     let feed = ChangeFeed()
     ear.begin(feed)
     let result = Result { () throws(SystemError) in

@@ -63,10 +63,17 @@ package final class ChunkedFile {
     self.digest = digest
   }
 
-  /// Keeps the rows of all chunks that are not kept yet.
-  func keep(on shelf: TraceShelf) throws(SystemError) {
-    for index in pieces.indices { try pieces[index].rows.keep(on: shelf) }
-    try last?.rows.keep(on: shelf)
+  /// Keeps the rows of chunks that are not kept yet.
+  ///
+  /// - Parameter holds: whether they stay in memory as well.
+  /// - Returns: whether all are kept; false if it was told to stop.
+  func keep(on shelf: TraceShelf, holds: Bool, while mayContinue: () -> Bool) throws(SystemError) -> Bool {
+    for index in pieces.indices where pieces[index].rows.name == nil && pieces[index].rows.count > 0 {
+      guard mayContinue() else { return false }
+      try pieces[index].rows.keep(on: shelf, holds: holds)
+    }
+    try last?.rows.keep(on: shelf, holds: holds)
+    return true
   }
 
   var kinds: [ColumnKind] { reader.kinds }
@@ -113,7 +120,12 @@ package final class ChunkedFile {
     switch file.content {
     case .bytes(let bytes): difference = try bytes.withUnsafeBufferPointer { try update($0, from: shelf, take) }
     case .growing(let growing):
-      difference = try growing.bytes(0..<growing.size).withUnsafeBufferPointer { try update($0, from: shelf, take) }
+      // Nobody has said its digest: whoever reads it on from here has to know what was read.
+      let bytes = try growing.bytes(0..<growing.size)
+      difference = try bytes.withUnsafeBufferPointer { try update($0, from: shelf, take) }
+      digest = bytes.withUnsafeBufferPointer { Digest(hashing: $0) }
+      blocks = nil
+      return difference
     case .whole(let whole):
       difference = try whole.bytes().withUnsafeBufferPointer { try update($0, from: shelf, take) }
       found = file.digest

@@ -58,6 +58,18 @@ package struct InputFile: Sendable {
     }
   }
 
+  /// The same, to be read from where somebody has read it to; nil where it can be read only as a whole.
+  var growing: GrowingFile? {
+    switch content {
+    case .growing(let file): file
+    case .bytes(let bytes):
+      GrowingFile(size: bytes.count, generation: 0) { range in Array(bytes[range.clamped(to: bytes.indices)]) }
+    case .stored(let file):
+      GrowingFile(size: file.size, generation: 0) { range throws(SystemError) in try file.bytes(range) }
+    case .whole: nil
+    }
+  }
+
   /// In bytes.
   package var size: Int {
     switch content {
@@ -130,12 +142,14 @@ package struct StoredFile: Sendable {
     SystemError(.other, "a file of a table has become shorter while it was read")
   }
 
-  func bytes() throws(SystemError) -> [UInt8] {
+  func bytes() throws(SystemError) -> [UInt8] { try bytes(0..<size) }
+
+  func bytes(_ range: Range<Int>) throws(SystemError) -> [UInt8] {
     var failure: SystemError?
-    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+    let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
       do throws(SystemError) {
-        try fill(UnsafeMutableRawBufferPointer(buffer), from: 0)
-        count = buffer.count
+        try fill(UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: range.count), from: range.lowerBound)
+        count = range.count
       } catch {
         failure = error
       }

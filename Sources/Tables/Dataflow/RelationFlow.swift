@@ -1,4 +1,5 @@
 import BuildGraph
+import Diagnostics
 import Differential
 import Language
 
@@ -114,13 +115,42 @@ final class RelationFlow {
     var blobs: [UInt64]
   }
 
+  /// Whether it has forgotten something, or may: whoever goes on from it has to forget the same.
+  var forgets: Bool { !forgetting.isEmpty }
+
+  /// What came to the outputs and was not taken, by relation, so that it can be kept.
+  ///
+  /// - Throws: that it cannot be: some relation is in doubt, or it was told to stop.
+  /// - Complexity: in proportion to what is to be forgotten next.
+  func takeAll() throws -> [RowSums] {
+    // What is forgotten goes with the step after: before there is none left, what is kept of it would go twice.
+    var turns = 4
+    while forgets, waitingRecords > 0, turns > 0 {
+      guard try advance(while: { true }) else { throw Self.notKept }
+      turns -= 1
+    }
+    guard hasBegun, isSound, !forgets || waitingRecords == 0, collected.allSatisfy(\.complaints.isEmpty),
+      !forgetting.contains(where: { $0.isMissed })
+    else { throw Self.notKept }
+    return collected.map { collected in
+      defer { collected.changes = RowSums() }
+      return collected.changes
+    }
+  }
+
+  private static let notKept = SystemError(.unsupported, "some row has no value")
+
+  /// A batch of at least so many bytes that is not kept yet.
+  func unstoredBatch(ofAtLeast bytes: Int) -> UnstoredBatch? { flow.unstoredBatch(ofAtLeast: bytes) }
+
   /// Keeps what is not kept yet.
   ///
+  /// - Parameter finishesMerges: whether merges under way are completed first, which a process that ends soon has to.
   /// - Throws: what the shelf throws.
   /// - Complexity: in proportion to what came since it was kept last, times a logarithm, on average.
-  func keep(on shelf: TraceShelf) throws -> Kept {
+  func keep(on shelf: TraceShelf, finishesMerges: Bool) throws -> Kept {
     var sink = shelf
-    let checkpoint = try flow.checkpoint(into: &sink, finishesMerges: true)
+    let checkpoint = try flow.checkpoint(into: &sink, finishesMerges: finishesMerges)
     return Kept(
       checkpoint: checkpoint.bytes, loops: guards.map(\.words), held: tallies.map(\.tally.held),
       blobs: checkpoint.batches)

@@ -1,5 +1,7 @@
 package import BuildGraph
+import Diagnostics
 package import Language
+import Ports
 
 /// The tables of a process that stays: each relation that has been asked for is kept as a dataflow, so that asking again costs what
 /// has changed in its files since.
@@ -46,7 +48,7 @@ package final class ResidentTables {
   package private(set) var plan: String?
   private let roundLimit: Int
   private let census: (strings: Int, bytes: Int)
-  private let shelf: (Relation) -> TraceShelf?
+  private let shelf: (Digest) -> TraceShelf?
   /// By the key of each of their relations.
   private var entries: [Digest: Entry] = [:]
   /// Relations that have had a part in a dataflow that came to nothing: each has one of its own.
@@ -57,9 +59,16 @@ package final class ResidentTables {
 
   private final class Entry {
     let kept: KeptRelation
+    /// Where it may be kept.
+    let shelf: TraceShelf?
     var lastUse = 0
+    /// Of its files.
+    var bytes = 0
 
-    init(_ kept: KeptRelation) { self.kept = kept }
+    init(_ kept: KeptRelation, _ shelf: TraceShelf?) {
+      self.kept = kept
+      self.shelf = shelf
+    }
   }
 
   /// Relations that have not been asked for since so many others are forgotten.
@@ -67,10 +76,11 @@ package final class ResidentTables {
 
   /// - Parameters:
   ///   - census: from how many strings on those that no row has any more are looked for, and how many bytes at once.
-  ///   - shelf: where an earlier process may have left a relation; asked once for each, when it is asked for first.
+  ///   - shelf: where an earlier process may have left a relation, and this one may: by its key, or of relations that are kept together
+  ///     that of the first; asked when a dataflow is made.
   package init(
     roundLimit: Int = 1_000_000, census: (strings: Int, bytes: Int) = (1 << 16, 8 << 20),
-    shelf: @escaping (Relation) -> TraceShelf? = { _ in nil }
+    shelf: @escaping (Digest) -> TraceShelf? = { _ in nil }
   ) {
     self.roundLimit = roundLimit
     self.census = census
@@ -91,7 +101,9 @@ package final class ResidentTables {
     for input in relation.inputs { files[input] = try source(input) }
     for attempt in 0..<2 {
       do throws(Unsupported) {
-        let kept = try self.entry(of: relation, companions, isFirst: attempt == 0).kept
+        let entry = try self.entry(of: relation, companions, isFirst: attempt == 0)
+        entry.bytes = files.values.reduce(0) { $0 + $1.reduce(0) { $0 + $1.size } }
+        let kept = entry.kept
         let before = kept.work
         defer { note(kept.work, since: before) }
         switch try kept.update(relation, form, files, while: mayContinue) {
@@ -174,24 +186,30 @@ package final class ResidentTables {
       known.lastUse = uses
       return known
     }
-    let relations = [relation] + together(relation, companions)
+    let relations = relation.together(with: companions) { [self] in
+      entries[$0.key] == nil && !alone.contains($0.key)
+    }
     var made: KeptRelation?
     hasResumed = false
     // One of the others may be what no dataflow is made for.
     let forgets = remembering.isDisjoint(with: relations.map(\.key))
-    if relations.count > 1 {
-      made = try? KeptRelation(relations, roundLimit: roundLimit, forgets: forgets, census: census)
-    }
-    if made == nil, isFirst, let shelf = shelf(relation) {
-      made = try? KeptRelation.resumed(
-        relation, roundLimit: roundLimit, from: shelf, forgets: forgets, census: census)
-      hasResumed = made != nil
+    var place: TraceShelf?
+    for group in relations.count > 1 ? [relations, [relation]] : [relations] where made == nil {
+      place = shelf(group[0].key)
+      if isFirst, let place, place.store.root != nil {
+        made = try? KeptRelation.resumed(
+          group, roundLimit: roundLimit, from: place, forgets: forgets ? true : nil, census: census)
+        hasResumed = made != nil
+      }
+      if made == nil, group.count > 1 {
+        made = try? KeptRelation(group, roundLimit: roundLimit, forgets: forgets, census: census)
+      }
     }
     let entry: Entry
     if let made {
-      entry = Entry(made)
+      entry = Entry(made, place)
     } else {
-      entry = Entry(try KeptRelation([relation], roundLimit: roundLimit, forgets: forgets, census: census))
+      entry = Entry(try KeptRelation([relation], roundLimit: roundLimit, forgets: forgets, census: census), place)
     }
     entry.lastUse = uses
     for relation in entry.kept.relations { entries[relation.key] = entry }
@@ -201,21 +219,91 @@ package final class ResidentTables {
     return entry
   }
 
-  /// The other relations that are kept with one: of the same files, and with more in common than these.
-  private func together(_ relation: Relation, _ companions: [Relation]) -> [Relation] {
-    guard !alone.contains(relation.key) else { return [] }
-    let tables = Set(relation.fileTables)
-    let sources = Set(relation.sources.map { NodeKey($0) })
-    var nodes = Set(relation.nodes).subtracting(sources)
-    var keys: Set<Digest> = [relation.key]
-    var found: [Relation] = []
-    for other in companions where !keys.contains(other.key) && entries[other.key] == nil && !alone.contains(other.key) {
-      let its = other.nodes
-      guard Set(other.fileTables) == tables, !nodes.isDisjoint(with: its) else { continue }
-      keys.insert(other.key)
-      nodes.formUnion(Set(its).subtracting(other.sources.map { NodeKey($0) }))
-      found.append(other)
+  // MARK: Keeping
+
+  /// How far keeping has come.
+  package enum Kept: Equatable, Sendable {
+    /// All is kept that is worth it.
+    case all
+    /// It was told to stop, and goes on where it was.
+    case some
+    /// Another process is at work.
+    case later
+  }
+
+  /// Leaves what a later process goes on from, a piece at a time, between updates.
+  ///
+  /// What is stored counts only when all of a dataflow is; the last piece is in proportion to its chunks, and to what is small.
+  ///
+  /// - Parameters:
+  ///   - leastBytes: dataflows over files of fewer bytes are not kept.
+  ///   - locked: calls what it is given with the state lock held, if nobody else holds it; and says whether it did.
+  package func keep(
+    leastBytes: Int, while mayContinue: () -> Bool, locked: (() -> Void) -> Bool
+  ) -> Kept {
+    var seen: Set<ObjectIdentifier> = []
+    for (_, entry) in entries.sorted(by: { $0.key < $1.key }) where seen.insert(ObjectIdentifier(entry)).inserted {
+      let kept = entry.kept
+      guard let shelf = entry.shelf, entry.bytes >= leastBytes, kept.isChanged, !kept.keeping.hasFailed else {
+        continue
+      }
+      do {
+        guard try kept.store(on: shelf, while: mayContinue) else { return .some }
+        var result: Result<Void, any Error>?
+        let isLocked = locked {
+          result = Result {
+            guard shelf.store.isCurrent else { throw SystemError(.locked, "another process has kept it meanwhile") }
+            try kept.keep(on: shelf, stays: true)
+          }
+        }
+        guard isLocked else { return .later }
+        try result?.get()
+      } catch {
+        giveUp(entry, shelf, error)
+      }
     }
-    return found
+    return .all
+  }
+
+  /// Lets go of what was stored and has not come to count; nothing more is kept.
+  package func abandon() {
+    for entry in entries.values where !entry.kept.keeping.hasFailed {
+      if let shelf = entry.shelf { entry.kept.giveUpKeeping(on: shelf) }
+    }
+  }
+
+  private func giveUp(_ entry: Entry, _ shelf: TraceShelf, _ error: any Error) {
+    let code = (error as? SystemError)?.code
+    // Nothing is wrong with what is stored: as soon as it has changed it may be kept.
+    if code == .unsupported { return entry.kept.noteKept() }
+    entry.kept.giveUpKeeping(on: shelf)
+    // Something that it rests on cannot be read.
+    if code == .damaged { forget(entry.kept.relation) }
+  }
+}
+
+extension Relation {
+  /// Itself and the relations that are best kept with it: of the same files, and with more in common than these. Ascending by key,
+  /// and the same from whichever of them one comes.
+  ///
+  /// - Parameter isFree: whether one of the others may be among them.
+  /// - Complexity: O(companions² · nodes) at worst.
+  package func together(with companions: [Relation], _ isFree: (Relation) -> Bool = { _ in true }) -> [Relation] {
+    guard isFree(self) else { return [self] }
+    let tables = Set(fileTables)
+    func own(_ relation: Relation) -> Set<NodeKey> {
+      Set(relation.nodes).subtracting(relation.sources.map { NodeKey($0) })
+    }
+    var keys: Set<Digest> = [key]
+    var left = companions.filter { keys.insert($0.key).inserted && Set($0.fileTables) == tables && isFree($0) }
+      .map { ($0, own($0)) }
+    var found = [self]
+    var nodes = own(self)
+    while let index = left.firstIndex(where: { !nodes.isDisjoint(with: $0.1) }) {
+      let (relation, its) = left.remove(at: index)
+      nodes.formUnion(its)
+      found.append(relation)
+    }
+    return found.sorted { $0.key < $1.key }
   }
 }

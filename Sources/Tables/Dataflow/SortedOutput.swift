@@ -11,6 +11,8 @@ final class SortedOutput {
   private let width: Int
   private(set) var pieces: [Piece] = []
   private(set) var rowCount = 0
+  /// How many texts have been made.
+  private(set) var textCount = 0
   /// Where pieces of earlier processes are kept.
   var shelf: TraceShelf?
 
@@ -29,6 +31,8 @@ final class SortedOutput {
       self.first = first
       self.texts = texts
     }
+
+    fileprivate var isKept: Bool { rows.name != nil && texts.values.allSatisfy { $0.name != nil } }
 
     /// - Precondition: there is a row at least.
     fileprivate convenience init(_ rows: RowList) { self.init(KeptRows(rows), first: Array(rows[0])) }
@@ -65,12 +69,16 @@ final class SortedOutput {
     return true
   }
 
-  /// Keeps the rows and texts of all pieces that are not kept yet.
-  func keep(on shelf: TraceShelf) throws(SystemError) {
-    for piece in pieces {
+  /// Keeps the rows and texts of pieces that are not kept yet.
+  ///
+  /// - Returns: whether all are kept; false if it was told to stop.
+  func keep(on shelf: TraceShelf, while mayContinue: () -> Bool) throws(SystemError) -> Bool {
+    for piece in pieces where !piece.isKept {
+      guard mayContinue() else { return false }
       try piece.rows.keep(on: shelf)
       for form in piece.texts.keys { try piece.texts[form]?.keep(on: shelf) }
     }
+    return true
   }
 
   /// Rows that come and go, in order.
@@ -210,6 +218,7 @@ final class SortedOutput {
     if let known = piece.texts[form] { return known }
     let text = KeptText(writer.records(try piece.rows.rows(order.kinds, from: shelf), form))
     piece.texts[form] = text
+    textCount += 1
     return text
   }
 }

@@ -187,10 +187,12 @@ struct KeptChunk {
     try content(kinds, from: shelf).rows
   }
 
-  /// Keeps it, unless it is already, and holds it no longer; without rows there is nothing to keep.
-  mutating func keep(on shelf: TraceShelf) throws(SystemError) {
+  /// Keeps it, unless it is already; without rows there is nothing to keep.
+  ///
+  /// - Parameter holds: whether it stays in memory as well: who is to go on may not find it where it is kept.
+  mutating func keep(on shelf: TraceShelf, holds: Bool = false) throws(SystemError) {
     guard name == nil, count > 0, let content else { return }
     name = try shelf.store(content.encoded())
-    self.content = nil
+    if !holds { self.content = nil }
   }
 }

@@ -5,17 +5,18 @@ import Ports
 
 // The root of what a relation keeps: which blobs are what. Written by `BinaryWriter`:
 //
-//     format 7 · strings at first, compact · layers: count, names of 8 bytes each
+//     format 8 · relations: count, keys · whether it forgets what cannot matter
+//     strings at first, compact · layers: count, names of 8 bytes each
 //     checkpoint: length and bytes · loops: count, then for each its words · nodes: count, for each its rows
 //     tables: count; for each the files: count, ascending by name; for each name, path, digest if it is known,
-//       size of its blocks or 0 and their digests, chunks, end
+//       size of its blocks or 0 and their digests, chunks, end; then those that are followed, see ``KeptRelation/write(_:to:)``
 //     chunk: length, digest, exit, content: rows, name, base; its entry is the exit of the one before
-//     pieces of the output: count; for each rows, the words of the first, texts
+//     for each relation pieces of the output: count; for each rows, the words of the first, texts
 //
 // Another layout of what is kept, another hash of strings or another order of a dataflow's operators is another format.
 
 extension KeptRelation {
-  private static let format: UInt32 = 7
+  private static let format: UInt32 = 8
 
   /// Strings that no row has any more are never removed; when they are so many more than at first, all begins anew.
   private static let stringGrowth = 4
@@ -25,20 +26,25 @@ extension KeptRelation {
 
   /// Leaves all that a later process needs.
   ///
-  /// - Precondition: the last update came to an output.
-  /// - Throws: what the store throws, or that something cannot be kept.
+  /// - Parameter stays: whether this process goes on with it: merges are not completed then, and what is read in chunks stays in memory.
+  /// - Throws: what the store throws, or that something cannot be kept: `unsupported`, if it may be when it has changed.
   /// - Complexity: in proportion to what came since it was kept last, times a logarithm on average; and O(chunks).
-  func keep(on shelf: TraceShelf) throws {
+  func keep(on shelf: TraceShelf, stays: Bool) throws {
+    guard !hasFaults else { throw SystemError(.unsupported, "some row has no value") }
+    for (output, changes) in zip(outputs, try flow.takeAll()) { try output.apply(changes) }
     var writer = BinaryWriter(reserving: 1 << 16)
     var live: [UInt64] = []
     writer.write(Self.format)
+    writer.write(compact: relations.count)
+    for relation in relations { writer.write(relation.key) }
+    writer.write(flow.forgets)
     writer.write(compact: stringsAtFirst ?? strings.count)
     let layers = try keepStrings(on: shelf)
     writer.write(compact: layers.count)
     for name in layers { writer.write(name) }
     live += layers
 
-    let kept = try flow.keep(on: shelf)
+    let kept = try flow.keep(on: shelf, finishesMerges: !stays)
     live += kept.blobs
     writer.write(compact: kept.checkpoint.count)
     writer.append(kept.checkpoint)
@@ -51,34 +57,51 @@ extension KeptRelation {
     for held in kept.held { writer.write(UInt64(bitPattern: Int64(held))) }
 
     writer.write(compact: files.count)
-    for files in files {
+    for (files, tails) in zip(files, tails) {
       writer.write(compact: files.count)
       for (name, file) in files.sorted(by: { $0.key < $1.key }) {
-        try file.keep(on: shelf)
+        _ = try file.keep(on: shelf, holds: stays, while: { true })
         writer.write(compact: name)
         writer.write(compact: file.path)
         write(file, to: &writer, &live)
       }
+      writer.write(compact: tails.count)
+      for (name, tail) in tails.sorted(by: { $0.key < $1.key }) {
+        guard let kept = tail.kept else { throw SystemError(.unsupported, "it is not known what was read of a file") }
+        writer.write(compact: name)
+        writer.write(compact: tail.path)
+        write(kept, to: &writer)
+      }
     }
-    try output.keep(on: shelf)
-    writer.write(compact: output.pieces.count)
-    for piece in output.pieces { write(piece, to: &writer, &live) }
+    for output in outputs {
+      _ = try output.keep(on: shelf, while: { true })
+      writer.write(compact: output.pieces.count)
+      for piece in output.pieces { write(piece, to: &writer, &live) }
+    }
     try shelf.store.commit(root: writer.bytes, live: live)
+    self.shelf = shelf
+    for output in outputs { output.shelf = shelf }
+    noteKept()
   }
 
-  /// - Returns: the names of all layers, ascending. Small ones are put together, so that there are few.
-  private func keepStrings(on shelf: TraceShelf) throws(SystemError) -> [UInt64] {
-    var layers = strings.layers
-    guard strings.count > strings.layeredCount else { return layers.map(\.name) }
-    var first = strings.layeredCount
-    while let last = layers.last, last.count <= 2 * (strings.count - first) {
-      first = last.first
-      layers.removeLast()
+  /// size · the record that has begun · exit · parts: count, for each its end and its digest · records without rows, of the last
+  /// record and before · words of the last record's rows, plus one, or 0; and these
+  private func write(_ tail: TailedFile.Kept, to writer: inout BinaryWriter) {
+    writer.write(compact: tail.size)
+    writer.write(compact: ByteString(bytes: tail.begun))
+    var none: [Int]?
+    write(tail.entry, after: &none, to: &writer)
+    writer.write(compact: tail.digests.count)
+    for part in tail.digests {
+      writer.write(compact: part.end)
+      writer.write(part.digest)
     }
-    guard let bytes = StringLayer.encoded(first..<strings.count, of: strings) else {
-      throw SystemError(.limit, "its strings take more than 4 GiB")
+    for counts in [tail.lastCounts, tail.countsBefore] {
+      writer.write(compact: counts.dropped)
+      writer.write(compact: counts.faults)
     }
-    return layers.map(\.name) + [try shelf.store(bytes)]
+    writer.write(compact: tail.last.map { $0.words.count + 1 } ?? 0)
+    for word in tail.last?.words ?? [] { writer.write(word) }
   }
 
   private func write(_ file: ChunkedFile, to writer: inout BinaryWriter, _ live: inout [UInt64]) {
@@ -158,19 +181,25 @@ extension KeptRelation {
 
   // MARK: Reading
 
-  /// What an earlier process has left of a relation.
+  /// What an earlier process has left of relations that are kept together.
   ///
-  /// - Parameter forgets: whether rows that cannot matter any more, as long as files only grow, are forgotten from now on. It cannot be
-  ///   kept then.
+  /// - Parameters:
+  ///   - forgets: whether rows that cannot matter any more, as long as files only grow, are forgotten from now on; where the earlier
+  ///     process has forgotten some, so does this one. Nil if none must have been forgotten.
+  ///   - census: as for one that is made; nil to keep all strings.
   /// - Throws: where it cannot be used.
   /// - Complexity: O(chunks and batches), whatever their size.
   static func resumed(
-    _ relation: Relation, roundLimit: Int, chunking: Chunking = .standard, from shelf: TraceShelf,
-    forgets: Bool = false, census: (strings: Int, bytes: Int) = (1 << 16, 8 << 20)
+    _ relations: [Relation], roundLimit: Int, chunking: Chunking = .standard, from shelf: TraceShelf,
+    forgets: Bool? = false, census: (strings: Int, bytes: Int)? = nil
   ) throws -> KeptRelation {
     guard let root = shelf.store.root else { throw TraceShelf.damaged }
     var reader = BinaryReader(root)
     guard reader.readUInt32() == format else { throw SystemError(.newerVersion, "it is of another format") }
+    guard reader.readCount() == relations.count else { throw otherTables }
+    for relation in relations { guard reader.readDigest() == relation.key else { throw otherTables } }
+    guard let hasForgotten = reader.readBool() else { throw TraceShelf.damaged }
+    if hasForgotten, forgets == nil { throw SystemError(.unsupported, "it has forgotten rows that matter") }
     guard let stringsAtFirst = reader.readCount(below: .max), let layerCount = reader.readCount() else {
       throw TraceShelf.damaged
     }
@@ -188,16 +217,71 @@ extension KeptRelation {
       throw SystemError(.limit, "most of its strings are in no row any more")
     }
     let kept = try KeptRelation(
-      relation, roundLimit: roundLimit, chunking: chunking, on: shelf, layers, forgets: forgets, census: census)
+      relations, roundLimit: roundLimit, chunking: chunking, on: shelf, layers,
+      forgets: hasForgotten || forgets == true, census: census)
     kept.stringsAtFirst = stringsAtFirst
     try kept.flow.resume(try readFlow(&reader), from: shelf)
     guard reader.readCount() == kept.files.count else { throw TraceShelf.damaged }
     var files: [[ByteString: ChunkedFile]] = []
-    for source in kept.flow.sources { files.append(try kept.readFiles(of: source, &reader)) }
-    kept.adopt(files)
-    kept.output.adopt(try readPieces(relation.columns.count, &reader))
+    var tails: [[ByteString: TailedFile]] = []
+    for source in kept.flow.sources {
+      files.append(try kept.readFiles(of: source, &reader))
+      tails.append(try kept.readTails(of: source, &reader))
+    }
+    kept.adopt(files, tails)
+    for (relation, output) in zip(relations, kept.outputs) {
+      output.adopt(try readPieces(relation.columns.count, &reader))
+    }
     guard reader.isAtEnd else { throw TraceShelf.damaged }
+    kept.noteKept()
     return kept
+  }
+
+  private static let otherTables = SystemError(.unsupported, "it is of other tables of the same files")
+
+  private func readTails(
+    of source: RelationFlow.Source, _ reader: inout BinaryReader
+  ) throws(SystemError) -> [ByteString: TailedFile] {
+    let table = source.table
+    guard let count = reader.readCount() else { throw TraceShelf.damaged }
+    var tails: [ByteString: TailedFile] = [:]
+    for _ in 0..<count {
+      guard let name = reader.readCompactByteString(), let path = reader.readCompactByteString(),
+        let size = reader.readCount(below: .max), let begun = reader.readCompactByteString()
+      else { throw TraceShelf.damaged }
+      var start = ChunkedFile.Entry(state: ScanState(table))
+      start.state.targets = nil
+      let entry = try Self.readExit(after: start, table.format, &reader)
+      guard let parts = reader.readCount() else { throw TraceShelf.damaged }
+      var digests: [TailedFile.Part] = []
+      for _ in 0..<parts {
+        guard let end = reader.readCount(below: .max), let digest = reader.readDigest(),
+          end > digests.last?.end ?? 0, end <= size
+        else { throw TraceShelf.damaged }
+        digests.append(TailedFile.Part(end: end, digest: digest))
+      }
+      var counts: [TailedFile.Counts] = []
+      for _ in 0..<2 {
+        guard let dropped = reader.readCount(below: .max), let faults = reader.readCount(below: .max) else {
+          throw TraceShelf.damaged
+        }
+        counts.append(TailedFile.Counts(dropped: dropped, faults: faults))
+      }
+      let tableReader = TableReader(table, strings, source.stage)
+      guard let words = reader.readCount(below: .max) else { throw TraceShelf.damaged }
+      var last: RowList?
+      if words > 0 {
+        var rows = RowList(tableReader.kinds)
+        rows.words = try Self.readWords(words - 1, &reader)
+        last = rows
+      }
+      tails[name] = TailedFile(
+        tableReader, path: path,
+        TailedFile.Kept(
+          size: size, begun: begun.bytes, entry: entry, digests: digests, last: last, lastCounts: counts[0],
+          countsBefore: counts[1]))
+    }
+    return tails
   }
 
   private static func readFlow(_ reader: inout BinaryReader) throws(SystemError) -> RelationFlow.Kept {

@@ -20,21 +20,22 @@ final class KeptRelation {
 
   let strings = StringDictionary()
   let flow: RelationFlow
-  private let outputs: [SortedOutput]
+  let outputs: [SortedOutput]
   /// What had gone through the dataflow when each relation was asked for last.
   private var countsBefore: [PlanCounts]
   /// By source of the flow: each file by the number of its part and its path.
   private(set) var files: [[ByteString: ChunkedFile]]
   /// The same, of those that only grow and are not read whole.
-  private var tails: [[ByteString: TailedFile]]
-  /// Which they were when it was made; the tables of the flow are theirs. More than one only in a process that stays: what
-  /// is kept for a later one is kept for each relation by itself.
+  private(set) var tails: [[ByteString: TailedFile]]
+  /// Which they were when it was made; the tables of the flow are theirs.
   let relations: [Relation]
   private(set) var parsedBytes = 0
   private(set) var changedRows = 0
   /// How many strings there were when it was evaluated from nothing.
   var stringsAtFirst: Int?
-  private(set) var shelf: TraceShelf?
+  var shelf: TraceShelf?
+  /// What of it is on a shelf.
+  var keeping = Keeping()
   /// Where it will be left: what is read first is put there at once.
   private let leaves: TraceShelf?
   /// Rows that were fed and not worked off, as far as they are not added up.
@@ -53,7 +54,7 @@ final class KeptRelation {
 
   /// - Parameters:
   ///   - relations: of the same files.
-  ///   - forgets: whether rows that cannot matter any more, as long as files only grow, are forgotten. It cannot be kept then.
+  ///   - forgets: whether rows that cannot matter any more, as long as files only grow, are forgotten.
   /// - Throws: ``Unsupported`` if one of them is what only an evaluation from nothing can do.
   init(
     _ relations: [Relation], roundLimit: Int, chunking: Chunking = .standard, forgets: Bool = false,
@@ -74,31 +75,35 @@ final class KeptRelation {
     tails = Array(repeating: [:], count: flow.sources.count)
   }
 
-  /// With the strings of an earlier process: those that the relation itself has must get the numbers that they had.
+  /// With the strings of an earlier process: those that the relations themselves have must get the numbers that they had.
   init(
-    _ relation: Relation, roundLimit: Int, chunking: Chunking, on shelf: TraceShelf, _ layers: [StringLayer],
-    forgets: Bool, census censusAt: (strings: Int, bytes: Int)
+    _ relations: [Relation], roundLimit: Int, chunking: Chunking, on shelf: TraceShelf, _ layers: [StringLayer],
+    forgets: Bool, census censusAt: (strings: Int, bytes: Int)?
   ) throws(Unsupported) {
-    relations = [relation]
+    self.relations = relations
     self.chunking = chunking
     self.shelf = shelf
     leaves = nil
-    census = forgets ? StringCensus(strings, least: censusAt.strings, bytesAtOnce: censusAt.bytes) : nil
+    let strings = strings
+    census = forgets ? censusAt.map { StringCensus(strings, least: $0.strings, bytesAtOnce: $0.bytes) } : nil
     strings.adopt(layers)
+    keeping.layers = layers.map { Keeping.Layer(first: $0.first, count: $0.count, name: $0.name) }
     strings.keepsForGood = true
-    flow = try RelationFlow([relation], RowEvaluator(strings: strings), roundLimit: roundLimit, forgets: forgets)
+    flow = try RelationFlow(relations, RowEvaluator(strings: strings), roundLimit: roundLimit, forgets: forgets)
     strings.keepsForGood = false
-    outputs = [SortedOutput(relation.columns, strings)]
-    countsBefore = [PlanCounts()]
-    outputs[0].shelf = shelf
+    outputs = relations.map { SortedOutput($0.columns, strings) }
+    countsBefore = relations.map { _ in PlanCounts() }
+    for output in outputs { output.shelf = shelf }
     files = Array(repeating: [:], count: flow.sources.count)
     tails = Array(repeating: [:], count: flow.sources.count)
   }
 
   var relation: Relation { relations[0] }
-  var output: SortedOutput { outputs[0] }
 
-  func adopt(_ files: [[ByteString: ChunkedFile]]) { self.files = files }
+  func adopt(_ files: [[ByteString: ChunkedFile]], _ tails: [[ByteString: TailedFile]]) {
+    self.files = files
+    self.tails = tails
+  }
 
   /// Malformed records that are left out.
   var dropped: Int {
@@ -107,7 +112,7 @@ final class KeptRelation {
   }
 
   /// Whether a row expression has no value for some record: what was made while it was read is not the table then.
-  private var hasFaults: Bool {
+  var hasFaults: Bool {
     files.contains { $0.values.contains { $0.faults > 0 } } || tails.contains { $0.values.contains { $0.faults > 0 } }
   }
 
@@ -218,6 +223,8 @@ final class KeptRelation {
           }
           if case .growing(let growing) = file.content {
             try follow(file, growing, name, &change, mayContinue)
+          } else if let tail = tails[index][name] {
+            try follow(file, with: tail, name, &change, mayContinue)
           } else {
             try read(file, name, &change, mayContinue)
           }
@@ -285,6 +292,21 @@ final class KeptRelation {
     } catch is SystemError {
       throw Unsupported.outdated
     }
+  }
+
+  /// Reads what was added to a file that an earlier process has followed, and that this one is handed as it is now.
+  private func follow(
+    _ file: InputFile, with tail: TailedFile, _ name: ByteString, _ change: inout Change,
+    _ mayContinue: @escaping () -> Bool
+  ) throws {
+    if let digest = file.digest, digest == tail.digest {
+      change.tails[name] = tail
+      return
+    }
+    guard let growing = file.growing else { throw Unsupported.outdated }
+    tail.doubt()
+    try follow(file, growing, name, &change, mayContinue)
+    tail.digest = file.digest
   }
 
   private func beginToFollow(

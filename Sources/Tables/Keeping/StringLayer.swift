@@ -86,6 +86,8 @@ struct StringLayer {
         if let source = string.baseAddress { (text + end).copyMemory(from: source, byteCount: string.count) }
         end += string.count
         offsets[index + 1] = UInt32(end)
+        // Nobody may find an empty string in the place of one that has gone.
+        if strings.isFree(number) { continue }
         var slot = Int(truncatingIfNeeded: StringDictionary.hash(string)) & (slotCount - 1)
         while slots[slot] != 0 { slot = (slot + 1) & (slotCount - 1) }
         slots[slot] = UInt32(index + 1)

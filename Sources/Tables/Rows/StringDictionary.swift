@@ -77,6 +77,8 @@ package final class StringDictionary: RowStrings {
   private var freeCount = 0
   /// Indices of strings that have gone.
   var freed: [UInt32] = []
+  /// How often a number has become that of no string, or of another one.
+  var changeCount = 0
   /// Whether what is asked for now stays for good.
   var keepsForGood = false
   /// Which of the entries are known to be in use; nil while nobody wants to know.
@@ -133,7 +135,7 @@ package final class StringDictionary: RowStrings {
     return layers[index].bytes(number)
   }
 
-  private func layeredNumber(_ bytes: UnsafeBufferPointer<UInt8>, _ hash: UInt64) -> UInt64? {
+  func layeredNumber(_ bytes: UnsafeBufferPointer<UInt8>, _ hash: UInt64) -> UInt64? {
     for layer in layers { if let number = layer.number(of: bytes, hash) { return UInt64(number) } }
     return nil
   }
@@ -158,6 +160,7 @@ package final class StringDictionary: RowStrings {
     }
     if layeredCount > 0, let known = layeredNumber(bytes, hash) { return known }
     let index = freed.popLast().map { Int($0) } ?? ownCount
+    if index < ownCount { changeCount += 1 }
     let place = copy(bytes)
     (entries.baseAddress! + index).initialize(
       to: Entry(place, count: bytes.count, page: page, hash: hash, stays: keepsForGood))

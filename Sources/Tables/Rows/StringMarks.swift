@@ -29,6 +29,13 @@ final class StringMarks {
 }
 
 extension StringDictionary {
+  /// Whether a number is of a string that has gone.
+  func isFree(_ number: Int) -> Bool {
+    if number >= layeredCount { return entries[number - layeredCount].isNone }
+    let bytes = self.bytes(UInt64(number))
+    return bytes.isEmpty && layeredNumber(bytes, Self.hash(bytes)) != UInt64(number)
+  }
+
   /// How many strings of this process there are.
   var liveCount: Int { ownCount - freed.count }
 
@@ -50,6 +57,7 @@ extension StringDictionary {
       leave(entries[index])
       entries[index] = Entry(entries[index].bytes, count: 0, page: Entry.none, hash: 0, stays: false)
       freed.append(UInt32(index))
+      changeCount += 1
     }
   }
 

@@ -13,6 +13,11 @@ import Watching
 final class WatchDoors {
   private let fileSystem: LinuxFileSystem
   private let build: ResidentBuild
+  private let tables: KeptTables
+  private let lock: StateFileLock
+  private let clock: SystemClock
+  /// Whether what no round has to wait for is written, but for what tables leave.
+  private var isSettled = false
   private let stores = Stores()
   private let map: WatchMap
   private let clusters = Clusters()
@@ -45,6 +50,9 @@ final class WatchDoors {
     let treeName = session.workspace.treeName(of: session.outputFolder)
     let tables = KeptTables(traces: TableTraces(FolderTraceStorage(stateFolder: state, version: version)))
     self.fileSystem = fileSystem
+    self.tables = tables
+    self.clock = clock
+    lock = StateFileLock(path: state + "/lock")
     build = ResidentBuild(
       session.buildOptions(request, mode: session.sandboxMode),
       QuickDoors(snapshot: snapshot, fileSystem: watched, clock: clock), isWatching: true,
@@ -86,6 +94,7 @@ final class WatchDoors {
       fileSystem.roots.reopen()
       fileSystem.doubtGrowth()
     }
+    isSettled = false
     voice.hand(to: sink)
     defer { voice.hand(to: nil) }
     let summary = build.update(changes(round.changes), interruption: interruption, feed: round.feed, sink: voice)
@@ -116,9 +125,44 @@ final class WatchDoors {
     return isWhole ? .paths(paths) : .unknown(paths)
   }
 
-  /// Writes what no round had to wait for.
-  func settle() { build.settle() }
+  /// Writes what no round had to wait for, some milliseconds of it: the snapshot first, and what tables leave to the next process when
+  /// nothing has happened for longer.
+  ///
+  /// - Returns: after how many seconds there is more; nil if there is not.
+  func settle() -> Double? {
+    if !isSettled {
+      isSettled = true
+      build.settle()
+      return Self.secondsOfRest
+    }
+    switch keepTables(forAtMost: Self.secondsAtOnce) {
+    case .all: return nil
+    case .some: return 0
+    case .later: return Self.secondsOfRest
+    }
+  }
 
-  /// Gives back what was held for further rounds.
-  func close() { clusters.latest?.close() }
+  private static let secondsOfRest = 2.0
+  private static let secondsAtOnce = 0.01
+  /// A watch that is told to end does so within a second.
+  private static let secondsAtEnd = 0.4
+
+  private func keepTables(forAtMost seconds: Double) -> KeptTables.Kept {
+    let end = clock.monotonic + seconds
+    return tables.keep {
+      clock.monotonic < end
+    } locked: { body in
+      guard let isOurs = try? lock.tryToAcquire(), isOurs else { return false }
+      defer { lock.release() }
+      body()
+      return true
+    }
+  }
+
+  /// Writes what there is time for, and gives back what was held for further rounds.
+  func close() {
+    build.settle()
+    if keepTables(forAtMost: Self.secondsAtEnd) != .all { tables.abandon() }
+    clusters.latest?.close()
+  }
 }

@@ -152,10 +152,7 @@ final class WatchSession {
     let host = WatchRounds(self, doors, map)
     let loop = WatchLoop(ear: ear, map: map, fileSystem: outside, clock: clock, host: host) { outside.roots.reopen() }
     control.attend(ear)
-    defer {
-      doors.settle()
-      doors.close()
-    }
+    defer { doors.close() }
     return loop.run()
   }
 
@@ -243,7 +240,7 @@ private final class WatchRounds: WatchHost {
 
   func perform(_ round: WatchRound) throws(SystemError) -> WatchRoundEnd { try session.perform(round, doors) }
   func rest(after summary: BuildEvent.Summary?) { session.rest(summary, map) }
-  func settle() { doors.settle() }
+  func settle() -> Double? { doors.settle() }
   func gatherRequests() { session.server?.gather() }
   func dismissRequests() { session.server?.dismiss() }
 }
