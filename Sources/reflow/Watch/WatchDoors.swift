@@ -18,6 +18,8 @@ final class WatchDoors {
   private let clock: SystemClock
   /// Whether what no round has to wait for is written, but for what tables leave.
   private var isSettled = false
+  /// When tables are due to be left to the next process though nothing rests.
+  private var nextKeeping: Double
   private let stores = Stores()
   private let map: WatchMap
   private let clusters = Clusters()
@@ -52,6 +54,7 @@ final class WatchDoors {
     self.fileSystem = fileSystem
     self.tables = tables
     self.clock = clock
+    nextKeeping = clock.monotonic + Self.secondsBetween
     lock = StateFileLock(path: state + "/lock")
     build = ResidentBuild(
       session.buildOptions(request, mode: session.sandboxMode),
@@ -105,6 +108,8 @@ final class WatchDoors {
       }
       stores.said = store.notices.count
     }
+    // Of a stream that never rests. After the round, so that the next one has to wait for a piece at most.
+    if clock.monotonic > nextKeeping { _ = keepTables(forAtMost: Self.secondsAtOnce) }
     return summary
   }
 
@@ -143,13 +148,14 @@ final class WatchDoors {
   }
 
   private static let secondsOfRest = 2.0
+  private static let secondsBetween = 60.0
   private static let secondsAtOnce = 0.01
   /// A watch that is told to end does so within a second.
   private static let secondsAtEnd = 0.4
 
   private func keepTables(forAtMost seconds: Double) -> KeptTables.Kept {
     let end = clock.monotonic + seconds
-    return tables.keep {
+    let kept = tables.keep {
       clock.monotonic < end
     } locked: { body in
       guard let isOurs = try? lock.tryToAcquire(), isOurs else { return false }
@@ -157,6 +163,8 @@ final class WatchDoors {
       body()
       return true
     }
+    if kept == .all { nextKeeping = clock.monotonic + Self.secondsBetween }
+    return kept
   }
 
   /// Writes what there is time for, and gives back what was held for further rounds.
