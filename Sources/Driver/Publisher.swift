@@ -34,10 +34,22 @@ struct Publisher {
     // What has been done needs no room any more while what is there is noted, which takes as much.
     var actions: [Publication.Action] = []
     swap(&actions, &view.publication.actions)
+    if actions.contains(where: { adds($0, view.claims) }) {
+      // Who wants the same target with other parameters, or of another program, has to remove it, and would see nothing.
+      try run.world.snapshot.removeOthers(than: run.options.snapshotKey)
+    }
     try perform(consume actions, &hints)
     settleIntents(view.claims, leaving: view.publication.left)
     remember(view.desired, view.claims, hints)
     return true
+  }
+
+  /// Whether an action makes an output where none was of ours.
+  private func adds(_ action: Publication.Action, _ claims: Claims) -> Bool {
+    switch action {
+    case .write(let output, _), .adopt(let output): claims.owned[output.path] == nil
+    case .displace, .remove, .forget: false
+    }
   }
 
   /// Says what ``publish()`` would do, and does nothing. What a step that would run makes is not known.

@@ -123,7 +123,8 @@ extension SnapshotPatch {
 /// opening the database and without the state lock.
 ///
 /// A snapshot is the promise "while all these paths look so, the outputs are right". It depends on nothing else, so an old
-/// one is never wrong, only useless; whoever writes it must name every path that the build depended on and every output.
+/// one is never wrong, only useless; whoever writes it must name every path that the build depended on and every output. It cannot
+/// name what others add beside its outputs: who makes an output where none was of ours removes the snapshots of all others.
 package protocol Snapshot: Sendable {
   /// Looks once at every entry, on all cores.
   ///
@@ -148,6 +149,9 @@ package protocol Snapshot: Sendable {
 
   /// Forgets the snapshot of `key`, if there is one.
   func remove(key: Digest) throws(SystemError)
+
+  /// Forgets all snapshots but that of `key`.
+  func removeOthers(than key: Digest) throws(SystemError)
 }
 
 extension FileHint {

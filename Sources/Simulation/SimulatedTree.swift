@@ -224,6 +224,7 @@ package final class SimulatedSnapshot: Snapshot, @unchecked Sendable {
   }
 
   package func remove(key: Digest) throws(SystemError) { rows[key] = nil }
+  package func removeOthers(than key: Digest) throws(SystemError) { rows = rows.filter { $0.key == key } }
   package func removeAll() { rows = [:] }
 }
 

@@ -116,6 +116,15 @@ package final class MappedSnapshot: Snapshot {
 
   package func remove(key: Digest) throws(SystemError) { try removeTree(path(of: key), in: AT_FDCWD, path(of: key)) }
 
+  package func removeOthers(than key: Digest) throws(SystemError) {
+    guard let opened = try Descriptor.ifPresent(folder) else { return }
+    for entry in try folderNames(opened.number, folder) {
+      // Nor what another process is just writing.
+      if folder + "/" + entry.name == path(of: key) || entry.name.bytes.starts(with: Array("tmp-".utf8)) { continue }
+      try removeTree(entry.name, in: opened.number, folder + "/" + entry.name)
+    }
+  }
+
   /// Without a flush: what a power failure tears has another checksum.
   private func replace(_ key: Digest, with bytes: [UInt8]) throws(SystemError) {
     // Several builds may do this at once, without the lock.

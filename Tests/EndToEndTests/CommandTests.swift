@@ -233,6 +233,18 @@ struct CommandTests {
     #expect(!project.exists(".reflow"))
   }
 
+  @Test func `what one build has added to a target another build of it removes`() throws {
+    let before = "val a = file(\"in.txt\")\nval Main = {a: a}\nval More = {p: a}\n"
+    let project = try Workspace(["main.rf": before, "in.txt": "x"])
+    #expect(try project.build("--target", "Main", "--target", "More").status == 0)
+    try project.write("main.rf", before.replacingOccurrences(of: "{p: a}", with: "{p: a, q: a}"))
+    #expect(try project.build("--target", "More").status == 0)
+    #expect(project.exists("out/More/q"))
+    try project.write("main.rf", before)
+    #expect(try project.build("--target", "Main", "--target", "More").status == 0)
+    #expect(try project.texts() == ["Main/a": "x", "More/p": "x"])
+  }
+
   @Test func `each tree that a project is built into is kept for itself`() throws {
     let project = try Samples.twoStepProject()
     #expect(try project.build().status == 0)

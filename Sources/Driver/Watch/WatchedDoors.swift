@@ -168,6 +168,7 @@ package struct WatchedSnapshot: Snapshot {
   }
 
   package func remove(key: Digest) throws(SystemError) { try base.remove(key: key) }
+  package func removeOthers(than key: Digest) throws(SystemError) { try base.removeOthers(than: key) }
 
   package func entries(key: Digest) -> [SnapshotEntry] { base.entries(key: key) }
 }
