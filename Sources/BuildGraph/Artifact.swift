@@ -34,13 +34,15 @@ package struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
 package enum ArtifactKind: UInt8, Hashable, Sendable { case file, folder }
 
 /// A content: of a file, with its executable bit, or of a folder, by the digest of its ``FolderManifest``.
+///
+/// What is small comes last: there is one for each source and each output, and more on their way.
 package struct Artifact: Hashable, Sendable {
-  package var kind: ArtifactKind
   package var digest: Digest
-  /// False for folders.
-  package var isExecutable: Bool
   /// In bytes; of a folder, the sum over its files.
   package var size: Int64
+  package var kind: ArtifactKind
+  /// False for folders.
+  package var isExecutable: Bool
 
   package init(kind: ArtifactKind = .file, digest: Digest, isExecutable: Bool = false, size: Int64) {
     self.kind = kind

@@ -32,4 +32,12 @@ package struct Chunked<Element>: RandomAccessCollection, MutableCollection {
   }
 }
 
+extension Array {
+  /// Makes room for what is about to be appended where that is as much as there is: growing by doubling leaves up to a half unused. Of
+  /// less the list grows as ever, since one that is given just the room again and again is copied each time.
+  package mutating func makeRoom(forMore added: Int) {
+    if added > 0, added >= count { reserveCapacity(count + added) }
+  }
+}
+
 extension Chunked: Sendable where Element: Sendable {}

@@ -55,8 +55,8 @@ package enum ArtifactReference: Hashable, Sendable {
   case source(SourceID)
   /// The n-th declared output of a step.
   case output(StepID, Int)
-  /// A file inside a folder that a step makes, by its path there.
-  case member(StepID, Int, ByteString)
+  /// A file inside a folder that a step makes, by its path there. Apart, so that the others are small.
+  indirect case member(StepID, Int, ByteString)
   case literal(LiteralID)
   case assembly(AssemblyID)
 }
@@ -222,13 +222,14 @@ package struct Exec: Hashable, Sendable {
 
 /// A node of the graph that costs something.
 package struct Step: Hashable, Sendable {
+  /// Almost all are execs: what the others say is kept apart, so that it takes no room in these.
   package enum Work: Hashable, Sendable {
     case exec(Exec)
     /// `files.Copy` and `dirs.Copy`: brings an artifact to a mapped place outside the output tree. What is copied counts
     /// as its output 0, so that an evaluation that must know that it is done asks for that artifact.
-    case copy(ArtifactReference, kind: ArtifactKind, to: Source.Place)
+    indirect case copy(ArtifactReference, kind: ArtifactKind, to: Source.Place)
     /// A table as a file or folder, its output 0.
-    case table(TableStep)
+    indirect case table(TableStep)
   }
 
   package var work: Work

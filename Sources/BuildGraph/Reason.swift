@@ -1,4 +1,6 @@
 /// Why a step is run. Compares with the time when the step was last brought up to date.
+///
+/// Two words: it waits with each step, and mostly says that the step was never built.
 package enum Reason: Hashable, Sendable {
   /// An input whose content differs from last time.
   package struct Change: Hashable, Sendable {
@@ -22,7 +24,7 @@ package enum Reason: Hashable, Sendable {
   indirect case inputChanged(Change)
   case commandChanged(Set<CommandKey.Part>)
   /// The one step of its name reads others than it did: the first that it did not read then, nil where it only reads fewer.
-  case otherInputs(first: String?, others: Int, areAdded: Bool)
+  indirect case otherInputs(first: String?, others: Int, areAdded: Bool)
   /// It was built with exactly these inputs, but what it made is no longer in the cache.
   case resultGone
   /// The result in the cache was made outside the sandbox, and `--sandbox=strict` wants none such.
@@ -30,11 +32,11 @@ package enum Reason: Hashable, Sendable {
   /// What lies at the place that it copies to is not what it would put there.
   case destinationDiffers
   /// In a dry run: a step whose outputs it reads would run, and may make something else.
-  case inputWouldRun(name: String)
+  indirect case inputWouldRun(name: String)
   /// A source changed while the step ran, so that what it made was thrown away.
-  case inputChangedWhileRunning(name: String)
+  indirect case inputChangedWhileRunning(name: String)
   /// The last attempt failed, and the step asks for more.
-  case retry(attempt: Int, of: Int)
+  indirect case retry(attempt: Int, of: Int)
 
   package var description: String {
     switch self {

@@ -150,6 +150,8 @@ int64_t reflow_coarse_time(void) {
 
 void reflow_limit_heaps(int count) { mallopt(M_ARENA_MAX, count); }
 
+void reflow_give_back_memory(void) { malloc_trim(0); }
+
 void reflow_limit_fragments(void) {
   mallopt(M_ARENA_MAX, 1);
   // Said once, it no longer follows the sizes of what is freed.

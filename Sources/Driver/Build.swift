@@ -77,6 +77,8 @@ package struct World {
   package var pools: [Pool] = []
   /// Is answered at the end of a dry run.
   package var question: RowQuestion?
+  /// Is called where much has just been freed that lies among what has not.
+  package var giveBackMemory: () -> Void = {}
 
   package init(
     fileSystem: any FileSystem, objects: any ObjectStore, outputs: any OutputTree, runner: any StepRunner,

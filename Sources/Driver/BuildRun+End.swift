@@ -65,6 +65,7 @@ extension BuildRun {
       var isPublished = false
       if isEvaluated, !wasInterrupted, !mustRestart {
         forgetLaunches()
+        giveBackMemory()
         let publisher = Publisher(self)
         isPublished = try publisher.publish()
         if !isPublished, status == .succeeded { status = .refused }
@@ -89,6 +90,7 @@ extension BuildRun {
         if header != nil, let lastIntent { try store.commit([.removeIntents([lastIntent])]) }
         // The snapshot takes as much room again, and nobody asks the engine any more.
         engine = BuildEngine()
+        giveBackMemory()
       }
       writeSnapshot(header, isComplete: status == .succeeded, steps: tally.steps)
       removeObjects(of: superseded)

@@ -150,6 +150,7 @@ extension BuildRun {
       try? world.snapshot.remove(key: key)
       return
     }
+    published = [:]
     let summary = SnapshotSummary(
       isComplete: isComplete, serial: header.serial, definition: header.definition, steps: steps,
       growing: SnapshotSummary(encoded: header.sayings)?.growing ?? [], printed: printed, diagnostics: diagnostics)

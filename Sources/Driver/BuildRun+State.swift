@@ -139,7 +139,9 @@ extension BuildRun {
   /// - Parameter isIncluded: which sources are meant.
   func snapshotEntries(of isIncluded: (SourceID) -> Bool) -> [SnapshotEntry]? {
     var entries: [SnapshotEntry] = []
-    entries.reserveCapacity(looks.count + records.count + published.count)
+    let files = plan?.relaid ?? programFiles
+    // One more would double it.
+    entries.reserveCapacity(looks.count + records.count + published.count + files.count)
     func add(_ path: Path, _ expectation: SnapshotExpectation) {
       entries.append(SnapshotEntry(root: .source(path.root), path: path.bytes, expectation: expectation))
     }
@@ -178,7 +180,7 @@ extension BuildRun {
         }
       }
     }
-    for path in plan?.relaid ?? programFiles {
+    for path in files {
       guard let expectation = programFile(path) else {
         // Of a part, the snapshot goes on to say what it said: then the file is compared again.
         if let plan, plan.renewed?.hasOtherFiles != true { continue }
@@ -186,8 +188,8 @@ extension BuildRun {
       }
       add(path, expectation)
     }
-    for output in published {
-      entries.append(SnapshotEntry(root: .output, path: output.path, expectation: output.expectation))
+    for (path, hint) in published {
+      entries.append(SnapshotEntry(root: .output, path: path, expectation: .file(hint, rehash: nil)))
     }
     entries.sort { ($0.root, $0.path) < ($1.root, $1.path) }
     return Self.merge(&entries) ? entries : nil

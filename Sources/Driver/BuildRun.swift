@@ -33,7 +33,7 @@ final class BuildRun {
   /// Events for the engine that came of performing its effects.
   var pending: [Event] = []
   var answers: [(need: Need, answer: Answer)] = []
-  var asked: Set<Need> = []
+  var asked = NeedSet()
   var isEvaluated = false
   var hasUnfitInput = false
   var hasInvalidProgram = false
@@ -51,7 +51,8 @@ final class BuildRun {
   var ended: [StepID: (run: RunID, outcome: RunOutcome)] = [:]
   /// When each listing was begun, nanoseconds since 1970.
   var listingTimes: [SourceID: Int64] = [:]
-  var published: [(path: ByteString, expectation: SnapshotExpectation)] = []
+  /// The files of the output tree, as they were left there.
+  var published: [ByteString: FileHint] = [:]
   /// What was read, by index of the source.
   private(set) var records: [SourceRecord?] = []
   /// What was seen of sources that nobody has read.
@@ -279,13 +280,17 @@ final class BuildRun {
         let event = pending[next]
         next += 1
         for effect in engine.handle(event) { try perform(effect) }
+        // All at once they are as large as what the evaluation makes of them.
+        if answers.count >= Self.eventsAtOnce, canEvaluationAdvance { advanceEvaluation() }
       }
       // Once there are as many events as sources; their room is better used otherwise.
       pending.removeAll(keepingCapacity: pending.count < 1_000)
-      guard !mustRestart, !answers.isEmpty, !isEvaluated, !isEvaluationOver else { return }
+      guard !answers.isEmpty, canEvaluationAdvance else { return }
       advanceEvaluation()
     }
   }
+
+  private var canEvaluationAdvance: Bool { !mustRestart && !isEvaluated && !isEvaluationOver }
 
   func advanceEvaluation() {
     guard let program else { return }
@@ -301,17 +306,18 @@ final class BuildRun {
     takeGraph(of: program)
     switch progress {
     case .needs(let needs):
-      let new = needs.filter { asked.insert($0).inserted }
+      let new = needs.filter { asked.insert($0) }
       if !new.isEmpty { pending.append(.needed(new)) }
     case .done(let outputs, let lines, let diagnostics):
       isEvaluated = true
       self.program = nil
-      asked = []
+      asked = NeedSet()
       graph.complete()
       printed = lines
       entries = outputs
       for diagnostic in diagnostics { say(diagnostic) }
       tellPrinted()
+      giveBackMemory()
       pending.append(.outputsDeclared(outputs))
     case .failed(let diagnostics):
       isEvaluationOver = true
@@ -322,6 +328,13 @@ final class BuildRun {
       pending.append(.stopped)
     }
   }
+
+  /// What an evaluation leaves of its memory is in pieces; where it was large, these are worth the time that it takes to find them.
+  func giveBackMemory() {
+    if graph.steps.count >= Self.stepsWorthGivingBack { world.giveBackMemory() }
+  }
+
+  private static let stepsWorthGivingBack = 4_096
 
   /// Says what the evaluation says; a build that does without it says it again.
   func say(_ diagnostic: Diagnostic) {

@@ -24,7 +24,9 @@ struct GraphRecorder {
   /// - Complexity: O(nodes and edges).
   init(_ graph: FlowGraph, outputs: [OutputEntry], needs: [RecordedNeed]) {
     self.graph = graph
-    self.outputs = outputs.sorted { $0.path < $1.path }
+    // As they mostly are; a second copy is as large as the first.
+    let isSorted = zip(outputs, outputs.dropFirst()).allSatisfy { $0.path <= $1.path }
+    self.outputs = isSorted ? outputs : outputs.sorted { $0.path < $1.path }
     var bases: [Int] = []
     var count = 0
     for kind in GraphNodeKind.allCases {

@@ -40,7 +40,7 @@ struct Publisher {
     }
     try perform(consume actions, &hints)
     settleIntents(view.claims, leaving: view.publication.left)
-    remember(view.desired, view.claims, hints)
+    remember(view.desired, view.claims, consume hints)
     return true
   }
 
@@ -180,8 +180,9 @@ struct Publisher {
   private func perform(_ actions: [Publication.Action], _ hints: inout [ByteString: FileHint]) throws(SystemError) {
     let materializer = Materializer(fileSystem: run.world.fileSystem, objects: run.world.objects)
     for action in actions {
-      guard case .write(let output, _) = action, case .file(let artifact, let origin) = output.content else { continue }
-      if case .object = origin { continue }
+      guard case .write(let output, _) = action, case .elsewhere(let artifact, let origin) = output.content else {
+        continue
+      }
       run.hasNewObjects = true
       try materializer.materialize(artifact, origin)
     }
@@ -238,7 +239,7 @@ struct Publisher {
     case .write(let output, _):
       var hint: FileHint?
       switch output.content {
-      case .file(let artifact, _): hint = try tree.write(artifact, to: output.path)
+      case .file(let artifact), .elsewhere(let artifact, _): hint = try tree.write(artifact, to: output.path)
       case .link(let target): try tree.writeLink(target: target, to: output.path)
       case .emptyFolder: try tree.makeFolder(output.path)
       }
@@ -269,16 +270,24 @@ struct Publisher {
   }
 
   /// Notes what the next build must find for having nothing to do, and figures that are new.
-  private func remember(_ desired: [DesiredOutput], _ claims: Claims, _ hints: [ByteString: FileHint]) {
-    run.published.reserveCapacity(run.published.count + desired.count)
+  private func remember(
+    _ desired: [DesiredOutput], _ claims: Claims, _ hints: consuming [ByteString: FileHint]
+  ) {
+    var count = 0
     for output in desired {
-      guard case .file(let artifact, _) = output.content, let hint = hints[output.path] else {
+      guard let artifact = output.content.file, let hint = hints[output.path] else {
         run.canSnapshot = false
         continue
       }
-      run.published.append((output.path, .file(hint, rehash: nil)))
+      count += 1
       if let owned = claims.owned[output.path], owned.artifact == artifact, owned.hint != hint { own(output, hint) }
     }
+    // Claims that are no longer wanted were looked at as well; of a first build there are none, and no second table is made.
+    if count < hints.count {
+      let files = Set(desired.lazy.filter { $0.content.file != nil }.map(\.path))
+      hints = hints.filter { files.contains($0.key) }
+    }
+    run.published = hints
   }
 
   // MARK: Telling

@@ -1,3 +1,5 @@
+import BuildGraph
+
 /// The edges of a graph, both ways, in a few flat lists: an array for each node would take more than all else that is known of it.
 struct EdgeTable {
   fileprivate static let none = UInt32.max
@@ -21,6 +23,8 @@ struct EdgeTable {
     /// The next edge to the same dependency.
     var next = EdgeTable.none
   }
+
+  mutating func makeRoom(forMoreNodes added: Int) { nodes.makeRoom(forMore: added) }
 
   mutating func addNode() { nodes.append(Row()) }
 

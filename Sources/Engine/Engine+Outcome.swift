@@ -17,10 +17,24 @@ package struct Tally: Hashable, Sendable {
 /// One file, link or empty folder that the output tree should hold.
 package struct DesiredOutput: Hashable, Sendable {
   package enum Content: Hashable, Sendable {
-    /// - Parameter origin: where the bytes are now; a source is no object yet.
-    case file(Artifact, ContentOrigin)
+    /// A file whose bytes are an object.
+    case file(Artifact)
+    /// A file whose bytes are somewhere else now: a source is no object yet.
+    indirect case elsewhere(Artifact, ContentOrigin)
     case link(target: ByteString)
     case emptyFolder
+
+    init(_ artifact: Artifact, at origin: ContentOrigin) {
+      if case .object = origin { self = .file(artifact) } else { self = .elsewhere(artifact, origin) }
+    }
+
+    /// What the file is; nil of what is none.
+    package var file: Artifact? {
+      switch self {
+      case .file(let artifact), .elsewhere(let artifact, _): artifact
+      case .link, .emptyFolder: nil
+      }
+    }
   }
 
   package var path: ByteString
@@ -103,7 +117,7 @@ extension BuildEngine {
     guard let artifact = artifact(of: entry.reference), let origin = origin(of: entry.reference) else { return nil }
     switch artifact.kind {
     case .file:
-      return [DesiredOutput(path: entry.path, content: .file(artifact, origin), location: entry.location)]
+      return [DesiredOutput(path: entry.path, content: .init(artifact, at: origin), location: entry.location)]
     case .folder:
       guard let manifest = manifest(of: artifact) else { return nil }
       if manifest.entries.isEmpty, !entry.path.isEmpty {
@@ -119,7 +133,7 @@ extension BuildEngine {
 
   private func content(of entry: FolderManifest.Entry, in folder: ContentOrigin) -> DesiredOutput.Content {
     switch entry.content {
-    case .file(let artifact): return .file(artifact, folder.member(entry.path, artifact))
+    case .file(let artifact): return .init(artifact, at: folder.member(entry.path, artifact))
     case .link(let target): return .link(target: target)
     case .emptyFolder: return .emptyFolder
     }

@@ -67,12 +67,10 @@ extension BuildEngine {
       case .present: effects.append(.answer(need, .present))
       case .failed(let message): effects.append(.answer(need, .failed(message: message, isReported: false)))
       case .unknown, .asked:
-        if progress.looks[id] == nil { wantedLooks.append(id) }
-        progress.looks[id, default: []].append(need)
+        if progress.looks[id, default: []].insert(.presence).inserted { wantedLooks.append(id) }
       }
     case .listing(.source(let id)):
-      wantedLists.append(id)
-      progress.looks[id, default: []].append(need)
+      if progress.looks[id, default: []].insert(.listing).inserted { wantedLists.append(id) }
     case .listing(let reference): wait(for: need, at: graph.manifestNode(of: reference))
     case .artifact(let reference), .text(let reference): wait(for: need, at: graph.node(of: reference))
     }
@@ -86,25 +84,21 @@ extension BuildEngine {
   }
 
   mutating func looked(at id: SourceID, failure: String?) {
-    settleLooks(at: id) { need in
-      guard case .presence = need else { return nil }
-      return failure.map { .failed(message: $0, isReported: false) } ?? .present
-    }
+    guard settle(.presence, at: id) else { return }
+    effects.append(.answer(.presence(id), failure.map { .failed(message: $0, isReported: false) } ?? .present))
   }
 
   mutating func listed(_ id: SourceID, paths: [ByteString]?, failure: String) {
-    settleLooks(at: id) { need in
-      guard case .listing = need else { return nil }
-      return paths.map { .listing($0) } ?? .failed(message: failure, isReported: false)
-    }
+    guard settle(.listing, at: id) else { return }
+    let answer = paths.map { Answer.listing($0) } ?? .failed(message: failure, isReported: false)
+    effects.append(.answer(.listing(.source(id)), answer))
   }
 
-  private mutating func settleLooks(at id: SourceID, _ answer: (Need) -> Answer?) {
-    var rest: [Need] = []
-    for need in progress.looks[id] ?? [] {
-      if let answer = answer(need) { effects.append(.answer(need, answer)) } else { rest.append(need) }
-    }
-    progress.looks[id] = rest.isEmpty ? nil : rest
+  /// Whether something was asked; it is no more.
+  private mutating func settle(_ question: SourceQuestions, at id: SourceID) -> Bool {
+    guard var asked = progress.looks[id], asked.remove(question) != nil else { return false }
+    progress.looks[id] = asked.isEmpty ? nil : asked
+    return true
   }
 
   mutating func answerNeeds(of node: NodeID) {

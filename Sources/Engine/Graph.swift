@@ -69,6 +69,11 @@ struct Graph {
     let firstStep = steps.count
     let firstAssembly = assemblies.count
     (sources, literals, steps, assemblies) = (more.sources, more.literals, more.steps, more.assemblies)
+    let added = sources.count + literals.count + steps.count + assemblies.count - kinds.count
+    kinds.makeRoom(forMore: added)
+    edges.makeRoom(forMoreNodes: added)
+    identities.makeRoom(forMore: steps.count - firstStep)
+    seconds.makeRoom(forMore: steps.count - firstStep)
     for index in sourceNodes.count..<sources.count {
       sourceNodes.append(addNode(.source(SourceID(index: UInt32(index)))))
     }

@@ -9,26 +9,35 @@ enum Resolution: Hashable {
   case failed
 }
 
+///
+/// Ordered by size: there is one for each node.
 struct NodeProgress {
+  var key: Digest?
   /// Whether its derivation key is wanted: it lies below something demanded.
   var isKeyDemanded = false
   /// Whether its artifacts are wanted.
   var isDemanded = false
-  /// Dependencies without a derivation key.
-  var missingKeys: Int32 = 0
-  /// Dependencies that are not resolved; counted from the moment that they are demanded for this node.
-  var missing: Int32 = 0
   var isWaiting = false
-  var key: Digest?
   /// Whether the dependents have been told of the key; until then it counts as missing for them.
   var isKeySpread = false
   var resolution: Resolution = .pending
   /// Whether the dependents have been told that it is resolved.
   var isResolutionSpread = false
+  private var marks: UInt8 = 0
   /// In a dry run: failed only in that something before it would run.
-  var isForeseen = false
+  var isForeseen: Bool {
+    get { marks & 1 != 0 }
+    set { marks = newValue ? marks | 1 : marks & ~1 }
+  }
   /// Whether an evaluation has been told what it is.
-  var isAnswered = false
+  var isAnswered: Bool {
+    get { marks & 2 != 0 }
+    set { marks = newValue ? marks | 2 : marks & ~2 }
+  }
+  /// Dependencies without a derivation key.
+  var missingKeys: Int32 = 0
+  /// Dependencies that are not resolved; counted from the moment that they are demanded for this node.
+  var missing: Int32 = 0
 }
 
 /// What a step is doing. One function, `transition`, changes it.
@@ -76,6 +85,13 @@ struct StepProgress {
   var reruns: Int32 = 0
 }
 
+/// What an evaluation asks of a source, beside its content.
+struct SourceQuestions: OptionSet {
+  let rawValue: UInt8
+  static let presence = SourceQuestions(rawValue: 1)
+  static let listing = SourceQuestions(rawValue: 2)
+}
+
 /// What has been learned of the world in this run.
 struct Observed {
   enum SourceState: Hashable {
@@ -98,8 +114,8 @@ struct Progress {
   var steps: [StepProgress] = []
   /// Needs by the node that answers them.
   var needs: [NodeID: [Need]] = [:]
-  /// Presence and listings that were asked for, until they come.
-  var looks: [SourceID: [Need]] = [:]
+  /// What was asked of sources that is told without reading them, until it comes.
+  var looks: [SourceID: SourceQuestions] = [:]
   var outputs: [OutputEntry] = []
   /// Steps that stand for all that they rest on.
   var settled: [StepID: SettledStep] = [:]

@@ -17,7 +17,7 @@ extension DesiredOutput {
   /// The content as it is owned: a link and an empty folder have artifacts of their own.
   package var artifact: Artifact {
     switch content {
-    case .file(let artifact, _): return artifact
+    case .file(let artifact), .elsewhere(let artifact, _): return artifact
     case .link(let target): return Self.link(to: target)
     case .emptyFolder: return Self.emptyFolder
     }

@@ -14,10 +14,12 @@ package struct Scheduler: ~Copyable {
     package var demand: Demand
   }
 
+  /// Small, since all steps of a build may wait.
   private struct Entry {
     var step: StepID
+    /// Its number among the demands.
+    var demand: UInt32
     var rank: Double
-    var demand: Demand
   }
 
   private struct Running {
@@ -46,6 +48,8 @@ package struct Scheduler: ~Copyable {
   private var free: [Pool]
   /// A binary heap: the entry to start first on top.
   private var heap: [Entry] = []
+  /// What they demand.
+  private var demands = DemandTable()
   private var running: [StepID: Running] = [:]
   private var passedOver: (step: StepID, times: Int)?
 
@@ -64,7 +68,7 @@ package struct Scheduler: ~Copyable {
   /// - Precondition: ``Demand/refusal(by:)`` of these pools is nil; another would wait for ever.
   /// - Complexity: O(log waiting).
   package mutating func submit(_ step: StepID, _ demand: Demand, rank: Double) {
-    heap.append(Entry(step: step, rank: rank, demand: demand))
+    heap.append(Entry(step: step, demand: demands.add(demand), rank: rank))
     siftUp(heap.count - 1)
   }
 
@@ -73,7 +77,7 @@ package struct Scheduler: ~Copyable {
   /// - Complexity: O(waiting); rare.
   package mutating func withdraw(_ step: StepID) {
     guard let index = heap.firstIndex(where: { $0.step == step }) else { return }
-    heap.remove(at: index)
+    demands.remove(heap.remove(at: index).demand)
     for position in stride(from: heap.count / 2, through: 0, by: -1) where position < heap.count { siftDown(position) }
   }
 
@@ -91,14 +95,16 @@ package struct Scheduler: ~Copyable {
     }
     var reservation: Reservation?
     while let entry = pop() {
-      if let (pool, isPassing) = place(for: entry.demand, reservation, now) {
+      let demand = demands[entry.demand]
+      if let (pool, isPassing) = place(for: demand, reservation, now) {
         if isPassing, let first = reservation?.step {
           passedOver = (first, passedOver?.step == first ? passedOver!.times + 1 : 1)
         } else if passedOver?.step == entry.step {
           passedOver = nil
         }
-        take(entry, pool, now)
-        return Placement(step: entry.step, pool: pool, demand: entry.demand)
+        take(entry.step, demand, pool, now)
+        demands.remove(entry.demand)
+        return Placement(step: entry.step, pool: pool, demand: demand)
       }
       if skipped.isEmpty { reservation = reserve(entry, now) }
       skipped.append(entry)
@@ -144,26 +150,27 @@ package struct Scheduler: ~Copyable {
   /// - Complexity: O(running · log running).
   private func reserve(_ entry: Entry, _ now: Double) -> Reservation? {
     var best: Reservation?
-    for index in pools.indices where isAllowed(pools[index], entry.demand) && entry.demand.couldRun(in: pools[index]) {
+    let demand = demands[entry.demand]
+    for index in pools.indices where isAllowed(pools[index], demand) && demand.couldRun(in: pools[index]) {
       var rest = free[index]
       var start: Double? = now
       // Those of which nobody knows come last: until then it may be that they are not needed.
       let others = running.values.filter { $0.pool == index }
         .sorted { ($0.end ?? .infinity, $0.demand.cpu) < ($1.end ?? .infinity, $1.demand.cpu) }
-      for other in others where !Self.fits(entry.demand, rest) {
+      for other in others where !Self.fits(demand, rest) {
         rest.give(other.demand)
         start = other.end.map { max($0, now) }
       }
-      rest.take(entry.demand)
+      rest.take(demand)
       let found = Reservation(step: entry.step, pool: index, start: start, rest: rest)
       if best == nil || (start ?? .infinity) < (best!.start ?? .infinity) { best = found }
     }
     return best
   }
 
-  private mutating func take(_ entry: Entry, _ pool: Int, _ now: Double) {
-    free[pool].take(entry.demand)
-    running[entry.step] = Running(pool: pool, demand: entry.demand, end: entry.demand.seconds.map { now + $0 })
+  private mutating func take(_ step: StepID, _ demand: Demand, _ pool: Int, _ now: Double) {
+    free[pool].take(demand)
+    running[step] = Running(pool: pool, demand: demand, end: demand.seconds.map { now + $0 })
   }
 
   /// Gives back the room of a step that was started.

@@ -152,7 +152,8 @@ struct SnapshotFile {
     var records = BinaryWriter(reserving: entries.count * entryBytes)
     var digests = BinaryWriter()
     var strings: [UInt8] = []
-    strings.reserveCapacity(entries.count * 40)
+    // And some for the folders.
+    strings.reserveCapacity(entries.reduce(1 << 10) { $0 + $1.path.count + 1 })
     var groupCount: UInt32 = 0
     var digestCount: UInt32 = 0
     var current: (root: SnapshotRoot, parent: ArraySlice<UInt8>)?
@@ -203,7 +204,8 @@ struct SnapshotFile {
     writer.write(UInt64(stringsOffset))
     writer.write(UInt64(stringsOffset + strings.count))
     for part in [groups.bytes, records.bytes, digests.bytes, strings, summary] { writer.append(part) }
-    var bytes = writer.bytes
+    // Sealed in place: whoever else held them would keep a second copy.
+    var bytes = (consume writer).bytes
     seal(&bytes)
     return bytes
   }

@@ -144,6 +144,7 @@ struct Session {
             return opened
           })
         world.pools = runners.pools
+        world.giveBackMemory = reflow_give_back_memory
         return world
       },
       load: { load(request) })

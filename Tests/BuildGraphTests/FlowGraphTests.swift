@@ -36,4 +36,31 @@ import Testing
     location.line = Int(UInt32.max) + 7
     #expect(location.line == Int(UInt32.max))
   }
+
+  /// One and more of each for each step of a build.
+  @Test func whatIsKeptOfEachStepIsSmall() {
+    #expect(MemoryLayout<Step>.stride <= 72)
+    #expect(MemoryLayout<Exec.Input>.stride <= 24)
+    #expect(MemoryLayout<Artifact>.stride <= 32)
+    #expect(MemoryLayout<OutputEntry>.stride <= 56)
+    #expect(MemoryLayout<Need>.stride <= 24)
+    #expect(MemoryLayout<Reason>.stride <= 16)
+  }
+
+  @Test func aNeedIsAnsweredOnceAndByItself() {
+    let present = Need.presence(SourceID(index: 2))
+    let text = Need.text(.source(SourceID(index: 2)))
+    var set = NeedSet()
+    #expect(!set.contains(present) && !set.contains(text))
+    #expect(set.insert(present) && set.insert(text))
+    #expect(!set.insert(present) && !set.insert(text))
+    #expect(!set.contains(.presence(SourceID(index: 1))) && !set.contains(.presence(SourceID(index: 3))))
+    var answers = NeedAnswers()
+    answers.add(.present, to: present)
+    answers.add(.text("t"), to: text)
+    answers.add(.failed(message: "no", isReported: false), to: .presence(SourceID(index: 0)))
+    #expect(answers[present] == .present && answers[text] == .text("t"))
+    #expect(answers[.presence(SourceID(index: 0))] == .failed(message: "no", isReported: false))
+    #expect(answers[.presence(SourceID(index: 1))] == nil)
+  }
 }

@@ -5,7 +5,7 @@ import Testing
 @Suite struct PublicationTests {
   private func output(_ path: ByteString, _ text: String) -> DesiredOutput {
     let artifact = Rig.artifact(text)
-    return DesiredOutput(path: path, content: .file(artifact, .object(artifact)), location: nil)
+    return DesiredOutput(path: path, content: .file(artifact), location: nil)
   }
 
   private func plan(

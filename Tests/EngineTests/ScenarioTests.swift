@@ -79,10 +79,7 @@ import Testing
     rig.build(outputs)
     let program = rig.results.filter {
       $0.value.outputs
-        == rig.desired.compactMap { output in
-          if case .file(let artifact, _) = output.content { return artifact }
-          return nil
-        }
+        == rig.desired.compactMap(\.content.file)
     }
     rig.results = program
     #expect(rig.build(outputs) == [], "the derivation key answers for the whole")
@@ -259,10 +256,7 @@ import Testing
     rig.build(outputs)
     // Object's result is gone, Program's is not; somebody wants Object itself, and it comes out differently now.
     let object = StepID(index: 0)
-    let wanted = rig.desired.compactMap { output -> Artifact? in
-      if case .file(let artifact, _) = output.content { return artifact }
-      return nil
-    }
+    let wanted = rig.desired.compactMap(\.content.file)
     rig.results = rig.results.filter { $0.value.outputs == wanted }
     rig.makes["Object"] = [Rig.artifact("nondeterministic")]
     let both = outputs + [rig.file("object", object)]

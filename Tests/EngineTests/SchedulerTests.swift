@@ -1,5 +1,5 @@
 import BuildGraph
-import Scheduling
+@testable import Scheduling
 import Testing
 
 @Suite struct SchedulerTests {
@@ -158,5 +158,19 @@ import Testing
     }
     let wanted = (0..<20).filter { $0 != 13 }.sorted { ($1 % 7, $0) < ($0 % 7, $1) }
     #expect(order == wanted.map(id))
+  }
+
+  @Test func equalDemandsAreKeptOnceAndUntilNobodyHasThem() {
+    var table = DemandTable()
+    let (one, two) = (Demand(cpu: 1), Demand(cpu: 2, seconds: 3))
+    let first = table.add(one)
+    #expect(table.add(two) != first && table.add(one) == first)
+    #expect(table[first] == one)
+    table.remove(first)
+    #expect(table.add(one) == first, "one that has it is left")
+    table.remove(first)
+    table.remove(first)
+    #expect(table.add(Demand(cpu: 3)) == first, "its place is free")
+    #expect(table[first] == Demand(cpu: 3))
   }
 }

@@ -88,8 +88,10 @@ extension Machine {
     }
     let place = Self.isExternal(name) ? resolve(name) : .path(Path(Self.normalized(name)))
     let id = graph.addSource(Source(place: place, kind: kind, location: location))
-    let need = Need.presence(id)
-    if presenceRanges.updateValue(presenceRanges[need] ?? range, forKey: need) == nil { request(need) }
+    if presenceRanges[id] == nil {
+      presenceRanges.updateValue(range, forKey: id)
+      request(.presence(id))
+    }
     return kind == .file
       ? .file(FileValue(.source(id))) : .dir(DirValue(.reference(.source(id))))
   }

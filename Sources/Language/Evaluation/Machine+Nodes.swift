@@ -156,7 +156,7 @@ extension Machine {
 
   /// Records a need, and that the caller is to be told.
   mutating func request(_ need: Need) {
-    guard requested.insert(need).inserted else { return }
+    guard requested.insert(need) else { return }
     dependencies.append(need)
     unasked.append(need)
     outstanding += 1
@@ -166,15 +166,15 @@ extension Machine {
   /// Takes the caller's answer to a need.
   mutating func accept(_ need: Need, _ answer: Answer) {
     guard answers[need] == nil else { return }
-    answers[need] = answer
+    answers.add(answer, to: need)
     outstanding -= 1
     if need.isOfSource { outstandingSources -= 1 }
-    if case .presence = need {
+    if case .presence(let id) = need {
       if case .failed(let message, let isReported) = answer {
         if isReported {
           hasReportedFailure = true
         } else {
-          _ = fail(Diagnostic(EvaluationMessage.missingSource.id, message, at: presenceRanges[need] ?? nil))
+          _ = fail(Diagnostic(EvaluationMessage.missingSource.id, message, at: presenceRanges[id] ?? nil))
         }
       }
     }
@@ -192,7 +192,7 @@ extension Machine {
     }
     guard case .failed(let message, let isReported) = answer else { return answer }
     if isReported { throw .reported }
-    if case .source(let id)? = need.reference, presenceRanges[.presence(id)] != nil {
+    if case .source(let id)? = need.reference, presenceRanges[id] != nil {
       // That a named source is missing is said where it is named, and only there.
       switch answers[.presence(id)] {
       case nil:
@@ -201,7 +201,7 @@ extension Machine {
       case .failed(let message, let isReported)?:
         if isReported { throw .reported }
         throw fail(
-          Diagnostic(EvaluationMessage.missingSource.id, message, at: presenceRanges[.presence(id)] ?? nil))
+          Diagnostic(EvaluationMessage.missingSource.id, message, at: presenceRanges[id] ?? nil))
       case .present?, .artifact?, .listing?, .text?: break
       }
     }

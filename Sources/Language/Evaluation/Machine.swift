@@ -78,20 +78,20 @@ struct Machine {
   /// Nodes that can go on, first come, first served.
   var ready: [NodeID] = []
   var needNodes: [Need: NodeID] = [:]
-  var answers: [Need: Answer] = [:]
+  var answers = NeedAnswers()
   /// Every need in the order in which it arose.
   var dependencies: [Need] = []
   /// Needs that the caller has not been told of.
   var unasked: [Need] = []
-  var requested: Set<Need> = []
+  var requested = NeedSet()
   /// Where the goal is declared that is being printed.
   var goalRange: SourceRange?
   var goalName: String?
   /// Needs that have arisen and are not answered; and those of them that need no step.
   var outstanding = 0
   var outstandingSources = 0
-  /// Where a source was named first, by its need.
-  var presenceRanges: [Need: SourceRange?] = [:]
+  /// Where a source was named first.
+  var presenceRanges: [SourceID: SourceRange?] = [:]
   var listings: [ArtifactReference: MapNode?] = [:]
   var expressions: [ByteString: RegularExpression] = [:]
   /// By whether `**` is meant.

@@ -50,6 +50,7 @@ struct OutputTree {
       }
     case .fileset(let fileset): add(fileset.value, .top, at: path)
     case .list(let list):
+      entries.makeRoom(forMore: list.count)
       for index in 0..<list.count { add(list[index], type.member(index), at: path + [ByteString(String(index))]) }
     case .tuple(let tuple):
       for index in tuple.elements.indices {
@@ -61,6 +62,7 @@ struct OutputTree {
         add(value, field.type, at: path + [ByteString(symbols[field.symbol])])
       }
     case .map(let root):
+      entries.makeRoom(forMore: MapNode.count(root))
       for pair in MapNode.pairs(of: root) {
         switch pair.key {
         case .string(let name):
@@ -106,7 +108,8 @@ struct OutputTree {
   }
 
   private static func joined(_ path: [ByteString]) -> ByteString {
-    ByteString(bytes: Array(path.map(\.bytes).joined(separator: [UInt8(ascii: "/")])))
+    // A name by itself is the key of a map, and is not copied.
+    path.count == 1 ? path[0] : ByteString(bytes: Array(path.map(\.bytes).joined(separator: [UInt8(ascii: "/")])))
   }
 
   /// Two entries at one path, and entries inside of another.

@@ -121,9 +121,14 @@ extension Session.Request {
       for result in results {
         guard case .outputs(let entries, let lines) = result.content else { continue }
         printed += lines.map { isMain ? $0 : "\(result.name): \($0)" }
+        // Of the only target they are as they are: a copy of them is as large as all that is said of the steps.
+        if isMain {
+          outputs = entries
+          continue
+        }
         outputs += entries.map { entry in
           var entry = entry
-          if !isMain { entry.path = ByteString(result.name) + "/" + entry.path }
+          entry.path = ByteString(result.name) + "/" + entry.path
           return entry
         }
       }
