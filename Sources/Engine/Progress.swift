@@ -9,8 +9,7 @@ enum Resolution: Hashable {
   case failed
 }
 
-///
-/// Ordered by size: there is one for each node.
+/// What is known of a node. Ordered by size: there is one for each.
 struct NodeProgress {
   var key: Digest?
   /// Whether its derivation key is wanted: it lies below something demanded.
