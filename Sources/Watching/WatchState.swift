@@ -129,8 +129,8 @@ package struct WatchState: Sendable {
       open.remove(change.path)
       unsettled.remove(change.path)
       if change.isKnown { missing.insert(change.path) }
-      // Somebody's temporary file, which no round has seen.
-      if newborn.remove(change.path) != nil { dirty.remove(change.path) }
+      // Somebody's temporary file, which no round has seen; but a link that was made is still there when what it leads to goes.
+      if !change.isKnown, newborn.remove(change.path) != nil { dirty.remove(change.path) }
     case .attributes, .modified: break
     }
   }

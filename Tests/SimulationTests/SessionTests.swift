@@ -39,6 +39,7 @@ import Testing
     #expect(WatchedSession(seed: 1_108_065).run() == [], "what a step saw before another process built")
     #expect(
       WatchedSession(seed: 1_118_908).run() == [], "a file that came, and its folder looked as before by the clock")
+    #expect(WatchedSession(seed: 1_354_439).run() == [], "a link that was made, and at once led nowhere")
     #expect(WatchedSession(seed: 112_044).run() == [], "a folder that came again behind a link that led nowhere")
     #expect(
       WatchedSession(seed: 183_687).run() == [], "a file in a folder that a part has, and in no other source of it")

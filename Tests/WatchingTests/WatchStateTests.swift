@@ -98,6 +98,10 @@ import Watching
     state.hear([change("tmp", .written, isKnown: false)], at: 10)
     state.hear([change("tmp", .movedOut, isKnown: false), change("a", .movedIn)], at: 10)
     #expect(state.begin().paths == [Path("a")])
+    // A link that was made is there, whatever becomes of what it leads to.
+    state.hear([change("link", .created, isKnown: false)], at: 10.5)
+    state.hear([change("link", .removed, isKnown: true)], at: 10.5)
+    #expect(state.begin().paths == [Path("link")])
     // Gone after a round that saw it, it is a change.
     state.hear([change("tmp", .created, isKnown: false)], at: 11)
     _ = state.begin()
