@@ -209,11 +209,26 @@ extension SQLiteStore {
   }
 
   private func output(in row: Statement) throws(SystemError) -> OwnedOutput {
+    let (key, value) = try ownership(in: row)
+    return value.output(at: keys.path(of: key))
+  }
+
+  /// Of an output of any tree: a row of its key and its value.
+  func ownership(in row: Statement) throws(SystemError) -> (key: ByteString, value: Ownership) {
     let key = ByteString(bytes: row.bytes(0))
     guard let value = Ownership(sealed: row.bytes(1), seed: RowSeal.seed(.output, key)) else {
       throw nonsense("output")
     }
-    return value.output(at: keys.path(of: key))
+    return (key, value)
+  }
+
+  /// Of an intent for any tree: a row of its key and its value.
+  func promise(in row: Statement) throws(SystemError) -> (key: ByteString, value: Promise) {
+    let key = ByteString(bytes: row.bytes(0))
+    guard let value = Promise(sealed: row.bytes(1), seed: RowSeal.seed(.intent, key)) else {
+      throw nonsense("intent")
+    }
+    return (key, value)
   }
 
   package func intents() throws(SystemError) -> [Intent] {
@@ -223,10 +238,7 @@ extension SQLiteStore {
       bind(keys.bounds, of: statement)
       var result: [Intent] = []
       try database.eachRow(of: statement) { row throws(SystemError) in
-        let key = ByteString(bytes: row.bytes(0))
-        guard let value = Promise(sealed: row.bytes(1), seed: RowSeal.seed(.intent, key)) else {
-          throw nonsense("intent")
-        }
+        let (key, value) = try promise(in: row)
         result.append(value.intent(at: keys.path(of: key)))
       }
       return result

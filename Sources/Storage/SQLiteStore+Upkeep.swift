@@ -102,14 +102,11 @@ extension SQLiteStore: StateUpkeep {
     try recovering { () throws(SystemError) in
       var held: [Artifact] = []
       try database.eachRow("SELECT path, value FROM output") { row throws(SystemError) in
-        let seed = RowSeal.seed(.output, ByteString(bytes: row.bytes(0)))
-        guard let value = Ownership(sealed: row.bytes(1), seed: seed) else { throw nonsense("output") }
-        held.append(value.artifact)
+        held.append(try ownership(in: row).value.artifact)
       }
       try database.eachRow("SELECT path, value FROM intent") { row throws(SystemError) in
-        let seed = RowSeal.seed(.intent, ByteString(bytes: row.bytes(0)))
-        guard let value = Promise(sealed: row.bytes(1), seed: seed) else { throw nonsense("intent") }
-        held += [value.old, value.new].compactMap { $0 }
+        let promise = try promise(in: row).value
+        held += [promise.old, promise.new].compactMap { $0 }
       }
       return held
     }

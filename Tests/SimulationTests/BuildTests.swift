@@ -53,19 +53,26 @@ import Testing
     #expect(world.store.commits == commits)
   }
 
+  /// Two steps that read nothing of each other.
+  ///
+  /// - Parameter failOn: 0 for steps that succeed, 1 for steps that fail.
+  private func twoSteps(failOn: Int) -> SimulatedProgram {
+    SimulatedProgram(
+      steps: ["a", "b"].map { name in
+        Spec(name: name, salt: 1, modulus: 1000, failOn: failOn, inputs: [.source(ByteString(name))], outputs: [.file])
+      },
+      outputs: (0..<2).map {
+        SimulatedProgram.Output(path: ByteString("out\($0)"), input: .output(step: $0, output: 0))
+      })
+  }
+
   @Test(arguments: [true, false]) func aStepBeginsAsSoonAsTheProcessOfTheOneBeforeHasEnded(isTold: Bool) {
     let world = world()
     world.jobs = 1
     world.runner.tellsOfSuccess = isTold
     // What came last is done first, so that nothing is taken in while a step could begin.
     world.choose = { $0 - 1 }
-    let program = SimulatedProgram(
-      steps: ["a", "b"].map { name in
-        Spec(name: name, salt: 1, modulus: 1000, failOn: 0, inputs: [.source(ByteString(name))], outputs: [.file])
-      },
-      outputs: (0..<2).map {
-        SimulatedProgram.Output(path: ByteString("out\($0)"), input: .output(step: $0, output: 0))
-      })
+    let program = twoSteps(failOn: 0)
     let report = world.build(program)
     #expect(report.summary.status == .succeeded)
     #expect(report.mostAtOnce == 1)
@@ -88,13 +95,7 @@ import Testing
     (world.jobs, world.keepsGoing) = (1, false)
     world.runner.tellsOfSuccess = isTold
     world.choose = { $0 - 1 }
-    let program = SimulatedProgram(
-      steps: ["a", "b"].map { name in
-        Spec(name: name, salt: 1, modulus: 1, failOn: 1, inputs: [.source(ByteString(name))], outputs: [.file])
-      },
-      outputs: (0..<2).map {
-        SimulatedProgram.Output(path: ByteString("out\($0)"), input: .output(step: $0, output: 0))
-      })
+    let program = twoSteps(failOn: 1)
     let report = world.build(program)
     #expect(report.summary.failed == 1)
     #expect(report.launches.count == 1)
