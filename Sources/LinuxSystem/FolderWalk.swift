@@ -33,9 +33,10 @@ struct FolderWalk {
 
   /// Lists an open folder, which it closes, and what is below it.
   mutating func visit(
-    _ descriptor: Int32, at path: ByteString, ancestors: [Ancestor]
+    _ descriptor: Int32, at path: ByteString, ancestors: [Ancestor], _ entering: (ByteString) -> Void
   ) throws(SystemError) {
     defer { close(descriptor) }
+    if !path.isEmpty { entering(path) }
     // The figures first: a name that comes after them changes the folder's times.
     var figures = reflow_stat()
     let failure = reflow_stat_fd(descriptor, &figures)
@@ -54,11 +55,12 @@ struct FolderWalk {
     if readFailure != 0 { throw systemError(readFailure, "list", ByteString(roots.display(top.appending(path)))) }
     if names.isEmpty, !path.isEmpty { entries.append(ListedEntry(path: path, look: .folder(FileHint(figures)))) }
     let below = ancestors + [Ancestor(device: figures.device, inode: figures.inode, path: path)]
-    for name in names { try add(name, in: descriptor, at: path, below) }
+    for name in names { try add(name, in: descriptor, at: path, below, entering) }
   }
 
   private mutating func add(
-    _ name: FolderName, in folder: Int32, at parent: ByteString, _ ancestors: [Ancestor]
+    _ name: FolderName, in folder: Int32, at parent: ByteString, _ ancestors: [Ancestor],
+    _ entering: (ByteString) -> Void
   ) throws(SystemError) {
     let path = parent.isEmpty ? name.name : parent + "/" + name.name
     var figures = reflow_stat()
@@ -76,18 +78,20 @@ struct FolderWalk {
     if figures.isFolder {
       let opened = openAt(folder, name.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
       if opened >= 0 {
-        try visit(opened, at: path, ancestors: ancestors)
+        try visit(opened, at: path, ancestors: ancestors, entering)
       } else if opened != -ENOENT {
         entries.append(ListedEntry(path: path, look: .refused(systemError(-opened, "list", ByteString(shown(path))))))
       }
     } else if figures.isLink {
-      try follow(path, ancestors)
+      try follow(path, ancestors, entering)
     } else {
       entries.append(ListedEntry(path: path, look: LinuxFileSystem.look(figures)))
     }
   }
 
-  private mutating func follow(_ path: ByteString, _ ancestors: [Ancestor]) throws(SystemError) {
+  private mutating func follow(
+    _ path: ByteString, _ ancestors: [Ancestor], _ entering: (ByteString) -> Void
+  ) throws(SystemError) {
     do throws(SystemError) {
       guard let place = try roots.open(top.appending(path), placeOnly) else { return }
       defer { close(place) }
@@ -103,7 +107,7 @@ struct FolderWalk {
       return
     }
     if let opened = try roots.open(top.appending(path), O_RDONLY | O_DIRECTORY) {
-      try visit(opened, at: path, ancestors: ancestors)
+      try visit(opened, at: path, ancestors: ancestors, entering)
     }
   }
 

@@ -205,7 +205,7 @@ package final class LinuxFileSystem: FileSystem {
         : "'\(roots.display(path))' is neither a file nor a folder; only these can be inputs")
   }
 
-  package func list(folder path: Path) throws(SystemError) -> FolderListing {
+  package func list(folder path: Path, entering: (ByteString) -> Void) throws(SystemError) -> FolderListing {
     guard let descriptor = try roots.open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK) else {
       if case .file = look(at: path) {
         throw SystemError(
@@ -214,7 +214,7 @@ package final class LinuxFileSystem: FileSystem {
       throw SystemError(.notFound, "'\(roots.display(path))' does not exist", errno: ENOENT)
     }
     var walk = FolderWalk(roots: roots, top: path)
-    try walk.visit(descriptor, at: "", ancestors: [])
+    try walk.visit(descriptor, at: "", ancestors: [], entering)
     outwardLinks.withLock { known in
       let links = known ?? OutwardLinks()
       known = links

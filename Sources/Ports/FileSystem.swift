@@ -116,8 +116,10 @@ package protocol FileSystem: Sendable {
 
   /// Lists a folder recursively; links that stay inside a declared root are followed.
   ///
+  /// - Parameter entering: Called with each folder below, relative to this one, before its names are read; also where the listing comes
+  ///   to nothing because of what is in it.
   /// - Throws: `notFound`, `notPermitted`, `wrongKind`; a circle of links.
-  func list(folder path: Path) throws(SystemError) -> FolderListing
+  func list(folder path: Path, entering: (ByteString) -> Void) throws(SystemError) -> FolderListing
 
   /// - Throws: as `observe`; `limit` where the file is larger than `limitBytes`.
   func read(file path: Path, limitBytes: Int) throws(SystemError) -> [UInt8]
@@ -152,6 +154,11 @@ extension FileSystem {
 }
 
 extension FileSystem {
+  /// Lists a folder recursively, for who need not know on the way what it enters.
+  ///
+  /// - Throws: as `list(folder:entering:)`.
+  package func list(folder path: Path) throws(SystemError) -> FolderListing { try list(folder: path) { _ in } }
+
   /// Some bytes of a file; fewer where it ends before.
   ///
   /// - Throws: as `observe`.

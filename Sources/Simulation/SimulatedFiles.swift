@@ -145,20 +145,22 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
     }
   }
 
-  package func list(folder path: Path) throws(SystemError) -> FolderListing {
+  package func list(folder path: Path, entering: (ByteString) -> Void) throws(SystemError) -> FolderListing {
     guard let real = resolved(path.bytes), folders[real] != nil else {
       throw SystemError(.notFound, "folder '\(path.bytes.display)' does not exist")
     }
     var listing = FolderListing(entries: [], folders: [])
-    try visit(real, at: "", ancestors: [], &listing)
+    try visit(real, at: "", ancestors: [], entering, &listing)
     listing.entries.sort { $0.path < $1.path }
     listing.folders.sort { $0.path < $1.path }
     return listing
   }
 
   private func visit(
-    _ folder: ByteString, at path: ByteString, ancestors: [ByteString], _ listing: inout FolderListing
+    _ folder: ByteString, at path: ByteString, ancestors: [ByteString], _ entering: (ByteString) -> Void,
+    _ listing: inout FolderListing
   ) throws(SystemError) {
+    if !path.isEmpty { entering(path) }
     if ancestors.contains(folder) { throw SystemError(.wrongKind, "'\(path.display)' leads back, a circle of links") }
     let look = Look.folder(hint(folders[folder]!, mode: 0o040755))
     listing.folders.append(ListedEntry(path: path, look: look))
@@ -178,12 +180,12 @@ package final class SimulatedFiles: FileSystem, @unchecked Sendable {
     }
     for child in folders.keys where isChild(child) {
       isEmpty = false
-      try visit(child, at: name(child), ancestors: ancestors + [folder], &listing)
+      try visit(child, at: name(child), ancestors: ancestors + [folder], entering, &listing)
     }
     for child in links.keys where isChild(child) {
       isEmpty = false
       switch self.look(at: Path(child)) {
-      case .folder: try visit(resolved(child)!, at: name(child), ancestors: ancestors + [folder], &listing)
+      case .folder: try visit(resolved(child)!, at: name(child), ancestors: ancestors + [folder], entering, &listing)
       case let other: listing.entries.append(ListedEntry(path: name(child), look: other))
       }
     }

@@ -165,7 +165,9 @@ struct SimulatedRoots: FileSystem {
   func look(at paths: [Path]) -> [Look] { paths.map(look(at:)) }
   func observe(file path: Path) throws(SystemError) -> Observation { try files.observe(file: path) }
   func observe(files paths: [Path]) -> [Result<Observation, SystemError>] { files.observe(files: paths) }
-  func list(folder path: Path) throws(SystemError) -> FolderListing { try files.list(folder: path) }
+  func list(folder path: Path, entering: (ByteString) -> Void) throws(SystemError) -> FolderListing {
+    try files.list(folder: path, entering: entering)
+  }
   func read(file path: Path, limitBytes: Int) throws(SystemError) -> [UInt8] {
     try files.read(file: path, limitBytes: limitBytes)
   }

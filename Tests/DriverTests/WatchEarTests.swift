@@ -34,7 +34,7 @@ private struct NoFiles: FileSystem {
   func look(at paths: [Path]) -> [Look] { paths.map { _ in .missing } }
   func observe(file path: Path) throws(SystemError) -> Observation { throw missing }
   func observe(files paths: [Path]) -> [Result<Observation, SystemError>] { paths.map { _ in .failure(missing) } }
-  func list(folder path: Path) throws(SystemError) -> FolderListing { throw missing }
+  func list(folder path: Path, entering: (ByteString) -> Void) throws(SystemError) -> FolderListing { throw missing }
   func read(file path: Path, limitBytes: Int) throws(SystemError) -> [UInt8] { throw missing }
   func hostPath(of path: Path) -> ByteString { path.bytes }
 }

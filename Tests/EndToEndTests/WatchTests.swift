@@ -128,6 +128,16 @@ struct WatchTests {
     #expect(watch.wait { _ in (try? project.read("out/out")) == "other\n" })
   }
 
+  @Test func `a circle of links is waited for to be mended, in a folder that came with it`() throws {
+    let project = try project()
+    let watch = try Watch(on: project)
+    _ = watch.take()
+    _ = try project.run("sh", ["-c", "mkdir new && ln -s .. new/up && mv new data/new"])
+    #expect(try watch.next().status == 2)
+    _ = try project.run("sh", ["-c", "rm data/new/up && echo c > data/new/c.txt"])
+    #expect(watch.wait { _ in (try? project.read("out/all")) == "A\nB\nC\n" })
+  }
+
   @Test func `a wrong program keeps the outputs, and a mended one goes on`() throws {
     let project = try project()
     let watch = try Watch(on: project)

@@ -179,7 +179,16 @@ private func refusal(_ look: Look) -> SystemError? {
   let folder = TemporaryFolder()
   folder.makeFolder("top/sub")
   folder.link("top/sub/up", to: "..")
-  #expect(throws: SystemError.self) { try fileSystem(folder).list(folder: Path("top")) }
+  var entered: [ByteString] = []
+  #expect(throws: SystemError.self) { try fileSystem(folder).list(folder: Path("top")) { entered.append($0) } }
+  #expect(entered == ["sub", "sub/up"])
+}
+
+@Test func aListingSaysWhatItEntersBeforeItReadsTheNames() throws {
+  let folder = TemporaryFolder()
+  folder.makeFolder("top/sub/deep")
+  let listing = try fileSystem(folder).list(folder: Path("top")) { name in folder.write("top/\(name.display)/new", "") }
+  #expect(listing.entries.map(\.path.display) == ["sub/deep/new", "sub/new"])
 }
 
 @Test func aNewNameChangesAFolderHint() throws {

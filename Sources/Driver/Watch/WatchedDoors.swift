@@ -43,16 +43,12 @@ package struct WatchedFileSystem: FileSystem {
 
   package func blocks(of path: Path, _ digest: Digest) -> BlockDigests? { base.blocks(of: path, digest) }
 
-  package func list(folder path: Path) throws(SystemError) -> FolderListing {
+  package func list(folder path: Path, entering: (ByteString) -> Void) throws(SystemError) -> FolderListing {
     map.willRead([path])
     map.willList(path)
-    // A folder below is known only once its parent was listed. When none is new all were watched before they were read.
-    var known: Set<ByteString> = [""]
-    while true {
-      let listing = try base.list(folder: path)
-      let new = listing.folders.map(\.path).filter { known.insert($0).inserted }
-      if new.isEmpty { return listing }
-      for folder in new { map.willList(path.appending(folder)) }
+    return try base.list(folder: path) { folder in
+      map.willList(path.appending(folder))
+      entering(folder)
     }
   }
 
