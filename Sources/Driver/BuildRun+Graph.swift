@@ -11,6 +11,7 @@ extension BuildRun {
   func begin(_ plan: PartialPlan) {
     graph = plan.graph
     known = plan.known
+    heard = plan.unheard
     for (id, look) in plan.looks { setLook(look, of: id) }
     listings = plan.listings
     for id in listings.keys { listingTimes[id] = plan.listedAt }

@@ -31,6 +31,9 @@ struct PartialPlan {
   var listedAt: Int64
   /// Observations of what the part reads, as the state has them.
   var known: [Path: Observation]
+  /// Files that were seen to have changed in the folders that hold them, and of which nobody had told. Once the state has the
+  /// observations it tells of them no more.
+  var unheard: [Path]
   /// The sources whose places differ from the snapshot, or are not in it, by index in the part.
   var changedSources: [SourceID]
   /// The program's files as they are now.
@@ -59,6 +62,7 @@ struct PartialPlanner {
   private var listings: [SourceID: FolderListing] = [:]
   private var programs: [PlacedProgram]
   private var relaid: [Path] = []
+  private var unheard: [Path] = []
   private var dropped: [SnapshotPlace] = []
 
   init(graph: any PlannedGraph, store: any Store, fileSystem: any FileSystem, now: Int64) {
@@ -104,10 +108,11 @@ struct PartialPlanner {
       guard let others = try observe(rest.sorted()) else { return nil }
       different += others
       // A folder may show of a file in it what nobody has heard, and other sources may hold that file.
-      let unheard = SourceReader.changes(in: rest.sorted().compactMap { replies[$0] }, since: known)
+      let shown = SourceReader.changes(in: rest.sorted().compactMap { replies[$0] }, since: known)
         .filter { heard.insert($0).inserted }
+      unheard += shown
       rest = []
-      for path in unheard { rest.formUnion(try graph.sources(holding: path)) }
+      for path in shown { rest.formUnion(try graph.sources(holding: path)) }
       rest.subtract(changed)
       changed.formUnion(rest)
     }
@@ -343,7 +348,7 @@ struct PartialPlanner {
       }, sourceIDs: sourceIDs, stepIDs: nodes.compactMap { if case .step(let id) = $0 { id } else { nil } },
       assemblyIDs: nodes.compactMap { if case .assembly(let id) = $0 { id } else { nil } }, affected: affected,
       expected: expected, isAnswer: isAnswer, replies: renamed(replies), looks: renamed(looks),
-      listings: renamed(listings), listedAt: now, known: known,
+      listings: renamed(listings), listedAt: now, known: known, unheard: unheard,
       changedSources: read.sorted().map { parts.sources[$0]! },
       programs: programs, relaid: graph.isEvaluated ? graph.header.programFiles : relaid, dropped: dropped)
   }
