@@ -40,7 +40,11 @@ extension BuildRun {
       case .folder: if plan == nil { unplaced = unplaced.filter { !$0.isAt(orBelow: path) } }
       }
       // What is being read may have been read before the change, or after.
-      if record(of: id) == nil { suspects.insert(id) } else { stale.append(id) }
+      if record(of: id) == nil {
+        suspects[id, default: []] += new.filter { concerns([$0.path], path, source.kind) }
+      } else {
+        stale.append(id)
+      }
     }
     changes.leave(new.filter { unplaced.contains($0.path) })
     heard += paths.subtracting(unplaced).sorted()
@@ -72,8 +76,9 @@ extension BuildRun {
       guard case .path(let path) = graph.sources[Int(id.index)].place else { return nil }
       return path
     }
-    return listings.keys.contains { place($0).map(change.path.isAt(orBelow:)) ?? false }
-      || looked.contains { place($0) == change.path } || unread.contains { place($0) == change.path }
+    func isWithin(_ id: SourceID) -> Bool { place(id).map(change.path.isAt(orBelow:)) ?? false }
+    return listings.keys.contains(where: isWithin) || unread.contains(where: isWithin)
+      || looked.contains { place($0) == change.path }
   }
 
   /// Whether a file of the program has not been touched since it was read: it was only closed by somebody who could have written to it.
@@ -101,7 +106,13 @@ extension BuildRun {
 
   /// What was read while it changed is read once more.
   func checkSuspect(_ id: SourceID) {
-    if suspects.remove(id) != nil { readAgain([id]) }
+    if suspects.removeValue(forKey: id) != nil { readAgain([id]) }
+  }
+
+  /// What changed and was not read after all is news to the next round.
+  func leaveSuspects() {
+    changes?.leave(suspects.keys.sorted().flatMap { suspects[$0]! })
+    suspects = [:]
   }
 
   func takeAgain(_ replies: [SourceReader.Reply]) throws(SystemError) {

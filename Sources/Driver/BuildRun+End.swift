@@ -48,6 +48,7 @@ extension BuildRun {
       try flush()
       if mayRestart, !wasInterrupted { return .restart(restart) }
     }
+    leaveSuspects()
     var tally = engine.tally
     if let plan { tally.steps = plan.whole.header.wantedSteps }
     var status = BuildEvent.BuildStatus.succeeded

@@ -3,6 +3,7 @@ import Diagnostics
 import Engine
 import Ports
 import Scheduling
+import Watching
 
 /// One build, from a loaded program to a published tree: the loop that owns the engine.
 ///
@@ -61,8 +62,8 @@ final class BuildRun {
   private(set) var looked: Set<SourceID> = []
   var listings: [SourceID: FolderListing] = [:]
   var known: [Path: Observation] = [:]
-  /// Sources that changed while they were being read.
-  var suspects: Set<SourceID> = []
+  /// Sources that changed while they were being read, or before anybody read them.
+  var suspects: [SourceID: [PathChange]] = [:]
   /// Changes that were dealt with in the middle of the run: if it comes to nothing, the next one has to deal with them again.
   var heard: [Path] = []
   /// Sources that could not be read.
