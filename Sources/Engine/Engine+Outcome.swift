@@ -4,6 +4,7 @@ package import BuildGraph
 package struct Tally: Hashable, Sendable {
   /// Steps that the demanded outputs rest on, whether they had to be looked at or not.
   package var steps = 0
+  /// Those of them that have run, however often.
   package var run = 0
   package var failed = 0
   /// Steps that never came to run, behind a failure or an interruption.
@@ -61,10 +62,9 @@ extension BuildEngine {
         .lookingUpResult, .lookingUpDerivation:
         tally.notRun += 1
       case .idle: tally.notRun += progress[node].isDemanded ? 1 : 0
-      case .done, .wouldRun: continue
+      case .done, .wouldRun: tally.run += progress.steps[index].hasRun ? 1 : 0
       }
     }
-    tally.run = progress.runSteps
     return tally
   }
 

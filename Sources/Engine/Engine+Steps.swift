@@ -196,7 +196,7 @@ extension BuildEngine {
     let key = progress[step].contentKey!
     if options.isDryRun {
       effects.append(.wouldRun(step, key: key, reason))
-      progress.runSteps += 1
+      progress[step].hasRun = true
       return transition(step, to: .wouldRun)
     }
     if progress.hasStopped { return transition(step, to: .cancelled) }
@@ -273,7 +273,7 @@ extension BuildEngine {
         fail(step, .ran)
       }
     case .succeeded(let outputs):
-      progress.runSteps += 1
+      progress[step].hasRun = true
       progress[step].outputs = outputs
       progress[step].isSandboxed = report.isSandboxed
       finish(step, exec, report)
@@ -290,7 +290,6 @@ extension BuildEngine {
         key = narrowedKey(of: step, reads: paths)
         progress[step].contentKey = key
       case .failure(let undeclared):
-        progress.runSteps -= 1
         return fail(step, .refused(message: undeclared.message))
       }
     }
@@ -345,7 +344,7 @@ extension BuildEngine {
     case .step(let step), .manifest(let step, _): name = label(of: step)
     case .source, .literal, .assembly: break
     }
-    progress.runSteps += 1
+    progress[step].hasRun = true
     effects.append(.wouldRun(step, key: graph.identities[Int(step.index)], .inputWouldRun(name: name)))
     transition(step, to: .wouldRun)
   }
@@ -379,11 +378,11 @@ extension BuildEngine {
     switch ending {
     case .unchanged: transition(step, to: .done)
     case .written:
-      progress.runSteps += 1
+      progress[step].hasRun = true
       transition(step, to: .done)
     case .failed: transition(step, to: .failed)
     case .wouldWrite:
-      progress.runSteps += 1
+      progress[step].hasRun = true
       effects.append(.wouldRun(step, key: graph.identities[Int(step.index)], .destinationDiffers))
       transition(step, to: .wouldRun)
     }

@@ -80,6 +80,8 @@ struct StepProgress {
   var hasTrace = false
   /// Whether it was begun again since a source that it read was touched meanwhile, and held what it had held.
   var wasTouched = false
+  /// Whether it has run, or in a dry run would; also where it had to be begun anew since.
+  var hasRun = false
   var attempts: Int32 = 0
   var reruns: Int32 = 0
 }
@@ -132,7 +134,6 @@ struct Progress {
   var declaredKeys: [StepID: Digest] = [:]
   var reportedSources: Set<SourceID> = []
   var failedSteps = 0
-  var runSteps = 0
   var hasStopped = false
   var isInterrupted = false
 }
