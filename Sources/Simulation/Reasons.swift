@@ -27,10 +27,15 @@ struct Reasons {
 
   mutating func forgetEdits() { edited = [] }
 
+  /// Some steps of these may be one, which has the name of the first: then names say little of what was recorded.
+  mutating func noteSharedSteps(of builds: [ReferenceBuild]) {
+    hasSharedSteps = hasSharedSteps || builds.contains(where: \.hasSharedSteps)
+  }
+
   /// These may be what is recorded now.
   mutating func add(_ builds: [ReferenceBuild], _ program: SimulatedProgram) {
+    noteSharedSteps(of: builds)
     for build in builds {
-      hasSharedSteps = hasSharedSteps || build.hasSharedSteps
       for (label, seen) in build.commandsByName(program) where history[label] != nil { history[label]!.append(seen) }
     }
   }
@@ -51,7 +56,7 @@ struct Reasons {
     if before.isEmpty { return true }
     if reason.hasPrefix("attempt") || reason.contains("while it ran") { return true }
     // What reads of a step that has been merged with another reads of one with another name.
-    if reason == "never built" { return hasSharedSteps }
+    if reason == "never built" || Self.ofNamesakes.contains(where: reason.hasPrefix) { return hasSharedSteps }
     if reason.hasPrefix("command changed") { return before.contains { $0.script != now.script } }
     if reason.hasPrefix("result is gone") { return mayHaveLost(label) || before.contains { $0.inputs == now.inputs } }
     if reason.hasPrefix("input ") {
@@ -60,6 +65,9 @@ struct Reasons {
     }
     return false
   }
+
+  /// How reasons begin that compare a step with one of its name that read from others.
+  private static let ofNamesakes = ["other inputs: ", "new input ", "fewer inputs"]
 
   /// Whether a reason names an input, a file in it or the list of its files.
   private func isAbout(_ input: String, _ reason: String) -> Bool {

@@ -176,6 +176,7 @@ package final class Session {
 
   private func checkReasons(_ report: SimulatedWorld.Report, _ builds: [ReferenceBuild]) {
     let names = Set(program.steps.map(\.name))
+    reasons.noteSharedSteps(of: builds)
     for run in report.runs {
       guard let seen = world.runner.seen[run.run], names.contains(run.label) else { continue }
       if !reasons.isTrue(run.reason, of: run.label, seen) {

@@ -193,6 +193,7 @@ package final class WatchedSession {
 
   private func checkReasons(_ builds: [ReferenceBuild]) {
     let names = Set(program.steps.map(\.name))
+    reasons.noteSharedSteps(of: builds)
     let runs = ((try? world.store.runs(labelled: nil, limit: .max)) ?? []).filter { $0.run.number > lastRun }
       .sorted { $0.run < $1.run }
     for run in runs {

@@ -40,6 +40,14 @@ import Testing
     #expect(
       WatchedSession(seed: 1_118_908).run() == [], "a file that came, and its folder looked as before by the clock")
     #expect(WatchedSession(seed: 1_354_439).run() == [], "a link that was made, and at once led nowhere")
+    #expect(
+      Session(seed: 2_060_499).run() == [], "a file of a folder that a part found to have changed, and began again")
+    #expect(Session(seed: 2_006_580).run() == [], "the same of what a link leads to, beside a step that fails")
+    #expect(Session(seed: 2_184_760).run() == [], "a step that ran again behind one that made something else")
+    #expect(WatchedSession(seed: 2_014_490).run() == [], "a circle of links in a folder that nobody had listed before")
+    #expect(WatchedSession(seed: 2_023_342).run() == [], "a folder that could be read after all, in the same round")
+    #expect(WatchedSession(seed: 2_036_613).run() == [], "a source that went, of which a part had asked nothing")
+    #expect(WatchedSession(seed: 2_028_201).run() == [], "a step that has become another's, by another process")
     #expect(WatchedSession(seed: 112_044).run() == [], "a folder that came again behind a link that led nowhere")
     #expect(
       WatchedSession(seed: 183_687).run() == [], "a file in a folder that a part has, and in no other source of it")
