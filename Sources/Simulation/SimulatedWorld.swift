@@ -141,7 +141,8 @@ package final class SimulatedWorld {
     save(program)
     return build(
       files: [Self.programFile], interruption: interruption, adjust,
-      evaluation: { [targets] in SimulatedEvaluation(program, targets: targets) })
+      // As it is by then: somebody may have saved another.
+      evaluation: { [targets] in SimulatedEvaluation(saved ?? program, targets: targets) })
   }
 
   package func build(_ evaluation: any ProgramEvaluation) -> Report {
