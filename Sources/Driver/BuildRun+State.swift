@@ -222,7 +222,9 @@ extension BuildRun {
 
   /// What a file of the program must look like; nil where it may have changed since it was read.
   private func programFile(_ path: Path) -> SnapshotExpectation? {
-    switch world.fileSystem.look(at: path) {
+    let look = world.fileSystem.look(at: path)
+    guard look == programLooks[path] else { return nil }
+    switch look {
     case .missing: return .missing
     case .file(let hint): return hint.hasRested(before: loadedAt) ? .file(hint, rehash: nil) : nil
     case .folder, .special, .refused: return nil

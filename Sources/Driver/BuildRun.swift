@@ -20,6 +20,9 @@ final class BuildRun {
   let plan: PartialPlan?
   /// When the reading of the program was begun, nanoseconds since 1970.
   let loadedAt: Int64
+  /// How the files of the program looked when they had just been read: one that is saved after the clock was set back may look as if it
+  /// had rested since.
+  private(set) var programLooks: [Path: Look] = [:]
   let sink: any EventSink
   let interruption: Interruption
   let changes: ChangeFeed?
@@ -157,6 +160,7 @@ final class BuildRun {
       steps = pool
       readers = pool
     }
+    for path in plan?.relaid ?? programFiles { programLooks[path] = world.fileSystem.look(at: path) }
   }
 
   enum Work {

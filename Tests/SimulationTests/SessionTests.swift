@@ -48,6 +48,8 @@ import Testing
     #expect(WatchedSession(seed: 2_023_342).run() == [], "a folder that could be read after all, in the same round")
     #expect(WatchedSession(seed: 2_036_613).run() == [], "a source that went, of which a part had asked nothing")
     #expect(WatchedSession(seed: 2_028_201).run() == [], "a step that has become another's, by another process")
+    #expect(
+      WatchedSession(seed: 2_476_517).run() == [], "a program saved during a build, after the clock was set back")
     #expect(WatchedSession(seed: 112_044).run() == [], "a folder that came again behind a link that led nowhere")
     #expect(
       WatchedSession(seed: 183_687).run() == [], "a file in a folder that a part has, and in no other source of it")
