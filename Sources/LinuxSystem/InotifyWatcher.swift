@@ -343,7 +343,10 @@ package final class InotifyWatcher: Watcher {
         .limit,
         "cannot watch '\(name)': all inotify watches are in use; raise the limit with: "
           + "sysctl fs.inotify.max_user_watches=1048576", errno: reason)
-    case ENOENT, ENOTDIR:
+    case ENOMEM:
+      return SystemError(.limit, "cannot watch '\(name)': the system has no memory left for it", errno: reason)
+    // A link that leads back to itself leads nowhere, until one of those on the way is another.
+    case ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG:
       return SystemError(.notFound, "cannot watch '\(name)': no such folder", errno: reason)
     case EACCES:
       return SystemError(.notPermitted, "cannot watch '\(name)': permission denied; make it readable", errno: reason)

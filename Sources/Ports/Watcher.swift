@@ -51,7 +51,8 @@ package struct WatchedFolder: Hashable, Sendable {
 package protocol Watcher: AnyObject, Sendable {
   /// Watches one folder, not what lies below it. Idempotent.
   ///
-  /// - Throws: `limit` where the system's number of watches is used up, with the setting to raise; `notFound`; `notPermitted`.
+  /// - Throws: `limit` where the system's number of watches is used up, with the setting to raise; `notFound`, also where links lead in a
+  ///   circle; else what the file system refuses with: such a folder has to be looked at now and then.
   func watch(_ folder: Path) throws(SystemError) -> WatchedFolder
 
   func unwatch(_ folder: Path)

@@ -138,6 +138,17 @@ struct WatchTests {
     #expect(watch.wait { _ in (try? project.read("out/all")) == "A\nB\nC\n" })
   }
 
+  @Test func `a folder gives way to a link that leads to itself, and comes again`() throws {
+    let project = try project()
+    try project.write("data/sub/c.txt", "c\n")
+    let watch = try Watch(on: project)
+    _ = watch.take()
+    _ = try project.run("sh", ["-c", "rm -r data/sub && ln -s sub data/sub"])
+    #expect(watch.wait { $0.contains { $0.event == "buildFinished" && $0.status == "invalid" } })
+    _ = try project.run("sh", ["-c", "rm data/sub && mkdir data/sub && echo d > data/sub/d.txt"])
+    #expect(watch.wait { _ in (try? project.read("out/all")) == "A\nB\nD\n" })
+  }
+
   @Test func `a wrong program keeps the outputs, and a mended one goes on`() throws {
     let project = try project()
     let watch = try Watch(on: project)

@@ -1,4 +1,5 @@
 import BuildGraph
+import Diagnostics
 import Foundation
 import Glibc
 import LinuxSystem
@@ -86,8 +87,12 @@ import Testing
   }
 
   @Test func aFolderThatIsNotThereIsAnErrorThatNamesIt() throws {
-    let error = try #require(throws: (any Error).self) { _ = try watcher.watch(Path("nowhere")) }
-    #expect("\(error)".contains("/nowhere': no such folder"))
+    symlink("circle", folder.appendingPathComponent("circle").path)
+    for name in ["nowhere", "circle"] {
+      let error = try #require(throws: SystemError.self) { _ = try watcher.watch(Path(ByteString(name))) }
+      #expect(error.code == .notFound)
+      #expect("\(error)".contains("/\(name)': no such folder"))
+    }
   }
 
   @Test func anInterruptWakesTheWaiter() throws {

@@ -309,8 +309,9 @@ package final class WatchMap: Sendable {
     } catch {
       switch error.code {
       case .notFound: return false
-      case .notPermitted: poll(folder, &state)
-      case _: if state.failure == nil { state.failure = error }
+      case .limit: if state.failure == nil { state.failure = error }
+      // Who may not read it, or whose server does not answer, is looked at now and then.
+      case _: poll(folder, &state)
       }
       return true
     }
