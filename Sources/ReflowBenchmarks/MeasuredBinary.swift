@@ -14,7 +14,10 @@ struct MeasuredBinary: ParsableArguments {
     guard access(path, X_OK) == 0 else {
       throw ValidationError("no reflow binary at \(path); build it, or name it with --reflow")
     }
-    return path
+    // Commands run in folders of their own.
+    guard let absolute = realpath(path, nil) else { return path }
+    defer { free(absolute) }
+    return String(cString: absolute)
   }
 
   private static var besideThisProgram: String {

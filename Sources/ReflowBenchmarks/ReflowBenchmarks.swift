@@ -8,7 +8,7 @@ struct ReflowBenchmarks: ParsableCommand {
     abstract: "Measures Reflow beside something run in the same minutes.",
     subcommands: [
       BuildBenchmark.self, WatchBenchmark.self, SlurmBenchmark.self, SimulateCommand.self, KillCommand.self,
-      FullDiskCommand.self,
-      LanguageBenchmark.self, DifferentialCommand.self, TablesBenchmark.self, MentionsBenchmark.self,
+      SoakCommand.self, FullDiskCommand.self, LanguageBenchmark.self, DifferentialCommand.self, TablesBenchmark.self,
+      MentionsBenchmark.self,
     ])
 }

@@ -31,6 +31,10 @@ struct CampaignTests {
     )
   }
 
+  @Test func `edits of every kind below a watch`() throws {
+    expectGood(try run("soak", "--rounds", "12", "--seed", "5"), "12 rounds, all as from nothing")
+  }
+
   @Test(.enabled(if: Sandbox.isAvailable, "wants mount namespaces"))
   func `a disk with so many kilobytes left`() throws {
     let execution = try run(
