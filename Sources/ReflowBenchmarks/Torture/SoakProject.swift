@@ -189,7 +189,9 @@ struct SoakProject {
     let fresh = folder + "/fresh"
     Scratch.removeAll(fresh)
     Scratch.makeFolder(fresh)
-    _ = ChildProcess.run(["cp", "-a", "main.rf", "data", "side", "one", fresh], in: workspace)
+    // Also what was written through a link.
+    let copy = #"for name in *; do [ "$name" = out ] || cp -a "$name" "$0"; done"#
+    _ = ChildProcess.run(["sh", "-c", copy, fresh], in: workspace)
     return ChildProcess.run([binary, "build", "-q"], in: fresh).status >> 8
   }
 
