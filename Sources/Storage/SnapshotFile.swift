@@ -149,11 +149,11 @@ struct SnapshotFile {
     version: Digest, key: Digest, generation: Int64, writtenAt: Int64, entries: [SnapshotEntry], summary: [UInt8]
   ) -> [UInt8] {
     var groups = BinaryWriter(reserving: 1 << 10)
-    var records = BinaryWriter(reserving: entries.count * entryBytes)
-    var digests = BinaryWriter()
     var strings: [UInt8] = []
     // And some for the folders.
     strings.reserveCapacity(entries.reduce(1 << 10) { $0 + $1.path.count + 1 })
+    var pathOffsets: [UInt32] = []
+    pathOffsets.reserveCapacity(entries.count)
     var groupCount: UInt32 = 0
     var digestCount: UInt32 = 0
     var current: (root: SnapshotRoot, parent: ArraySlice<UInt8>)?
@@ -173,22 +173,13 @@ struct SnapshotFile {
         strings.append(0)
         groupCount += 1
       }
-      let (hint, kind, digest) = figures(of: entry.expectation)
-      var digestIndex: UInt32 = 0
-      if let digest {
-        digestIndex = digestCount
-        digests.write(digest)
-        digestCount += 1
-      }
-      hint.encode(into: &records)
-      records.write(kind.rawValue)
-      records.write(UInt32(strings.count))
-      records.write(digestIndex)
+      pathOffsets.append(UInt32(strings.count))
       strings += path
       strings.append(0)
+      if figures(of: entry.expectation).digest != nil { digestCount += 1 }
     }
     if strings.isEmpty { strings = [0] }
-    let stringsOffset = headerBytes + groups.bytes.count + records.bytes.count + digests.bytes.count
+    let stringsOffset = headerBytes + groups.bytes.count + entries.count * entryBytes + Int(digestCount) * 16
     var writer = BinaryWriter(reserving: stringsOffset + strings.count + summary.count)
     writer.write(magic)
     writer.write(UInt64(0))
@@ -203,7 +194,20 @@ struct SnapshotFile {
     writer.write(UInt32(0))
     writer.write(UInt64(stringsOffset))
     writer.write(UInt64(stringsOffset + strings.count))
-    for part in [groups.bytes, records.bytes, digests.bytes, strings, summary] { writer.append(part) }
+    writer.append(groups.bytes)
+    // The entries are most of the file: they are written where they stay.
+    var digestIndex: UInt32 = 0
+    for (entry, pathOffset) in zip(entries, pathOffsets) {
+      let (hint, kind, digest) = figures(of: entry.expectation)
+      hint.encode(into: &writer)
+      writer.write(kind.rawValue)
+      writer.write(pathOffset)
+      writer.write(digest == nil ? 0 : digestIndex)
+      if digest != nil { digestIndex += 1 }
+    }
+    for entry in entries { if let digest = figures(of: entry.expectation).digest { writer.write(digest) } }
+    writer.append(strings)
+    writer.append(summary)
     // Sealed in place: whoever else held them would keep a second copy.
     var bytes = (consume writer).bytes
     seal(&bytes)
