@@ -249,8 +249,8 @@ package struct Step: Hashable, Sendable {
 /// Append-only: an evaluation that goes on adds to it, and ids stay valid. Equal things get equal ids, so two places of a
 /// program that say the same share one step.
 package struct FlowGraph: Sendable {
-  package private(set) var sources = Chunked<Source>()
-  package private(set) var steps = Chunked<Step>()
+  package private(set) var sources = SourceTable()
+  package private(set) var steps = StepTable()
   package private(set) var literals = Chunked<ByteString>()
   /// Each ascending by name, names distinct.
   package private(set) var assemblies = Chunked<[Member]>()
@@ -265,50 +265,31 @@ package struct FlowGraph: Sendable {
     }
   }
 
-  private struct SourceKey: Hashable {
-    let place: Source.Place
-    let kind: ArtifactKind
-  }
-
-  private var sourceIDs: [SourceKey: SourceID] = [:]
   /// By a digest of all that a step says but its resources: a step is large, and a table of steps would be a second graph.
   private var stepIDs: [Digest: StepID] = [:]
   private var literalIDs: [ByteString: LiteralID] = [:]
   private var assemblyIDs: [[Member]: AssemblyID] = [:]
-  /// Templates of steps, so that equal ones are kept once: most programs have few, without what they interpolate.
-  private var templates: Set<[Exec.Fragment]> = []
-  /// What steps make, likewise.
-  private var outputLists: Set<[Exec.Output]> = []
-  private static let keptTemplates = 256
 
   package init() {}
 
   /// A part of a graph that was complete: nothing is added to it, so that equal things need not be found.
   package init(sources: [Source], steps: [Step], literals: [ByteString], assemblies: [[Member]]) {
-    self.sources = Chunked(sources)
-    self.steps = Chunked(steps)
+    self.sources = SourceTable(sources)
+    self.steps = StepTable(steps)
     self.literals = Chunked(literals)
     self.assemblies = Chunked(assemblies)
   }
 
   /// To be called where nothing more will be added: forgets what that takes.
   package mutating func complete() {
-    sourceIDs = [:]
+    sources.complete()
+    steps.complete()
     stepIDs = [:]
     literalIDs = [:]
     assemblyIDs = [:]
-    templates = []
-    outputLists = []
   }
 
-  package mutating func addSource(_ source: Source) -> SourceID {
-    let key = SourceKey(place: source.place, kind: source.kind)
-    if let id = sourceIDs[key] { return id }
-    let id = SourceID(index: UInt32(sources.count))
-    sources.append(source)
-    sourceIDs[key] = id
-    return id
-  }
+  package mutating func addSource(_ source: Source) -> SourceID { SourceID(index: UInt32(sources.add(source))) }
 
   /// Steps that differ in their resources only are one step, which gets the larger of each.
   package mutating func addStep(_ step: Step) -> StepID {
@@ -318,27 +299,9 @@ package struct FlowGraph: Sendable {
       return id
     }
     let id = StepID(index: UInt32(steps.count))
-    steps.append(sharingTemplate(step))
+    steps.append(step)
     stepIDs[key] = id
     return id
-  }
-
-  private mutating func sharingTemplate(_ step: Step) -> Step {
-    guard case .exec(var exec) = step.work else { return step }
-    Self.share(&exec.template, in: &templates)
-    Self.share(&exec.outputs, in: &outputLists)
-    var step = step
-    step.work = .exec(exec)
-    return step
-  }
-
-  /// Has an equal list take the place of this one, or keeps this one for those to come.
-  private static func share<Element>(_ list: inout [Element], in known: inout Set<[Element]>) {
-    if let index = known.firstIndex(of: list) {
-      list = known[index]
-    } else if known.count < keptTemplates {
-      known.insert(list)
-    }
   }
 
   private static func name(of work: Step.Work) -> Digest {
@@ -357,7 +320,7 @@ package struct FlowGraph: Sendable {
   // What was added, until the graph is complete.
 
   package func source(at place: Source.Place, kind: ArtifactKind) -> SourceID? {
-    sourceIDs[SourceKey(place: place, kind: kind)]
+    sources.index(of: place, kind).map { SourceID(index: UInt32($0)) }
   }
 
   /// The step that does something, however its resources differ.
@@ -369,9 +332,10 @@ package struct FlowGraph: Sendable {
 
   /// Lets an exec ask for no less than these resources.
   package mutating func raise(_ resources: Resources, of step: StepID) {
-    guard case .exec(var exec) = steps[Int(step.index)].work else { return }
-    exec.resources.formMaximum(resources)
-    steps[Int(step.index)].work = .exec(exec)
+    guard case .exec(let exec) = steps[Int(step.index)].work else { return }
+    var raised = exec.resources
+    raised.formMaximum(resources)
+    if raised != exec.resources { steps.setResources(raised, ofExecAt: Int(step.index)) }
   }
 
   package mutating func addLiteral(_ bytes: ByteString) -> LiteralID {

@@ -9,7 +9,7 @@ extension BuildRun {
   /// Does what the engine says. Decides nothing.
   func perform(_ effect: Effect) throws(SystemError) {
     switch effect {
-    case .look(let ids): look(ids)
+    case .look(let ids): toLookAt += ids
     case .list(let ids): for id in ids { list(id) }
     case .observe(let ids): observe(ids)
     case .storeLiterals(let ids): storeLiterals(ids)
@@ -24,7 +24,7 @@ extension BuildRun {
       submit(launch)
     case .withdraw(let step):
       scheduler.withdraw(step)
-      launches[step] = nil
+      reasons[step] = nil
     case .cancel(let step): if let run = runs[step]?.run { world.runner.cancel(run) }
     case .export(let step, let artifact, let origin, let path): export(step, artifact, origin, path)
     case .record(let record): keep(record)
@@ -54,7 +54,10 @@ extension BuildRun {
     readers.submit { inbox.post(work()) }
   }
 
-  func look(_ ids: [SourceID]) {
+  /// Looks at some of the sources that are to be looked at: what is said of all at once would be as large as all that is kept of them.
+  func lookAtMore() {
+    let ids = toLookAt.prefix(Self.sourcesAtOnce)
+    toLookAt = toLookAt.count > ids.count ? toLookAt.dropFirst(ids.count) : []
     var paths: [Path] = []
     var mapped: [SourceID] = []
     for id in ids {
@@ -65,8 +68,6 @@ extension BuildRun {
       case .unmapped(let url): pending.append(.sourceLooked(id, failure: SourceReader.unmapped(url)))
       }
     }
-    // Room for just so many; few are added too often for that.
-    if ids.count > 1_000 { pending.reserveCapacity(pending.count + mapped.count) }
     for (id, (path, look)) in zip(mapped, zip(paths, world.fileSystem.look(at: paths))) {
       setLook(look, of: id)
       let kind = graph.sources[Int(id.index)].kind
@@ -114,21 +115,29 @@ extension BuildRun {
       ids.removeAll { plan.replies[$0] != nil }
       if ids.isEmpty { return }
     }
-    // What is known of a source on its way to the engine and to the state is many times what is kept of it.
-    var rest = ids[...]
-    while !rest.isEmpty {
-      let requests = rest.prefix(Self.sourcesAtOnce).map { id in
+    toRead += ids
+    readMore()
+  }
+
+  /// Has more sources read, if there are any and few are being read: what is known of a source on its way to the engine and to the state is
+  /// many times what is kept of it.
+  func readMore() {
+    while !toRead.isEmpty, piecesBeingRead < Self.piecesAtOnce {
+      let requests = toRead.prefix(Self.sourcesAtOnce).map { id in
         let source = graph.sources[Int(id.index)]
         return SourceReader.Request(id: id, source: source, known: known, grows: grows(id))
       }
-      rest = rest.dropFirst(Self.sourcesAtOnce)
+      toRead = toRead.count > requests.count ? toRead.dropFirst(requests.count) : []
+      piecesBeingRead += 1
       let reader = reader
       inBackground { .read(reader.read(requests)) }
     }
   }
 
-  /// Enough to keep all cores busy for milliseconds.
-  private static let sourcesAtOnce = 2_048
+  /// Enough to keep all cores busy for a millisecond.
+  private static let sourcesAtOnce = 512
+  /// One is read, one waits for that, and one is taken in.
+  private static let piecesAtOnce = 3
 
   func storeLiterals(_ ids: [LiteralID]) {
     hasNewObjects = true

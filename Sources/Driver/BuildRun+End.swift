@@ -9,6 +9,7 @@ extension BuildRun {
   /// Makes room: nothing runs any more, and lists that were once long for all steps stay so.
   private func forgetLaunches() {
     scheduler = Scheduler(pools: pools)
+    reasons = [:]
     launches = [:]
     runs = [:]
     ended = [:]

@@ -31,10 +31,10 @@ extension BuildRun {
       remember(reply.news)
     }
     isEvaluated = true
-    entries = plan.entries
+    entries = EntryTable(plan.entries)
     pending.append(.graphExtended(GraphExtension(graph, frames: plan.frames)))
     if !plan.settled.isEmpty { pending.append(.settled(plan.settled)) }
-    pending.append(.outputsDeclared(plan.entries))
+    pending.append(.outputsDeclared(entries))
   }
 
   /// What was read is checked against what the part was made for: a source of which not all dependents are here must be as it was.
@@ -151,7 +151,7 @@ extension BuildRun {
       try? world.snapshot.remove(key: key)
       return
     }
-    published = [:]
+    published = nil
     let summary = SnapshotSummary(
       isComplete: isComplete, serial: header.serial, definition: header.definition, steps: steps,
       growing: SnapshotSummary(encoded: header.sayings)?.growing ?? [], printed: printed, diagnostics: diagnostics)

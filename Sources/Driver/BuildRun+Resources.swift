@@ -39,7 +39,7 @@ extension BuildRun {
   }
 
   /// The seconds that new steps are expected to take; nil where nothing is known of any.
-  func expectedSeconds(of steps: Slice<Chunked<Step>>) -> [Double]? {
+  func expectedSeconds(of steps: Slice<StepTable>) -> [Double]? {
     learn(kinds: Set(steps.map(\.name)))
     guard learning.histories.values.contains(where: { $0 != nil }) else { return nil }
     return steps.map { (learning.histories[$0.name] ?? nil)?.expectedSeconds ?? 1 }

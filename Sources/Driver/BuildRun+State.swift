@@ -141,7 +141,7 @@ extension BuildRun {
     var entries: [SnapshotEntry] = []
     let files = plan?.relaid ?? programFiles
     // One more would double it.
-    entries.reserveCapacity(looks.count + records.count + published.count + files.count)
+    entries.reserveCapacity(seenSources.countAtMost + (published?.outputs.count ?? 0) + files.count)
     func add(_ path: Path, _ expectation: SnapshotExpectation) {
       entries.append(SnapshotEntry(root: .source(path.root), path: path.bytes, expectation: expectation))
     }
@@ -155,22 +155,24 @@ extension BuildRun {
       }
       return true
     }
-    for (id, look) in looks where isIncluded(id) {
-      guard case .path(let path) = graph.sources[Int(id.index)].place else { continue }
+    var hasUnfit = false
+    seenSources.eachLook { id, look in
+      guard isIncluded(id), case .path(let path) = graph.sources[Int(id.index)].place else { return }
       switch look {
       case .file(let hint): add(path, .file(hint, rehash: nil))
       // That it is there is all that was asked; if its names matter its listing stands below.
       case .folder(let hint): if !isListed(id, hint) { add(path, .folder(hint, isTrusted: true)) }
       case .missing: add(path, .missing)
-      case .special, .refused: return nil
+      case .special, .refused: hasUnfit = true
       }
     }
+    if hasUnfit { return nil }
     for (id, listing) in listings where isIncluded(id) {
       guard case .path(let path) = graph.sources[Int(id.index)].place else { continue }
       guard add(path, listing, listingTimes[id] ?? 0) else { return nil }
     }
-    for (index, record) in records.enumerated() {
-      guard let record, isIncluded(SourceID(index: UInt32(index))) else { continue }
+    for id in seenSources.indices.lazy.map(SourceID.init) where isIncluded(id) {
+      guard let record = record(of: id) else { continue }
       switch record {
       case .file(let path, let observation): add(path, observation)
       case .folder(let path, let folder):
@@ -188,8 +190,12 @@ extension BuildRun {
       }
       add(path, expectation)
     }
-    for (path, hint) in published {
-      entries.append(SnapshotEntry(root: .output, path: path, expectation: .file(hint, rehash: nil)))
+    if let published {
+      for (position, hint) in published.hints.enumerated() {
+        guard let hint else { continue }
+        let path = published.outputs.path(at: position)
+        entries.append(SnapshotEntry(root: .output, path: path, expectation: .file(hint, rehash: nil)))
+      }
     }
     entries.sort { ($0.root, $0.path) < ($1.root, $1.path) }
     return Self.merge(&entries) ? entries : nil

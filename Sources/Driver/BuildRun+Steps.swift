@@ -8,16 +8,18 @@ import Scheduling
 extension BuildRun {
   func submit(_ launch: Launch) {
     guard let exec = graph.steps[Int(launch.step.index)].command else { return }
-    launches[launch.step] = launch
     tellOfRetry(launch)
     let demand = demand(of: launch.step, exec)
     if let refusal = demand.refusal(by: pools) {
+      launches[launch.step] = launch
       let outcome = RunOutcome(ending: .refused(message: refusal), usage: .none, isSandboxed: false)
       ended[launch.step] = (RunID(number: 0), outcome)
       pending.append(.launched(launch.step))
       pending.append(.runEnded(launch.step, RunReport(ending: .failed(isTemporary: false), isSandboxed: false)))
       return
     }
+    // A launch is large, and most wait for the same reason: what else it says the engine says again when the step begins.
+    if launch.reason != .neverBuilt { reasons[launch.step] = launch.reason }
     scheduler.submit(launch.step, demand, rank: launch.rank)
   }
 
@@ -33,9 +35,10 @@ extension BuildRun {
       let step = placement.step
       learning.placements[step] = placement
       let work = graph.steps[Int(step.index)].work
-      guard let launch = launches[step], let exec = graph.steps[Int(step.index)].command,
-        let reads = engine.reads(of: step)
+      guard let launch = engine.launch(of: step, reasons.removeValue(forKey: step) ?? .neverBuilt),
+        let exec = graph.steps[Int(step.index)].command, let reads = engine.reads(of: step)
       else { continue }
+      launches[step] = launch
       let run = try store.nextRun()
       runs[step] = (run, world.clock.now)
       let label = engine.label(of: step)

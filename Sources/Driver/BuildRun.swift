@@ -43,6 +43,11 @@ final class BuildRun {
   var hasInvalidProgram = false
   /// Whether the evaluation has ended, one way or the other.
   var isEvaluationOver = false
+  /// Sources that are still to be looked at, and those that are still to be read: pieces of a list.
+  var toLookAt: ArraySlice<SourceID> = []
+  var toRead: ArraySlice<SourceID> = []
+  /// Pieces that are being read.
+  var piecesBeingRead = 0
   var seen = (sources: 0, steps: 0, literals: 0, assemblies: 0)
 
   var graph = FlowGraph()
@@ -50,17 +55,17 @@ final class BuildRun {
   var tables: (stepCount: Int, byInputs: [Set<Exec.Input>: [TablePlan]]) = (0, [:])
   /// The sources that only grow, in the graph when it had so many steps.
   var growing: (stepCount: Int, promised: Set<SourceID>, sources: Set<SourceID>) = (0, [], [])
+  /// Why steps run that wait for their turn, where it is something else than that they were never built.
+  var reasons: [StepID: Reason] = [:]
+  /// Of steps that have begun, and of those that failed.
   var launches: [StepID: Launch] = [:]
   var runs: [StepID: (run: RunID, startedAt: Double)] = [:]
   var ended: [StepID: (run: RunID, outcome: RunOutcome)] = [:]
   /// When each listing was begun, nanoseconds since 1970.
   var listingTimes: [SourceID: Int64] = [:]
-  /// The files of the output tree, as they were left there.
-  var published: [ByteString: FileHint] = [:]
-  /// What was read, by index of the source.
-  private(set) var records: [SourceRecord?] = []
-  /// What was seen of sources that nobody has read.
-  var looks: [SourceID: Look] = [:]
+  /// Until the snapshot is written.
+  var published: PublishedOutputs?
+  private(set) var seenSources = SeenSources()
   /// Sources of which the evaluation was told whether they are there.
   private(set) var looked: Set<SourceID> = []
   var listings: [SourceID: FolderListing] = [:]
@@ -83,7 +88,7 @@ final class BuildRun {
   var hasFailedAnswers = false
   /// What the evaluation said, as against what came of running.
   var sayings: [Diagnostic] = []
-  var entries: [OutputEntry] = []
+  var entries = EntryTable()
   /// The path of an intent that stays until the graph says what was published: while there is one, no part is made of a graph.
   var lastIntent: ByteString?
   /// The caller writes the snapshot when there is time.
@@ -126,7 +131,7 @@ final class BuildRun {
   /// How long nothing may happen before whoever shows the time is called.
   private static let tickSeconds = 0.25
   /// So many events are not left to wait for further messages.
-  private static let eventsAtOnce = 1_024
+  private static let eventsAtOnce = 512
 
   init(
     _ options: BuildOptions, world: World, store: any Store, work: Work, loadedAt: Int64, interruption: Interruption,
@@ -290,6 +295,10 @@ final class BuildRun {
       }
       // Once there are as many events as sources; their room is better used otherwise.
       pending.removeAll(keepingCapacity: pending.count < 1_000)
+      if !toLookAt.isEmpty {
+        lookAtMore()
+        continue
+      }
       guard !answers.isEmpty, canEvaluationAdvance else { return }
       advanceEvaluation()
     }
@@ -319,11 +328,11 @@ final class BuildRun {
       asked = NeedSet()
       graph.complete()
       printed = lines
-      entries = outputs
+      entries = EntryTable(outputs)
       for diagnostic in diagnostics { say(diagnostic) }
       tellPrinted()
       giveBackMemory()
-      pending.append(.outputsDeclared(outputs))
+      pending.append(.outputsDeclared(entries))
     case .failed(let diagnostics):
       isEvaluationOver = true
       // Where all that went wrong are steps, the program is not to blame.
@@ -393,7 +402,10 @@ final class BuildRun {
     case .succeeded(let step): scheduler.finished(step)
     case .ran(let end): try take(end)
     case .events(let events): pending += events
-    case .read(let replies): for reply in replies { try take(reply, isFirst: true) }
+    case .read(let replies):
+      piecesBeingRead -= 1
+      readMore()
+      for reply in replies { try take(reply, isFirst: true) }
     case .text(let need, let answer): answers.append((need, answer))
     case .synced(let changes): try commit(changes)
     case .exported(let step, let ending, let message): exported(step, ending, message)
@@ -416,25 +428,18 @@ final class BuildRun {
 
   /// What was read of a source; nil where it was not read or could not be.
   func record(of id: SourceID) -> SourceRecord? {
-    Int(id.index) < records.count ? records[Int(id.index)] : nil
+    seenSources.record(of: id) {
+      guard case .path(let path) = graph.sources[Int(id.index)].place else { return nil }
+      return path
+    }
   }
 
   func setRecord(_ record: SourceRecord?, of id: SourceID) {
-    if records.count <= Int(id.index) {
-      records += repeatElement(nil, count: max(graph.sources.count, Int(id.index) + 1) - records.count)
-    }
-    records[Int(id.index)] = record
-    // Of a file that is as it was when it was looked at the record says all; else both are kept, and no snapshot is written.
-    if case .file(_, let observation)? = record, case .file(let seen)? = looks[id],
-      seen == observation.hint || grows(id) && observation.hint.hasOnlyGrown(since: seen)
-    {
-      looks[id] = nil
-      if looks.isEmpty { looks = [:] }
-    }
+    seenSources.set(record, of: id, grows: grows(id), outOf: graph.sources.count)
   }
 
   func setLook(_ look: Look, of id: SourceID) {
-    looks[id] = look
+    seenSources.set(look, of: id, outOf: graph.sources.count)
     looked.insert(id)
   }
 

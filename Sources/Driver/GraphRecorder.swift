@@ -13,7 +13,7 @@ struct GraphRecorder {
 
   private let graph: FlowGraph
   /// Ascending by path.
-  let outputs: [OutputEntry]
+  let outputs: EntryTable
   /// By position of the node, ascending.
   private let entriesOf: PathTable
   private let needsOf: [Int: [RecordedNeed]]
@@ -22,11 +22,11 @@ struct GraphRecorder {
   private let bases: [Int]
 
   /// - Complexity: O(nodes and edges).
-  init(_ graph: FlowGraph, outputs: [OutputEntry], needs: [RecordedNeed]) {
+  init(_ graph: FlowGraph, outputs: EntryTable, needs: [RecordedNeed]) {
     self.graph = graph
     // As they mostly are; a second copy is as large as the first.
     let isSorted = zip(outputs, outputs.dropFirst()).allSatisfy { $0.path <= $1.path }
-    self.outputs = isSorted ? outputs : outputs.sorted { $0.path < $1.path }
+    self.outputs = isSorted ? outputs : EntryTable(outputs.sorted { $0.path < $1.path })
     var bases: [Int] = []
     var count = 0
     for kind in GraphNodeKind.allCases {
@@ -161,16 +161,17 @@ struct GraphRecorder {
 
   private func addIndexes(_ write: GraphPageWriter) throws(SystemError) {
     var directory = GraphDirectory()
-    var paths: [IndexedPath] = []
-    for (index, source) in graph.sources.enumerated() {
-      guard case .path(let path) = source.place else { continue }
-      paths.append(IndexedPath(path: path, source: SourceID(index: UInt32(index))))
-    }
-    paths.sort()
-    for (number, start) in stride(from: 0, to: paths.count, by: GraphPage.pathsPerPage).enumerated() {
-      let part = paths[start..<min(paths.count, start + GraphPage.pathsPerPage)]
-      directory.paths.append(part.first!.path)
-      let bytes = ListPage.encode(count: part.count) { part[start + $0].encode(into: &$1) }
+    let sources = graph.sources.positionsByPath
+    for (number, start) in stride(from: 0, to: sources.count, by: GraphPage.pathsPerPage).enumerated() {
+      let part = sources[start..<min(sources.count, start + GraphPage.pathsPerPage)].compactMap { index in
+        if case .path(let path) = graph.sources[Int(index)].place {
+          IndexedPath(path: path, source: SourceID(index: index))
+        } else {
+          nil
+        }
+      }
+      directory.paths.append(part[0].path)
+      let bytes = ListPage.encode(count: part.count) { part[$0].encode(into: &$1) }
       try write(GraphPage(.paths, UInt32(number)), bytes)
     }
     for (number, start) in stride(from: 0, to: outputs.count, by: GraphPage.pathsPerPage).enumerated() {
@@ -205,10 +206,10 @@ extension GraphNode {
 /// Which output entries are made of each node, in one table.
 private struct PathTable {
   private var order: [(position: UInt32, entry: UInt32)]
-  private let entries: [OutputEntry]
+  private let entries: EntryTable
 
   /// - Parameter entries: ascending by path.
-  init(_ entries: [OutputEntry], nodeCount: Int, position: (OutputEntry) -> Int) {
+  init(_ entries: EntryTable, nodeCount: Int, position: (OutputEntry) -> Int) {
     self.entries = entries
     order = entries.indices.map { (UInt32(position(entries[$0])), UInt32($0)) }
     order.sort { $0 < $1 }

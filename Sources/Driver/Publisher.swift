@@ -29,25 +29,27 @@ struct Publisher {
     reportStale(run.engine.missingOutputs, view.claims)
     report(view.publication.refusals)
     guard view.publication.refusals.isEmpty else { return false }
+    let desired = view.publication.desired
     var hints = view.looks.hints
-    view.looks = Looks()
+    view.looks = Looks(count: 0)
     // What has been done needs no room any more while what is there is noted, which takes as much.
     var actions: [Publication.Action] = []
     swap(&actions, &view.publication.actions)
-    if actions.contains(where: { adds($0, view.claims) }) {
+    if actions.contains(where: { adds($0, to: desired, view.claims) }) {
       // Who wants the same target with other parameters, or of another program, has to remove it, and would see nothing.
       try run.world.snapshot.removeOthers(than: run.options.snapshotKey)
     }
-    try perform(consume actions, &hints)
+    try perform(consume actions, desired, &hints)
     settleIntents(view.claims, leaving: view.publication.left)
-    remember(view.desired, view.claims, consume hints)
+    remember(PublishedOutputs(outputs: desired, hints: consume hints), view.claims)
     return true
   }
 
   /// Whether an action makes an output where none was of ours.
-  private func adds(_ action: Publication.Action, _ claims: Claims) -> Bool {
+  private func adds(_ action: Publication.Action, to desired: DesiredOutputs, _ claims: Claims) -> Bool {
     switch action {
-    case .write(let output, _), .adopt(let output): claims.owned[output.path] == nil
+    case .write(let output), .replace(let output, _), .adopt(let output):
+      claims.owned.isEmpty || claims.owned[desired.path(at: output)] == nil
     case .displace, .remove, .forget: false
     }
   }
@@ -65,9 +67,11 @@ struct Publisher {
       case .displace(let place):
         displaced.insert(place)
         (path, change) = (place, .restore)
-      case .write(let output, let old):
-        if displaced.contains(output.path) { continue }
-        (path, change) = (output.path, old == nil ? .write : .replace)
+      case .write(let output):
+        path = publication.desired.path(at: output)
+        if displaced.contains(path) { continue }
+        change = .write
+      case .replace(let output, _): (path, change) = (publication.desired.path(at: output), .replace)
       case .remove(let place, _): (path, change) = (place, .remove)
       case .adopt, .forget: continue
       }
@@ -86,12 +90,14 @@ struct Publisher {
 
   private struct Looks {
     var content: [ByteString: TreeContent] = [:]
-    var hints: [ByteString: FileHint] = [:]
+    /// The figures of what lies there as it should, by position of the output.
+    var hints: [FileHint?]
+
+    init(count: Int) { hints = Array(repeating: nil, count: count) }
   }
 
   /// What there should be, what the state says, what there is, and what follows from that.
   private struct View {
-    var desired: [DesiredOutput]
     var claims: Claims
     var looks: Looks
     var publication: Publication
@@ -106,7 +112,7 @@ struct Publisher {
       desired: desired, kept: run.engine.missingOutputs.map(\.path), owner: owner(of:),
       owners: Set(options.targets.map { BuildOptions.owner(program: options.program, target: $0) }),
       claims: claims.byPath, looks: looks.content, isForced: options.isForced)
-    return View(desired: desired, claims: claims, looks: looks, publication: publication)
+    return View(claims: claims, looks: looks, publication: publication)
   }
 
   private func claims() throws(SystemError) -> Claims {
@@ -135,36 +141,38 @@ struct Publisher {
     return claims
   }
 
-  private func looks(desired: [DesiredOutput], claims: Claims) throws(SystemError) -> Looks {
-    var looks = Looks()
-    var asked: [OwnedOutput] = []
-    func ask(_ output: OwnedOutput) throws(SystemError) {
-      asked.append(output)
+  private func looks(desired: DesiredOutputs, claims: Claims) throws(SystemError) -> Looks {
+    var looks = Looks(count: desired.count)
+    var asked: [(output: OwnedOutput, position: Int?)] = []
+    func ask(_ output: OwnedOutput, _ position: Int?) throws(SystemError) {
+      asked.append((output, position))
       if asked.count == Self.outputsAtOnce { try look(at: &asked, &looks) }
     }
-    for output in desired {
-      try ask(
-        claims.owned[output.path] ?? OwnedOutput(path: output.path, owner: "", artifact: output.artifact, hint: nil))
+    for (position, output) in desired.enumerated() {
+      let unclaimed = OwnedOutput(path: output.path, owner: "", artifact: output.artifact, hint: nil)
+      try ask(claims.owned[output.path] ?? unclaimed, position)
     }
     if !claims.byPath.isEmpty {
       let wanted = Set(desired.map(\.path))
       for (path, claim) in claims.byPath where owners.contains(claim.owner) && !wanted.contains(path) {
         let artifact = claims.owned[path]?.artifact ?? claim.artifacts[0]
-        try ask(claims.owned[path] ?? OwnedOutput(path: path, owner: "", artifact: artifact, hint: nil))
+        try ask(claims.owned[path] ?? OwnedOutput(path: path, owner: "", artifact: artifact, hint: nil), nil)
       }
     }
     try look(at: &asked, &looks)
     return looks
   }
 
-  private func look(at asked: inout [OwnedOutput], _ looks: inout Looks) throws(SystemError) {
-    for (output, look) in zip(asked, try tree.look(at: asked)) {
+  private func look(
+    at asked: inout [(output: OwnedOutput, position: Int?)], _ looks: inout Looks
+  ) throws(SystemError) {
+    for ((output, position), look) in zip(asked, try tree.look(at: asked.map(\.output))) {
       switch look {
       // Whatever is not among the looks is missing; of a first build that is all.
       case .missing: continue
       case .file(let artifact, let hint, let isTrusted):
         looks.content[output.path] = .holds(artifact)
-        if isTrusted { looks.hints[output.path] = hint }
+        if isTrusted, let position { looks.hints[position] = hint }
       case .emptyFolder: looks.content[output.path] = .holds(DesiredOutput.emptyFolder)
       case .folder: looks.content[output.path] = .folder
       case .link(let target): looks.content[output.path] = .holds(DesiredOutput.link(to: target))
@@ -177,42 +185,48 @@ struct Publisher {
 
   // MARK: Doing
 
-  private func perform(_ actions: [Publication.Action], _ hints: inout [ByteString: FileHint]) throws(SystemError) {
+  private func perform(
+    _ actions: [Publication.Action], _ desired: DesiredOutputs, _ hints: inout [FileHint?]
+  ) throws(SystemError) {
     let materializer = Materializer(fileSystem: run.world.fileSystem, objects: run.world.objects)
     for action in actions {
-      guard case .write(let output, _) = action, case .elsewhere(let artifact, let origin) = output.content else {
-        continue
+      switch action {
+      case .write(let output), .replace(let output, _):
+        guard case .elsewhere(let artifact, let origin) = desired[output].content else { continue }
+        run.hasNewObjects = true
+        try materializer.materialize(artifact, origin)
+      case .displace, .remove, .adopt, .forget: continue
       }
-      run.hasNewObjects = true
-      try materializer.materialize(artifact, origin)
     }
     // Much to write takes long, and what has been made must not wait for it.
     if actions.count > Self.outputsWorthFlushingBefore { try run.flush() }
     var rest = actions[...]
     while !rest.isEmpty {
-      try perform(piece: rest.prefix(Self.outputsAtOnce), &hints)
+      try perform(piece: rest.prefix(Self.outputsAtOnce), desired, &hints)
       rest = rest.dropFirst(Self.outputsAtOnce)
     }
   }
 
   /// Intends some changes, makes them, and notes that they are made.
   private func perform(
-    piece actions: ArraySlice<Publication.Action>, _ hints: inout [ByteString: FileHint]
+    piece actions: ArraySlice<Publication.Action>, _ desired: DesiredOutputs, _ hints: inout [FileHint?]
   ) throws(SystemError) {
+    func intent(_ output: DesiredOutput, old: Artifact?) -> Intent {
+      Intent(path: output.path, owner: owner(of: output.path), old: old, new: output.artifact)
+    }
     let intents = actions.compactMap { action -> Intent? in
       switch action {
-      case .write(let output, let old):
-        Intent(path: output.path, owner: owner(of: output.path), old: old, new: output.artifact)
+      case .write(let output): intent(desired[output], old: nil)
+      case .replace(let output, let old): intent(desired[output], old: old)
+      case .adopt(let output): intent(desired[output], old: desired[output].artifact)
       case .remove(let path, let old): Intent(path: path, owner: owner(of: path), old: old, new: nil)
-      case .adopt(let output):
-        Intent(path: output.path, owner: owner(of: output.path), old: output.artifact, new: output.artifact)
       case .displace, .forget: nil
       }
     }
     // An intent names contents to compare with, and no object: it needs no flush of objects.
     if !intents.isEmpty { try run.store.commit([.setIntents(intents)]) }
     for action in actions {
-      try perform(action, &hints)
+      try perform(action, desired, &hints)
       // The intents say what is ours until the last of it is committed.
       if run.batch.changes.count >= Batch.changesToWait { try run.flush() }
     }
@@ -227,30 +241,33 @@ struct Publisher {
   }
 
   /// So many outputs are looked at, and intended, together: what that takes would else be as large as all that is known of them.
-  static let outputsAtOnce = 4_096
+  static let outputsAtOnce = 1_024
   private static let outputsWorthFlushingBefore = 64
 
-  private func perform(_ action: Publication.Action, _ hints: inout [ByteString: FileHint]) throws(SystemError) {
+  private func perform(
+    _ action: Publication.Action, _ desired: DesiredOutputs, _ hints: inout [FileHint?]
+  ) throws(SystemError) {
     switch action {
     case .displace(let path):
       let place = try tree.displace(path)
       run.note(.removeOutput(path: path))
       run.sink.receive(.outputDisplaced(path: path, to: place))
-    case .write(let output, _):
+    case .write(let position), .replace(let position, _):
+      let output = desired[position]
       var hint: FileHint?
       switch output.content {
       case .file(let artifact), .elsewhere(let artifact, _): hint = try tree.write(artifact, to: output.path)
       case .link(let target): try tree.writeLink(target: target, to: output.path)
       case .emptyFolder: try tree.makeFolder(output.path)
       }
-      hints[output.path] = hint
+      hints[position] = hint
       own(output, hint)
       run.sink.receive(.outputWritten(path: output.path))
     case .remove(let path, _):
       try tree.remove(path)
       run.note(.removeOutput(path: path))
       run.sink.receive(.outputRemoved(path: path))
-    case .adopt(let output): own(output, hints[output.path])
+    case .adopt(let position): own(desired[position], hints[position])
     case .forget(let path): run.note(.removeOutput(path: path))
     }
   }
@@ -270,24 +287,15 @@ struct Publisher {
   }
 
   /// Notes what the next build must find for having nothing to do, and figures that are new.
-  private func remember(
-    _ desired: [DesiredOutput], _ claims: Claims, _ hints: consuming [ByteString: FileHint]
-  ) {
-    var count = 0
-    for output in desired {
-      guard let artifact = output.content.file, let hint = hints[output.path] else {
+  private func remember(_ published: PublishedOutputs, _ claims: Claims) {
+    for (output, hint) in zip(published.outputs, published.hints) {
+      guard let artifact = output.content.file, let hint else {
         run.canSnapshot = false
         continue
       }
-      count += 1
       if let owned = claims.owned[output.path], owned.artifact == artifact, owned.hint != hint { own(output, hint) }
     }
-    // Claims that are no longer wanted were looked at as well; of a first build there are none, and no second table is made.
-    if count < hints.count {
-      let files = Set(desired.lazy.filter { $0.content.file != nil }.map(\.path))
-      hints = hints.filter { files.contains($0.key) }
-    }
-    run.published = hints
+    run.published = published
   }
 
   // MARK: Telling
@@ -337,4 +345,11 @@ struct Publisher {
         "'\(file.display)' would have to be a file, and a folder for '\(inside.display)': rename one")
     }
   }
+}
+
+/// The outputs, and the figures of their files as they were left in the tree.
+struct PublishedOutputs {
+  let outputs: DesiredOutputs
+  /// By position among the outputs; nil of what is no file, and of what could not be told.
+  let hints: [FileHint?]
 }

@@ -45,10 +45,10 @@ final class RenewedGraph: PlannedGraph {
     let steps = result.graph.steps.count
     guard (steps - matches.count(of: .step)) * 2 <= steps else { return nil }
     result.graph.complete()
-    let recorder = GraphRecorder(result.graph, outputs: result.entries, needs: result.needs)
+    let recorder = GraphRecorder(result.graph, outputs: EntryTable(result.entries), needs: result.needs)
     let wanted = Self.wanted(result.graph, result.entries)
     var entries = EntryChanges()
-    try entries.compare(recorder.outputs, with: old.entries(), matches)
+    try entries.compare(Array(recorder.outputs), with: old.entries(), matches)
     isChangeOfFilesOnly = entries.holdFilesOnly
     changedEntries = entries.changed
     removedEntries = entries.removed

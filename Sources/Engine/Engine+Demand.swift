@@ -66,11 +66,7 @@ extension BuildEngine {
   /// A step that resolves before its key is known: one that reads by a depfile, and one that copies.
   func isBarrier(_ step: StepID) -> Bool {
     if progress.settled[step] != nil { return false }
-    switch graph.steps[Int(step.index)].work {
-    case .exec(let exec): return exec.depfile != nil
-    case .copy: return true
-    case .table: return false
-    }
+    return graph.steps.isResolvedFirst(at: Int(step.index))
   }
 
   /// Demands the artifacts of a step's inputs, and goes on when all are there.
@@ -168,7 +164,7 @@ extension BuildEngine {
     guard progress[node].resolution == .resolved, !progress[node].isResolutionSpread else { return }
     progress[node].isResolutionSpread = true
     if progress[node].key == nil, case .step(let step) = graph.kinds[node.position], isBarrier(step) {
-      setKey(Keys.variant(of: progress[step].outputs), of: node)
+      setKey(Keys.variant(of: progress[step].made.list), of: node)
     }
     answerNeeds(of: node)
     for dependent in graph.edges.dependents(of: node) {
@@ -256,7 +252,7 @@ extension BuildEngine {
       return artifact
     case .output(let step, let output):
       guard progress[step].state == .done else { return nil }
-      return progress[step].outputs[output]
+      return progress[step].made[output]
     case .member(let step, let output, let path):
       guard let folder = artifact(of: .output(step, output)), let manifest = observed.manifests[folder.digest],
         let content = manifest.content(at: path), case .file(let artifact) = content

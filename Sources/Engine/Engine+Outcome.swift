@@ -15,40 +15,6 @@ package struct Tally: Hashable, Sendable {
   package var cached: Int { max(0, steps - run - failed - notRun) }
 }
 
-/// One file, link or empty folder that the output tree should hold.
-package struct DesiredOutput: Hashable, Sendable {
-  package enum Content: Hashable, Sendable {
-    /// A file whose bytes are an object.
-    case file(Artifact)
-    /// A file whose bytes are somewhere else now: a source is no object yet.
-    indirect case elsewhere(Artifact, ContentOrigin)
-    case link(target: ByteString)
-    case emptyFolder
-
-    init(_ artifact: Artifact, at origin: ContentOrigin) {
-      if case .object = origin { self = .file(artifact) } else { self = .elsewhere(artifact, origin) }
-    }
-
-    /// What the file is; nil of what is none.
-    package var file: Artifact? {
-      switch self {
-      case .file(let artifact), .elsewhere(let artifact, _): artifact
-      case .link, .emptyFolder: nil
-      }
-    }
-  }
-
-  package var path: ByteString
-  package var content: Content
-  package var location: ProgramLocation?
-
-  package init(path: ByteString, content: Content, location: ProgramLocation?) {
-    self.path = path
-    self.content = content
-    self.location = location
-  }
-}
-
 extension BuildEngine {
   /// - Complexity: O(steps).
   package var tally: Tally {
@@ -97,29 +63,23 @@ extension BuildEngine {
     progress.outputs.filter { !canMake($0) }
   }
 
-  /// All that the output tree should hold of what could be made, in order of the entries.
+  /// All that the output tree should hold of what could be made.
   ///
-  /// - Complexity: O(files in the tree).
-  package var desiredOutputs: [DesiredOutput] {
-    var outputs: [DesiredOutput] = []
-    // Most are files. A list that grows has room for twice as many in the end.
-    outputs.reserveCapacity(progress.outputs.count)
-    for entry in progress.outputs { outputs += desired(for: entry) ?? [] }
-    return outputs
-  }
+  /// - Complexity: O(files in the tree), and n log n in entries that do not ascend by path.
+  package var desiredOutputs: DesiredOutputs { DesiredOutputs(of: progress.outputs) { desired(for: $0) } }
 
   private func canMake(_ entry: OutputEntry) -> Bool {
     guard let artifact = artifact(of: entry.reference), origin(of: entry.reference) != nil else { return false }
     return artifact.kind == .file || manifest(of: artifact) != nil
   }
 
-  private func desired(for entry: OutputEntry) -> [DesiredOutput]? {
-    guard let artifact = artifact(of: entry.reference), let origin = origin(of: entry.reference) else { return nil }
+  private func desired(for entry: OutputEntry) -> [DesiredOutput] {
+    guard let artifact = artifact(of: entry.reference), let origin = origin(of: entry.reference) else { return [] }
     switch artifact.kind {
     case .file:
       return [DesiredOutput(path: entry.path, content: .init(artifact, at: origin), location: entry.location)]
     case .folder:
-      guard let manifest = manifest(of: artifact) else { return nil }
+      guard let manifest = manifest(of: artifact) else { return [] }
       if manifest.entries.isEmpty, !entry.path.isEmpty {
         return [DesiredOutput(path: entry.path, content: .emptyFolder, location: entry.location)]
       }

@@ -203,7 +203,7 @@ extension BuildEngine {
       guard let key = progress[node].key else { return .stale }
       return .made(
         StepMade(
-          key: key, contentKey: progress[step].contentKey ?? key, outputs: progress[step].outputs,
+          key: key, contentKey: progress[step].contentKey ?? key, outputs: progress[step].made.list,
           isSandboxed: progress[step].isSandboxed))
     case .idle:
       guard !progress[node].isDemanded, progress[node].resolution == .pending, let key = progress[node].key else {

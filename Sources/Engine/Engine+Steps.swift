@@ -35,7 +35,7 @@ extension BuildEngine {
       return demandInputs(of: step)
     }
     progress[step].contentKey = hit.contentKey
-    progress[step].outputs = hit.outputs
+    progress[step].made = MadeArtifacts(hit.outputs)
     progress[step].derivedFrom = hit.inputs
     progress[step].isSandboxed = hit.isSandboxed
     if answer.trace?.contentKey != hit.contentKey { recordTrace(of: step, exec, hit) }
@@ -51,10 +51,10 @@ extension BuildEngine {
   ///
   /// - Complexity: O(all that depends on it), where it made something else.
   private mutating func compareWithFormer(_ step: StepID) {
-    guard let former = progress.former.removeValue(forKey: step), former != progress[step].outputs, !isBarrier(step),
+    guard let former = progress.former.removeValue(forKey: step), former != progress[step].made.list, !isBarrier(step),
       let contentKey = progress[step].contentKey, let key = plainKey(of: step)
     else { return }
-    let variant = Keys.variant(of: progress[step].outputs)
+    let variant = Keys.variant(of: progress[step].made.list)
     guard progress.variants.updateValue(variant, forKey: key) != variant else { return }
     effects.append(.remade(step, key: key, contentKey: contentKey, variant: variant))
     let node = graph.stepNodes[Int(step.index)]
@@ -78,7 +78,7 @@ extension BuildEngine {
       hit.isSandboxed || !options.isStrict
     else { return effects.append(.incomplete(step)) }
     progress[step].contentKey = hit.contentKey
-    progress[step].outputs = hit.outputs
+    progress[step].made = MadeArtifacts(hit.outputs)
     progress[step].isSandboxed = hit.isSandboxed
     transition(step, to: .done)
   }
@@ -98,7 +98,7 @@ extension BuildEngine {
       let inputs = progress[step].derivedFrom, let exec = exec(of: step), !agrees(inputs, with: exec)
     else { return }
     progress[step].ignoresDerivation = true
-    progress.former[step] = progress[step].outputs
+    progress.former[step] = progress[step].made.list
     invalidate([node])
   }
 
@@ -163,7 +163,7 @@ extension BuildEngine {
     if case .result(let key, let outputs, let isSandboxed) = answer.found, outputs.count == exec.outputs.count {
       if isSandboxed || !options.isStrict {
         progress[step].contentKey = key
-        progress[step].outputs = outputs
+        progress[step].made = MadeArtifacts(outputs)
         progress[step].isSandboxed = isSandboxed
         compareWithFormer(step)
         let reads = answer.keys.firstIndex(of: key).flatMap { readSets?[$0] }
@@ -208,7 +208,13 @@ extension BuildEngine {
     transition(step, to: .queued)
     // It may wait long for its turn, with many others.
     graph.forgetPlan(of: step)
-    effects.append(.launch(Launch(step: step, key: key, reason: reason, rank: graph.ranks[Int(step.index)])))
+    if let launch = launch(of: step, reason) { effects.append(.launch(launch)) }
+  }
+
+  /// The launch of a step that waits for its turn; nil of any other.
+  package func launch(of step: StepID, _ reason: Reason) -> Launch? {
+    guard progress[step].state == .queued, let key = progress[step].contentKey else { return nil }
+    return Launch(step: step, key: key, reason: reason, rank: graph.ranks[Int(step.index)])
   }
 
   /// What a launched step reads; nil where it runs nothing.
@@ -274,7 +280,7 @@ extension BuildEngine {
       }
     case .succeeded(let outputs):
       progress[step].hasRun = true
-      progress[step].outputs = outputs
+      progress[step].made = MadeArtifacts(outputs)
       progress[step].isSandboxed = report.isSandboxed
       finish(step, exec, report)
     }
@@ -295,7 +301,7 @@ extension BuildEngine {
     }
     compareWithFormer(step)
     record(
-      step, exec, result: progress[step].outputs, isSandboxed: report.isSandboxed, readSet: readSet, contentKey: key)
+      step, exec, result: progress[step].made.list, isSandboxed: report.isSandboxed, readSet: readSet, contentKey: key)
     effects.append(.succeeded(step))
     transition(step, to: .done)
   }
@@ -363,7 +369,7 @@ extension BuildEngine {
       )
     case .path(let path):
       if progress.hasStopped { return transition(step, to: .cancelled) }
-      progress[step].outputs = [artifact]
+      progress[step].made = MadeArtifacts([artifact])
       transition(step, to: .exporting)
       effects.append(.export(step, artifact, origin, to: path))
     }

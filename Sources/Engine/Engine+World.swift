@@ -143,7 +143,7 @@ extension BuildEngine {
     return .failed(message: "the folder holds no file '\(path.display)'", isReported: false)
   }
 
-  mutating func declare(_ entries: [OutputEntry]) {
+  mutating func declare(_ entries: EntryTable) {
     // An evaluation that declares its outputs is done.
     graph.complete()
     progress.outputs = entries
@@ -247,7 +247,7 @@ extension BuildEngine {
     }
     progress[step].state = .idle
     progress[step].contentKey = nil
-    progress[step].outputs = []
+    progress[step].made = MadeArtifacts()
     progress[step].derivedFrom = nil
   }
 
@@ -255,7 +255,7 @@ extension BuildEngine {
   mutating func restartDemand(of step: StepID) {
     let node = graph.stepNodes[Int(step.index)]
     progress[step].contentKey = nil
-    progress[step].outputs = []
+    progress[step].made = MadeArtifacts()
     progress[step].derivedFrom = nil
     progress[node].isDemanded = false
     work.append(.demand(node))

@@ -112,8 +112,8 @@ package enum ExportEnding: Hashable, Sendable {
 
 /// All that a program has said so far; what it said before comes first.
 package struct GraphExtension: Sendable {
-  package var sources: Chunked<Source>
-  package var steps: Chunked<Step>
+  package var sources: SourceTable
+  package var steps: StepTable
   package var literals: Chunked<ByteString>
   package var assemblies: Chunked<[FlowGraph.Member]>
   /// One for each of the steps, where these are a part of a graph whose whole they were computed from; nil to compute them here.
@@ -147,8 +147,10 @@ package struct SettledStep: Hashable, Sendable {
 }
 
 /// Something that has happened. The engine learns of the world by these alone.
+///
+/// What is large lies apart: there may be a thousand at once of those that are small.
 package enum Event: Sendable {
-  case graphExtended(GraphExtension)
+  indirect case graphExtended(GraphExtension)
   /// Some steps of the last extension are as the last build left them.
   case settled([SettledStep])
   /// What the state knows of steps that make something else in some runs: by derivation key, as ``Keys/variant(of:)``. Comes before
@@ -157,7 +159,7 @@ package enum Event: Sendable {
   /// The evaluation cannot go on without these.
   case needed([Need])
   /// The evaluation is done: these make the output tree.
-  case outputsDeclared([OutputEntry])
+  indirect case outputsDeclared(EntryTable)
   case sourceLooked(SourceID, failure: String?)
   case sourceListed(SourceID, paths: [ByteString]?, failure: String)
   case sourceObserved(SourceID, SourceObservation)

@@ -33,8 +33,8 @@ struct Graph {
   private(set) var kinds: [Kind] = []
   private(set) var edges = EdgeTable()
 
-  private(set) var sources = Chunked<Source>()
-  private(set) var steps = Chunked<Step>()
+  private(set) var sources = SourceTable()
+  private(set) var steps = StepTable()
   private(set) var literals = Chunked<ByteString>()
   private(set) var assemblies = Chunked<[FlowGraph.Member]>()
 
@@ -199,6 +199,8 @@ struct Graph {
 
   /// Forgets what adding to the graph takes.
   mutating func complete() {
+    sources.complete()
+    steps.complete()
     identityCounts = [:]
     labels.complete()
   }

@@ -43,7 +43,7 @@ struct Labels {
   }
 
   /// - Complexity: O(what is new).
-  mutating func extend(by steps: Slice<Chunked<Step>>, sources: Chunked<Source>) {
+  mutating func extend(by steps: Slice<StepTable>, sources: SourceTable) {
     for step in steps {
       let inputs = step.inputs
       namesakes[step.name, default: Namesakes(inputs: inputs)].note(inputs)
@@ -59,7 +59,7 @@ struct Labels {
   mutating func extend(by given: [String]) { self.given += given }
 
   /// The first source behind a step's inputs, those first that others of its name do not have.
-  private func subject(of step: Step, _ sources: Chunked<Source>) -> Subject {
+  private func subject(of step: Step, _ sources: SourceTable) -> Subject {
     let inputs = step.inputs
     let differing = namesakes[step.name]?.differing ?? []
     for position in differing.sorted() where position < inputs.count {
@@ -75,7 +75,7 @@ struct Labels {
     return .none
   }
 
-  private func subject(of reference: ArtifactReference, _ sources: Chunked<Source>) -> Subject {
+  private func subject(of reference: ArtifactReference, _ sources: SourceTable) -> Subject {
     switch reference {
     case .source(let id):
       guard case .path = sources[Int(id.index)].place else { return .none }
@@ -87,7 +87,7 @@ struct Labels {
   }
 
   /// The base name of what a step's subject is.
-  private func text(of subject: Subject, _ sources: Chunked<Source>) -> ByteString? {
+  private func text(of subject: Subject, _ sources: SourceTable) -> ByteString? {
     switch subject {
     case .none: return nil
     case .source(let id):
@@ -108,7 +108,7 @@ struct Labels {
     return told[index].ordinal == 1
   }
 
-  mutating func label(of id: StepID, named name: String, _ sources: Chunked<Source>) -> String {
+  mutating func label(of id: StepID, named name: String, _ sources: SourceTable) -> String {
     if !given.isEmpty { return given[Int(id.index)] }
     let index = Int(id.index)
     let isNew = told[index].ordinal == 0

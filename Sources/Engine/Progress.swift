@@ -66,12 +66,42 @@ enum StepState: Hashable {
   case wouldRun
 }
 
-/// Ordered by size: there is one for each step, and what is small fills what the large leaves.
+/// What a step made, in order of its outputs. Most make one thing, which lies here without a list of its own.
+struct MadeArtifacts: Hashable {
+  private enum Content: Hashable {
+    case none
+    case one(Artifact)
+    case several([Artifact])
+  }
+
+  private var content: Content
+
+  init(_ artifacts: [Artifact] = []) {
+    switch artifacts.count {
+    case 0: content = .none
+    case 1: content = .one(artifacts[0])
+    default: content = .several(artifacts)
+    }
+  }
+
+  var list: [Artifact] {
+    switch content {
+    case .none: []
+    case .one(let artifact): [artifact]
+    case .several(let artifacts): artifacts
+    }
+  }
+
+  /// - Precondition: it made so many.
+  subscript(output: Int) -> Artifact {
+    if case .one(let artifact) = content, output == 0 { return artifact }
+    return list[output]
+  }
+}
+
+/// Ordered so that what is small fills what the large leaves: there is one for each step, of 64 bytes.
 struct StepProgress {
-  var outputs: [Artifact] = []
-  /// The inputs that the derivation entry was made with, where that is how the step was resolved.
-  var derivedFrom: [Digest]?
-  var contentKey: Digest?
+  var made = MadeArtifacts()
   var state: StepState = .idle
   var isSandboxed = false
   /// Set when a derivation entry turned out to hold for other inputs.
@@ -80,10 +110,13 @@ struct StepProgress {
   var hasTrace = false
   /// Whether it was begun again since a source that it read was touched meanwhile, and held what it had held.
   var wasTouched = false
+  /// The inputs that the derivation entry was made with, where that is how the step was resolved.
+  var derivedFrom: [Digest]?
+  var contentKey: Digest?
   /// Whether it has run, or in a dry run would; also where it had to be begun anew since.
   var hasRun = false
+  var reruns: Int16 = 0
   var attempts: Int32 = 0
-  var reruns: Int32 = 0
 }
 
 /// What an evaluation asks of a source, beside its content.
@@ -117,7 +150,7 @@ struct Progress {
   var needs: [NodeID: [Need]] = [:]
   /// What was asked of sources that is told without reading them, until it comes.
   var looks: [SourceID: SourceQuestions] = [:]
-  var outputs: [OutputEntry] = []
+  var outputs = EntryTable()
   /// Steps that stand for all that they rest on.
   var settled: [StepID: SettledStep] = [:]
   /// Why some steps will be launched, where that is known before they are looked up.

@@ -34,7 +34,7 @@ extension DesiredOutput {
 
 /// Decides how the output tree is brought to what it should be (see <doc:Engine>, "Publishing"). Pure: the driver looks first
 /// and acts afterwards.
-package struct Publication: Hashable, Sendable {
+package struct Publication: Sendable {
   /// What the state says about a path: a finished write, or one that was begun.
   package struct Claim: Hashable, Sendable {
     package var owner: ByteString
@@ -50,14 +50,17 @@ package struct Publication: Hashable, Sendable {
     }
   }
 
+  /// Outputs are named by their positions among ``desired``: a first build has as many actions as outputs.
   package enum Action: Hashable, Sendable {
     /// Move aside what lies there (or on the way): the user made or edited it.
     case displace(ByteString)
+    /// Nothing of ours is there now.
+    case write(output: Int)
     /// - Parameter old: what is ours there now, for the intent.
-    case write(DesiredOutput, old: Artifact?)
-    case remove(ByteString, old: Artifact)
+    indirect case replace(output: Int, old: Artifact)
+    indirect case remove(ByteString, old: Artifact)
     /// It is there already: take note of it.
-    case adopt(DesiredOutput)
+    case adopt(output: Int)
     /// Nothing of ours is there any more: forget it.
     case forget(ByteString)
   }
@@ -71,6 +74,7 @@ package struct Publication: Hashable, Sendable {
     case fileAndFolder(file: ByteString, inside: ByteString)
   }
 
+  package let desired: DesiredOutputs
   /// In the order in which to do them.
   package var actions: [Action] = []
   /// If there are any, nothing is done.
@@ -86,14 +90,13 @@ package struct Publication: Hashable, Sendable {
   ///   - looks: What lies at each desired and each claimed path; what is not in it is missing.
   /// - Complexity: O(n log n) in desired outputs and claims.
   package init(
-    desired: [DesiredOutput], kept: [ByteString], owner: (ByteString) -> ByteString, owners: Set<ByteString>,
+    desired: DesiredOutputs, kept: [ByteString], owner: (ByteString) -> ByteString, owners: Set<ByteString>,
     claims: [ByteString: Claim], looks: [ByteString: TreeContent], isForced: Bool
   ) {
-    // As they mostly are; a second copy is as large as the first.
-    let isSorted = zip(desired, desired.dropFirst()).allSatisfy { $0.path <= $1.path }
-    let wanted = isSorted ? desired : desired.sorted { $0.path < $1.path }
-    let wantedPaths = Set(wanted.lazy.map(\.path))
-    checkPaths(wanted, wantedPaths)
+    self.desired = desired
+    checkPaths()
+    // A first build has nothing to compare with.
+    let wantedPaths = claims.isEmpty ? [] : Set(desired.lazy.map(\.path))
     let keptPaths = Set(kept)
     func isKept(_ path: ByteString) -> Bool {
       keptPaths.contains(path) || keptPaths.contains("") || Self.ancestors(of: path).contains(where: keptPaths.contains)
@@ -111,16 +114,16 @@ package struct Publication: Hashable, Sendable {
       removed.insert(path)
     }
     // A file that has become a folder, or the other way round, must go before what replaces it; the rest after.
-    let folders = removals.isEmpty ? [] : Set(wanted.lazy.flatMap { Self.ancestors(of: $0.path) })
+    let folders = removals.isEmpty ? [] : Set(desired.lazy.flatMap { Self.ancestors(of: $0.path) })
     let isInTheWay = { (action: Action) -> Bool in
       guard let path = Self.path(of: action) else { return false }
       return folders.contains(path) || Self.ancestors(of: path).contains(where: wantedPaths.contains)
     }
     actions = removals.filter(isInTheWay)
     // Most outputs are either all to be written, as in a first build, or all there.
-    if claims.isEmpty { actions.reserveCapacity(wanted.count) }
-    for output in wanted {
-      plan(output, owner(output.path), claims[output.path], looks, removed: removed, claims, isForced)
+    if claims.isEmpty { actions.reserveCapacity(desired.count) }
+    for (position, output) in desired.enumerated() {
+      plan(position, output, owner(output.path), claims[output.path], looks, removed: removed, isForced)
     }
     actions += removals.filter { !isInTheWay($0) }
     if !refusals.isEmpty { actions = [] }
@@ -129,18 +132,25 @@ package struct Publication: Hashable, Sendable {
   private static func path(of action: Action) -> ByteString? {
     switch action {
     case .displace(let path), .remove(let path, _), .forget(let path): return path
-    case .write, .adopt: return nil
+    case .write, .replace, .adopt: return nil
     }
   }
 
-  private mutating func checkPaths(_ wanted: [DesiredOutput], _ files: Set<ByteString>) {
-    for (first, second) in zip(wanted, wanted.dropFirst()) where first.path == second.path {
+  private mutating func checkPaths() {
+    for (first, second) in zip(desired, desired.dropFirst()) where first.path == second.path {
       refusals.append(.twice(path: first.path, first: first.location, second: second.location))
     }
-    for output in wanted {
-      for folder in Self.ancestors(of: output.path) where files.contains(folder) {
-        refusals.append(.fileAndFolder(file: folder, inside: output.path))
+    // Many lie in one folder.
+    var folder: ArraySlice<UInt8> = []
+    var filesOnTheWay: [ByteString] = []
+    for output in desired {
+      let path = output.path.bytes
+      let parent = path[..<(path.lastIndex(of: UInt8(ascii: "/")) ?? 0)]
+      if parent != folder {
+        folder = parent
+        filesOnTheWay = Self.ancestors(of: output.path).filter { desired.contains(path: $0) }
       }
+      for file in filesOnTheWay { refusals.append(.fileAndFolder(file: file, inside: output.path)) }
     }
   }
 
@@ -155,23 +165,23 @@ package struct Publication: Hashable, Sendable {
   }
 
   private mutating func plan(
-    _ output: DesiredOutput, _ owner: ByteString, _ claim: Claim?, _ looks: [ByteString: TreeContent],
-    removed: Set<ByteString>, _ claims: [ByteString: Claim], _ isForced: Bool
+    _ position: Int, _ output: DesiredOutput, _ owner: ByteString, _ claim: Claim?,
+    _ looks: [ByteString: TreeContent], removed: Set<ByteString>, _ isForced: Bool
   ) {
     if let claim, claim.owner != owner, claim.isSettled {
       refusals.append(.twoOwners(path: output.path, other: claim.owner))
       return
     }
     switch looks[output.path] ?? .missing {
-    case .missing: actions.append(.write(output, old: nil))
+    case .missing: actions.append(.write(output: position))
     case .holds(let artifact):
       if artifact == output.artifact {
         // What a crash kept from being noted is in an intent only, and intents are dropped afterwards.
-        if claim?.isSettled != true || claim?.artifacts.first != artifact { actions.append(.adopt(output)) }
+        if claim?.isSettled != true || claim?.artifacts.first != artifact { actions.append(.adopt(output: position)) }
       } else if let claim, claim.artifacts.contains(artifact) {
-        actions.append(.write(output, old: artifact))
+        actions.append(.replace(output: position, old: artifact))
       } else if claim?.isSettled == true || isForced {
-        actions += [.displace(output.path), .write(output, old: nil)]
+        actions += [.displace(output.path), .write(output: position)]
       } else {
         refusals.append(.foreign(path: output.path, wanted: output.path))
       }
@@ -179,41 +189,40 @@ package struct Publication: Hashable, Sendable {
       if output.artifact == DesiredOutput.emptyFolder {
         if removed.contains(where: { Self.isAt($0, orBelow: output.path) }) {
           // It may go with the last thing in it.
-          actions.append(.write(output, old: nil))
+          actions.append(.write(output: position))
         } else if claim?.isSettled != true {
           // What somebody put into it is not ours, and the folder is there.
-          actions.append(.adopt(output))
+          actions.append(.adopt(output: position))
         }
         return
       }
-      moveAside(output.path, for: output, removed: removed, claims, looks, isForced)
-    case .other: refuseOrDisplace(output.path, for: output, isForced)
+      moveAside(position, output.path, removed: removed, isForced)
+    case .other: refuseOrDisplace(output.path, for: position, isForced)
     case .blocked(let path):
       if removed.contains(path) {
-        actions.append(.write(output, old: nil))
+        actions.append(.write(output: position))
       } else {
-        refuseOrDisplace(path, for: output, isForced)
+        refuseOrDisplace(path, for: position, isForced)
       }
     }
   }
 
   /// A folder where a file is meant: it goes if all that it holds is ours and goes as well.
   private mutating func moveAside(
-    _ folder: ByteString, for output: DesiredOutput, removed: Set<ByteString>, _ claims: [ByteString: Claim],
-    _ looks: [ByteString: TreeContent], _ isForced: Bool
+    _ position: Int, _ folder: ByteString, removed: Set<ByteString>, _ isForced: Bool
   ) {
     // Whether anything foreign is inside shows when the removals have been done: the folder is then gone, or the write fails.
     if removed.contains(where: { Self.isAt($0, orBelow: folder) }) {
-      actions.append(.write(output, old: nil))
+      actions.append(.write(output: position))
     } else {
-      refuseOrDisplace(folder, for: output, isForced)
+      refuseOrDisplace(folder, for: position, isForced)
     }
   }
 
-  private mutating func refuseOrDisplace(_ path: ByteString, for output: DesiredOutput, _ isForced: Bool) {
-    guard isForced else { return refusals.append(.foreign(path: path, wanted: output.path)) }
+  private mutating func refuseOrDisplace(_ path: ByteString, for position: Int, _ isForced: Bool) {
+    guard isForced else { return refusals.append(.foreign(path: path, wanted: desired.path(at: position))) }
     if !actions.contains(.displace(path)) { actions.append(.displace(path)) }
-    actions.append(.write(output, old: nil))
+    actions.append(.write(output: position))
   }
 
   // MARK: Paths

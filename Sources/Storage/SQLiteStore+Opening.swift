@@ -113,7 +113,7 @@ extension SQLiteStore {
       try database.execute("PRAGMA synchronous=NORMAL")
       // The store decides when the log is flushed: after a commit, and then wholly.
       try database.execute("PRAGMA wal_autocheckpoint=0")
-      try database.execute("PRAGMA cache_size=-2048")
+      try database.execute("PRAGMA cache_size=-1024")
       try check(database, path, in: folder)
       try migrate(database, path)
       return database

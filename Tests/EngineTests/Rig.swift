@@ -74,7 +74,7 @@ final class Rig {
     var queue: [Event] = [.graphExtended(GraphExtension(graph))]
     if !variants.isEmpty { queue.append(.variantsKnown(variants)) }
     if !needs.isEmpty { queue.append(.needed(needs)) }
-    queue.append(.outputsDeclared(outputs))
+    queue.append(.outputsDeclared(EntryTable(outputs)))
     queue += events
     var launched: [Launch] = []
     while !queue.isEmpty || !launched.isEmpty {
@@ -97,7 +97,7 @@ final class Rig {
       }
     }
     tally = engine.tally
-    desired = engine.desiredOutputs
+    desired = Array(engine.desiredOutputs)
     return log
   }
 

@@ -32,8 +32,9 @@ import Testing
     _ = engine.handle(.graphExtended(part()))
     _ = engine.handle(.settled([SettledStep(step: StepID(index: 0), key: made.key, made: made)]))
     let output = OutputEntry(path: "x", reference: .output(StepID(index: 1), 0), kind: .file, location: nil)
+    let outputs = Event.outputsDeclared(EntryTable([output]))
     var lookups: [DerivationLookup] = []
-    for case .lookUpDerivations(let wanted) in engine.handle(.outputsDeclared([output])) { lookups += wanted }
+    for case .lookUpDerivations(let wanted) in engine.handle(outputs) { lookups += wanted }
     return lookups
   }
 
