@@ -91,7 +91,7 @@ import Testing
         repetition: index % 2 == 0 ? 0 : index)
       let work: Step.Work =
         index % 50 == 0
-        ? .copy(.source(SourceID(index: UInt32(index))), kind: .file, to: .unmapped(url: "s3://a/\(index)"))
+        ? .copy(.source(SourceID(index: UInt32(index))), kind: .file, to: .unmapped(url: ByteString("s3://a/\(index)")))
         : .exec(exec)
       return Step(work: work, name: "S\(index % 3)", location: ProgramLocation(file: "main.rf", line: 3, column: 1))
     }
