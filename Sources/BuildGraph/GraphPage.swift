@@ -148,7 +148,7 @@ package struct GraphDirectory: Hashable, Sendable {
 }
 
 /// A source under its path, as the index holds it.
-package struct IndexedPath: Hashable, Comparable, Sendable {
+package struct IndexedPath: Hashable, Sendable {
   package var path: Path
   package var source: SourceID
 
@@ -166,6 +166,4 @@ package struct IndexedPath: Hashable, Comparable, Sendable {
     guard let path = reader.readPath(), let source = reader.readCompactUInt32() else { return nil }
     self.init(path: path, source: SourceID(index: source))
   }
-
-  package static func < (a: Self, b: Self) -> Bool { (a.path, a.source) < (b.path, b.source) }
 }
