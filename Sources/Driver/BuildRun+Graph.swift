@@ -38,7 +38,7 @@ extension BuildRun {
   }
 
   /// What was read is checked against what the part was made for: a source of which not all dependents are here must be as it was.
-  /// So must be the files of a folder that others read as well.
+  /// So must be the files of a folder that others read as well; those of them that are here are read again.
   func check(_ reply: SourceReader.Reply, _ plan: PartialPlan) throws(SystemError) {
     let index = Int(reply.id.index)
     switch reply.observation {
@@ -51,11 +51,18 @@ extension BuildRun {
       heard += shown
       if plan.isAnswer[index] { return restart(.evaluate) }
       var wanted: Set<GraphNode> = old == nil ? [] : [.source(plan.sourceIDs[index])]
+      var others: Set<SourceID> = []
       for path in shown {
-        for id in try plan.whole.sources(holding: path) where !plan.sourceIDs.contains(id) {
-          wanted.insert(.source(id))
+        for id in try plan.whole.sources(holding: path) {
+          if let index = plan.sourceIDs.firstIndex(of: id), record(of: SourceID(index: UInt32(index))) != nil {
+            others.insert(SourceID(index: UInt32(index)))
+          } else {
+            wanted.insert(.source(id))
+          }
         }
       }
+      others.remove(reply.id)
+      readAgain(others.sorted())
       if !wanted.isEmpty { restart(.planAgain(wanted)) }
     }
   }
