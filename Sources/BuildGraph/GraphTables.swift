@@ -144,6 +144,9 @@ package struct StepTable: RandomAccessCollection, Sendable {
   /// The name of a step, without making the step.
   package func name(at position: Int) -> String { patterns[rows[position].pattern].name }
 
+  /// The names of the steps from one on, without making the steps.
+  package func names(from first: Int) -> some Collection<String> { (first..<endIndex).lazy.map { name(at: $0) } }
+
   /// Whether the key of a step follows from what it makes or reads: it copies, or has a depfile. Without making the step.
   package func isResolvedFirst(at position: Int) -> Bool {
     switch patterns[rows[position].pattern].work {

@@ -84,10 +84,8 @@ extension BuildRun {
   /// Whether a file of the program has not been touched since it was read: it was only closed by somebody who could have written to it.
   private func isAsLoaded(_ path: Path) -> Bool {
     // A part of the last build's graph was loaded when that was made, and not at `loadedAt`.
-    guard plan == nil || plan?.renewed != nil else { return false }
-    let look = world.fileSystem.look(at: path)
-    guard look == programLooks[path], case .file(let hint) = look else { return false }
-    return hint.hasRested(before: loadedAt)
+    guard plan == nil || plan?.renewed != nil, case .file? = programFile(path) else { return false }
+    return true
   }
 
   /// Reads sources that were read already.

@@ -39,10 +39,11 @@ extension BuildRun {
   }
 
   /// The seconds that new steps are expected to take; nil where nothing is known of any.
-  func expectedSeconds(of steps: Slice<StepTable>) -> [Double]? {
-    learn(kinds: Set(steps.map(\.name)))
+  func expectedSeconds(ofStepsFrom first: Int) -> [Double]? {
+    let names = graph.steps.names(from: first)
+    learn(kinds: Set(names))
     guard learning.histories.values.contains(where: { $0 != nil }) else { return nil }
-    return steps.map { (learning.histories[$0.name] ?? nil)?.expectedSeconds ?? 1 }
+    return names.map { (learning.histories[$0] ?? nil)?.expectedSeconds ?? 1 }
   }
 
   /// Finds the steps among new ones that no pool could run.

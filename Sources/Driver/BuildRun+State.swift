@@ -227,7 +227,7 @@ extension BuildRun {
   }
 
   /// What a file of the program must look like; nil where it may have changed since it was read.
-  private func programFile(_ path: Path) -> SnapshotExpectation? {
+  func programFile(_ path: Path) -> SnapshotExpectation? {
     let look = world.fileSystem.look(at: path)
     guard look == programLooks[path] else { return nil }
     switch look {

@@ -379,7 +379,7 @@ final class BuildRun {
     )
     guard now != seen else { return }
     pending.append(
-      .graphExtended(GraphExtension(graph, seconds: expectedSeconds(of: graph.steps[seen.steps...]))))
+      .graphExtended(GraphExtension(graph, seconds: expectedSeconds(ofStepsFrom: seen.steps))))
     lookForUnplaceable(from: seen.steps)
     seen = now
     if now.steps != lastPlanned {

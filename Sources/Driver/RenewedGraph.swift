@@ -48,7 +48,7 @@ final class RenewedGraph: PlannedGraph {
     let recorder = GraphRecorder(result.graph, outputs: EntryTable(result.entries), needs: result.needs)
     let wanted = Self.wanted(result.graph, result.entries)
     var entries = EntryChanges()
-    try entries.compare(Array(recorder.outputs), with: old.entries(), matches)
+    try entries.compare(recorder.outputs, with: old.entries(), matches)
     isChangeOfFilesOnly = entries.holdFilesOnly
     changedEntries = entries.changed
     removedEntries = entries.removed
@@ -222,7 +222,7 @@ private struct EntryChanges {
   var holdFilesOnly = true
 
   /// - Parameters: both ascending by path.
-  mutating func compare(_ new: [OutputEntry], with old: [OutputEntry], _ matches: GraphMatches) {
+  mutating func compare(_ new: EntryTable, with old: [OutputEntry], _ matches: GraphMatches) {
     func change(_ entry: OutputEntry, _ list: WritableKeyPath<Self, [OutputEntry]>) {
       self[keyPath: list].append(entry)
       if entry.kind == .folder { holdFilesOnly = false }

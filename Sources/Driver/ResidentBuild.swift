@@ -296,10 +296,9 @@ package final class ResidentBuild {
 
   /// The seconds that steps are expected to take, by what the state knows of their kinds; nil where it knows nothing.
   private func expectedSeconds(of graph: FlowGraph, _ store: any Store) -> [Double]? {
-    var kinds: Set<String> = []
-    for step in graph.steps { kinds.insert(step.name) }
-    let histories = (try? store.histories(of: kinds.sorted())) ?? [:]
-    return histories.isEmpty ? nil : graph.steps.map { histories[$0.name]?.expectedSeconds ?? 1 }
+    let names = graph.steps.names(from: 0)
+    let histories = (try? store.histories(of: Set(names).sorted())) ?? [:]
+    return histories.isEmpty ? nil : names.map { histories[$0]?.expectedSeconds ?? 1 }
   }
 
   /// The part that changes concern, of the last build's graph or of the program as it says itself now; nil where the program must be
